@@ -1,0 +1,18 @@
+.PHONY: install format lint test demo
+
+install:
+	pip install -r requirements-dev.txt
+
+format:
+	ruff format .
+	ruff check --fix .
+
+lint:
+	ruff format --check .
+	ruff check .
+
+test:
+	python -m pytest
+
+demo:
+	python app.py
