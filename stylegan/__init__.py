@@ -1,0 +1,7 @@
+"""Style-based generators in plain PyTorch: build one, load one, draw with it."""
+
+from stylegan.config import DiscriminatorConfig, GeneratorConfig
+from stylegan.discriminator import Discriminator
+from stylegan.generator import Generator
+
+__all__ = ["Discriminator", "DiscriminatorConfig", "Generator", "GeneratorConfig"]

@@ -1,0 +1,280 @@
+"""The alias-free generator: a latent becomes styles, styles steer a signal that becomes an image.
+
+    MappingNetwork      z (and a label) -> ws, one style per synthesis layer
+    SynthesisInput      style -> Fourier features on a margin-padded grid, moved by a transform
+    SynthesisLayer      modulated convolution and filtered nonlinearity
+    SynthesisNetwork    ws -> image
+    Generator           z -> image; loads, saves and shares itself
+
+Images are float32 (N, C, H, W) in [-1, 1]. Everything that decides where and how strongly a
+feature lies keeps its precision: the mapping, the Fourier features and ToRGB's result are float32,
+styles are computed in float64, because an error there is the same all over the image and adds up
+from layer to layer. The layers between run in float32 or, under autocast, in its type.
+Legend: N batch, C channels, H and W pixels.
+
+Reference: Karras et al. 2021 (arXiv:2106.12423).
+"""
+
+import math
+from itertools import pairwise
+from typing import Self
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from stylegan.config import GeneratorConfig
+from stylegan.filters import lowpass, radial_lowpass
+from stylegan.layers import EqualizedLinear, embed_label, scaled_leaky_relu, unit_second_moment
+from stylegan.ops import CLAMP, GAIN, filtered_lrelu, modulated_conv2d
+from stylegan.pretrained import MODEL_CARD, check_state, load_pretrained
+from stylegan.specs import LayerSpec, layer_specs
+
+W_AVG_DECAY = 0.998
+MAGNITUDE_HALF_LIFE = 20_000  # images
+OUTPUT_SCALE = 0.25
+
+
+class MappingNetwork(nn.Module):
+    """Turn latents into one style per synthesis layer, pulled towards the mean by truncation.
+
+    Shapes: z (N, z_dim), c (N, c_dim) -> ws (N, num_ws, w_dim). Buffer w_avg (w_dim,) is the
+    running mean of w.
+    Reference: Karras et al. 2019 (arXiv:1812.04948), App. B for truncation.
+    """
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.num_ws = config.num_ws
+        dims = [config.z_dim] + [config.w_dim] * config.mapping_layers
+        if config.c_dim:
+            self.embed = EqualizedLinear(config.c_dim, config.w_dim)
+            dims[0] += config.w_dim
+        self.c_dim = config.c_dim
+        self.num_layers = config.mapping_layers
+        for i, (n_in, n_out) in enumerate(pairwise(dims)):
+            self.add_module(f"fc{i}", EqualizedLinear(n_in, n_out, lr_multiplier=0.01))
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+        update_emas: bool = False,
+    ) -> Tensor:
+        """Only the first `truncation_cutoff` styles are truncated; None: all of them."""
+        with torch.autocast(z.device.type, enabled=False):
+            w = unit_second_moment(z.float())  # (N, z_dim)
+            if self.c_dim:
+                w = torch.cat([w, embed_label(self.embed, c)], dim=1)  # (N, z_dim + w_dim)
+            for i in range(self.num_layers):
+                w = scaled_leaky_relu(self.get_submodule(f"fc{i}")(w))  # (N, w_dim)
+        if update_emas:
+            self.w_avg.copy_(w.detach().mean(dim=0).lerp(self.w_avg, W_AVG_DECAY))
+        ws = w.unsqueeze(1).expand(-1, self.num_ws, -1)  # (N, num_ws, w_dim)
+        if truncation_psi == 1:
+            return ws
+        truncated = self.w_avg.lerp(ws[:, :truncation_cutoff], truncation_psi)
+        return torch.cat([truncated, ws[:, truncated.shape[1] :]], dim=1)
+
+
+class SynthesisInput(nn.Module):
+    """Fourier features whose frequencies are fixed and whose position a style and a caller choose.
+
+    Shapes: w (N, w_dim) float64, transform (3, 3) or (N, 3, 3) -> (N, channels, size, size).
+    Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.1 and App. F.
+    """
+
+    def __init__(self, w_dim: int, spec: LayerSpec):
+        super().__init__()
+        self.size, self.rate, self.band = spec.in_size, spec.in_rate, spec.in_cutoff
+        channels = spec.in_channels
+        self.affine = EqualizedLinear(w_dim, 4)
+        nn.init.zeros_(self.affine.weight)
+        with torch.no_grad():
+            self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+        self.weight = nn.Parameter(torch.randn(channels, channels))
+        radius = self.band * torch.rand(channels).sqrt()  # uniform in the disc
+        angle = 2 * math.pi * torch.rand(channels)
+        freqs = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=1)
+        self.register_buffer("freqs", freqs)
+        self.register_buffer("phases", torch.rand(channels) - 0.5)
+
+    def forward(self, w: Tensor, transform: Tensor | None = None) -> Tensor:
+        t = self.affine(w)  # (N, 4): cos, sin, x, y
+        t = t / t[:, :2].norm(dim=1, keepdim=True)
+        cos, sin, x, y = t[:, :, None, None].unbind(1)  # (N, 1, 1) each
+        # rotation . translation, applied to points as rows of frequencies
+        motion = torch.cat(
+            [
+                torch.cat([cos, -sin, -x * cos + y * sin], dim=2),
+                torch.cat([sin, cos, -x * sin - y * cos], dim=2),
+            ],
+            dim=1,
+        )  # (N, 2, 3)
+        if transform is not None:
+            transform = transform.to(motion)
+            shift = motion[:, :, :2] @ transform[..., :2, 2:] + motion[:, :, 2:]
+            motion = torch.cat([motion[:, :, :2] @ transform[..., :2, :2], shift], dim=2)
+        phases = self.phases + (self.freqs.double() @ motion[:, :, 2:]).squeeze(2)  # (N, C)
+        freqs = self.freqs.double() @ motion[:, :, :2]  # (N, C, 2)
+        nyquist = self.rate / 2
+        excess = (freqs.norm(dim=2) - self.band) / (nyquist - self.band)
+        amplitudes = (1 - excess).clamp(0, 1)  # (N, C): fade what left the band
+        centres = (torch.arange(self.size, device=w.device) + 0.5) / self.size * 2 - 1
+        centres = centres * (self.size / (2 * self.rate))  # exact in float32
+        # sin(2 pi (f_x x + f_y y + phase)) by the addition theorem: H + W sines in place of H W
+        freqs = 2 * math.pi * freqs
+        columns = centres[:, None] * freqs[:, None, :, 0]  # (N, W, C)
+        rows = centres[:, None] * freqs[:, None, :, 1] + 2 * math.pi * phases[:, None]
+        sin_rows = (rows.sin() * amplitudes[:, None]).float()[:, :, None]  # (N, H, 1, C)
+        cos_rows = (rows.cos() * amplitudes[:, None]).float()[:, :, None]
+        sin_columns, cos_columns = columns.sin().float()[:, None], columns.cos().float()[:, None]
+        x = sin_rows * cos_columns + cos_rows * sin_columns  # (N, H, W, C)
+        x = x @ (self.weight.T / math.sqrt(self.weight.shape[1]))  # (N, H, W, C)
+        return x.permute(0, 3, 1, 2)
+
+
+class SynthesisLayer(nn.Module):
+    """One modulated convolution with its filtered nonlinearity; ToRGB is the last and linear.
+
+    Shapes: x (N, in_channels, in_size, in_size), w (N, w_dim) -> (N, out_channels, out_size,
+    out_size) in the type of x. Scalar buffer magnitude_ema tracks the mean square of the input.
+    Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B.
+    """
+
+    def __init__(self, w_dim: int, spec: LayerSpec):
+        super().__init__()
+        self.spec = spec
+        self.affine = EqualizedLinear(w_dim, spec.in_channels, bias_init=1.0)
+        shape = (spec.out_channels, spec.in_channels, spec.kernel, spec.kernel)
+        self.weight = nn.Parameter(torch.randn(shape))
+        self.bias = nn.Parameter(torch.zeros(spec.out_channels))
+        self.register_buffer("magnitude_ema", torch.ones(()))
+        if not spec.is_torgb:
+            up = lowpass(spec.up_taps, spec.in_cutoff, spec.in_half_width, spec.tmp_rate)
+            design = radial_lowpass if spec.down_radial else lowpass
+            down = design(spec.down_taps, spec.out_cutoff, spec.out_half_width, spec.tmp_rate)
+            self.register_buffer("up_filter", up, persistent=False)
+            self.register_buffer("down_filter", down, persistent=False)
+
+    def forward(self, x: Tensor, w: Tensor, update_emas: bool = False) -> Tensor:
+        if update_emas:
+            decay = 0.5 ** (x.shape[0] / MAGNITUDE_HALF_LIFE)
+            magnitude = x.detach().float().square().mean()
+            self.magnitude_ema.copy_(magnitude.lerp(self.magnitude_ema, decay))
+        gain, style, spec = self.magnitude_ema.rsqrt(), self.affine(w).float(), self.spec
+        if spec.is_torgb:
+            style = style / math.sqrt(self.weight[0].numel())
+            x = modulated_conv2d(x, self.weight, self.bias, style, gain, demodulate=False)
+            return x.float().clamp(-CLAMP, CLAMP)
+        x = modulated_conv2d(x, self.weight, self.bias * GAIN, style, gain * GAIN, demodulate=True)
+        filters = self.up_filter, self.down_filter, spec.up, spec.down
+        return filtered_lrelu(x, *filters, spec.padding[0], spec.out_size)
+
+
+class SynthesisNetwork(nn.Module):
+    """Draw images from styles.
+
+    Shapes: ws (N, num_ws, w_dim) -> img (N, img_channels, img_resolution, img_resolution), about
+    [-1, 1] and not clipped.
+    """
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        specs = layer_specs(config)
+        self.input = SynthesisInput(config.w_dim, specs[0])
+        self.layer_names = [spec.name for spec in specs]
+        for spec in specs:
+            self.add_module(spec.name, SynthesisLayer(config.w_dim, spec))
+
+    def forward(
+        self, ws: Tensor, transform: Tensor | None = None, update_emas: bool = False
+    ) -> Tensor:
+        """`transform` (3, 3) or (N, 3, 3) moves the image: see `stylegan.transforms`."""
+        device = ws.device.type
+        dtype = (
+            torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+        )
+        with torch.autocast(device, enabled=False):
+            ws = ws.double()
+            x = self.input(ws[:, 0], transform).to(dtype)
+            for i, name in enumerate(self.layer_names, start=1):
+                x = self.get_submodule(name)(x, ws[:, i], update_emas)
+        return x * OUTPUT_SCALE
+
+
+class Generator(
+    nn.Module,
+    PyTorchModelHubMixin,
+    model_card_template=MODEL_CARD,
+    license="apache-2.0",
+    library_name="pytorch",
+    pipeline_tag="unconditional-image-generation",
+    tags=["stylegan3", "gan"],
+):
+    """Draw images from latents.
+
+        G = Generator.from_pretrained("folder or user/repository")
+        img = G(sample_z([0, 1], G.z_dim), truncation_psi=0.65)
+
+    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, img_channels, img_resolution, img_resolution),
+    float32, about [-1, 1] and not clipped.
+    Reference: Karras et al. 2021 (arXiv:2106.12423).
+    """
+
+    def __init__(self, config: GeneratorConfig):
+        super().__init__()
+        self.config = config
+        self.mapping = MappingNetwork(config)
+        self.synthesis = SynthesisNetwork(config)
+
+    @property
+    def z_dim(self) -> int:
+        return self.config.z_dim
+
+    @property
+    def w_dim(self) -> int:
+        return self.config.w_dim
+
+    @property
+    def c_dim(self) -> int:
+        return self.config.c_dim
+
+    @property
+    def num_ws(self) -> int:
+        return self.config.num_ws
+
+    @property
+    def img_resolution(self) -> int:
+        return self.config.img_resolution
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        truncation_psi: float = 1.0,
+        truncation_cutoff: int | None = None,
+        update_emas: bool = False,
+    ) -> Tensor:
+        """`update_emas` moves w_avg and the layers' magnitudes towards this batch's."""
+        ws = self.mapping(z, c, truncation_psi, truncation_cutoff, update_emas)
+        return self.synthesis(ws, update_emas=update_emas)
+
+    @classmethod
+    def from_pretrained(cls, folder_or_repo: str, revision: str | None = None) -> Self:
+        """Load `config.json` and `model.safetensors` of a folder or a Hub repository, on the CPU.
+
+        Weights stored in half precision come back as float32. The network is in eval mode.
+
+        Raises: ValueError naming what is missing or does not fit. FileNotFoundError if there is
+        neither such a folder nor a Hub repository of that name; huggingface_hub's own errors if
+        the Hub cannot be reached.
+        """
+        config, state = load_pretrained(folder_or_repo, revision)
+        G = cls(config)
+        check_state(G, state)
+        G.load_state_dict(state)
+        return G.eval()

@@ -1,0 +1,33 @@
+"""Latents: where they come from and how two of them mix.
+
+Reference: Karras et al. 2019 (arXiv:1812.04948), Sec. 3.1 for mixing styles.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def sample_z(seeds: Sequence[int], z_dim: int) -> Tensor:
+    """One latent per seed, float32 (len(seeds), z_dim); the same as the official tools draw.
+
+    Raises: ValueError for a seed outside 0 ... 2**32 - 1.
+    """
+    for seed in seeds:
+        if not 0 <= seed < 2**32:
+            raise ValueError(f"a seed must lie between 0 and 4294967295, got {seed}")
+    rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]
+    return torch.from_numpy(np.concatenate(rows)).float()
+
+
+def blend(ws_a: Tensor, ws_b: Tensor, weight: float | Sequence[float]) -> Tensor:
+    """Weighted average of two styles: ws_a at weight 0, ws_b at 1.
+
+    Several weights give one result each: ws_a and ws_b (1, num_ws, w_dim) -> (len(weight), num_ws,
+    w_dim). With one weight any equal shapes do.
+    """
+    if isinstance(weight, Sequence):
+        weight = torch.tensor(weight, dtype=ws_a.dtype, device=ws_a.device)[:, None, None]
+    return ws_a.lerp(ws_b, weight)

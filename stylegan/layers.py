@@ -1,0 +1,70 @@
+"""Layers with an equalized learning rate: weights are stored near N(0, 1) and scaled when used.
+
+Reference: Karras et al. 2018 (arXiv:1710.10196), Sec. 4.1.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylegan.ops import GAIN, SLOPE
+
+
+def unit_second_moment(x: Tensor) -> Tensor:
+    """Scale each sample of x (N, dim) to a mean square of 1."""
+    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def scaled_leaky_relu(x: Tensor) -> Tensor:
+    """sqrt(2) * leaky_relu(x): keeps the second moment of a normal input."""
+    return F.leaky_relu(x, SLOPE) * GAIN
+
+
+class EqualizedLinear(nn.Module):
+    """Affine map whose effective weight is `lr_multiplier / sqrt(in_dim)` times the stored one.
+
+    Shapes: x (N, in_dim) -> (N, out_dim), computed in the type of x.
+    """
+
+    def __init__(
+        self, in_dim: int, out_dim: int, *, lr_multiplier: float = 1.0, bias_init: float = 0.0
+    ):
+        super().__init__()
+        self.lr_multiplier = lr_multiplier
+        self.weight = nn.Parameter(torch.randn(out_dim, in_dim) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((out_dim,), bias_init))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.lr_multiplier / math.sqrt(self.weight.shape[1])
+        bias = self.bias.to(x.dtype) * self.lr_multiplier
+        return torch.addmm(bias, x, self.weight.to(x.dtype).T, alpha=scale)
+
+
+class EqualizedConv2d(nn.Module):
+    """Convolution whose effective weight is `gain / sqrt(fan_in)` times the stored one.
+
+    Shapes: x (N, in_channels, H, W) -> (N, out_channels, H', W').
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, bias: bool = True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
+
+    def forward(self, x: Tensor, gain: float = 1.0, *, stride: int = 1, padding: int = 0) -> Tensor:
+        """`gain` multiplies the result, bias included."""
+        weight = self.weight * (gain / math.sqrt(self.weight[0].numel()))
+        bias = None if self.bias is None else (self.bias * gain).to(x.dtype)
+        return F.conv2d(x, weight.to(x.dtype), bias, stride=stride, padding=padding)
+
+
+def embed_label(embed: EqualizedLinear, c: Tensor | None) -> Tensor:
+    """Normalised embedding of labels c (N, c_dim); ValueError if they are missing or misshapen."""
+    c_dim = embed.weight.shape[1]
+    if c is None:
+        raise ValueError(f"this network is conditional: give labels c of shape (N, {c_dim})")
+    if c.shape[1:] != (c_dim,):
+        raise ValueError(f"labels c must have shape (N, {c_dim}), got {tuple(c.shape)}")
+    return unit_second_moment(embed(c.float()))
