@@ -1,0 +1,173 @@
+"""The command: a small folder for real, the refusals, and the collection of hard cases."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from preprocessing.crop import crop_face
+from preprocessing.detect import Box
+from preprocessing.prepare import main
+from preprocessing.read import read_image
+
+ROOT = Path(__file__).parents[2]
+HARD_CASES = ROOT.parent / "shared" / "data" / "hard_cases"
+
+
+def prepared(out):
+    """The rows of dataset.json, after checking that the folder holds exactly their PNG files."""
+    content = json.loads((out / "dataset.json").read_text())
+    files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*"))
+    assert files == sorted(["dataset.json", *(row["file"] for row in content["faces"])])
+    for row in content["faces"]:
+        with Image.open(out / row["file"]) as image:
+            assert image.format == "PNG" and image.mode == "RGB"
+            assert image.size == (content["size"], content["size"])
+    return content["faces"]
+
+
+@pytest.fixture
+def portraits(tmp_path):
+    """A folder of two usable portraits, one too small, and everything that goes wrong."""
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    portrait = Image.fromarray(data.astronaut())
+    portrait.save(folder / "a.png")
+    portrait.save(folder / "a_again.png")
+    portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "sub" / "a.jpg", quality=95)
+    portrait.resize((200, 200), Image.Resampling.BOX).save(folder / "small.png")  # 37 pixel face
+    portrait.crop((170, 60, 280, 170)).save(folder / "tight.png")  # hardly more than the face
+    Image.new("RGB", (200, 100), "gray").save(folder / "wall.png")
+    (folder / "broken.jpg").write_bytes(b"<html>not found</html>")
+    (folder / "readme.txt").write_text("text")
+    return folder
+
+
+def test_command_keeps_the_faces_and_says_why_not_the_rest(portraits, tmp_path):
+    """Run as a person would: seven pictures, two faces kept, each of the others accounted for."""
+    out = tmp_path / "dataset"
+    command = [sys.executable, "-m", "preprocessing.prepare", str(portraits), "--out", str(out)]
+    done = subprocess.run(
+        [*command, "--size", "64"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    rows = prepared(out)
+    assert [row["file"] for row in rows] == ["photos/00001.png", "photos/00002.png"]
+    assert [Path(row["source"]).name for row in rows] == ["a.png", "a.jpg"]
+    assert {row["label"] for row in rows} == {"photos"}
+    expected = crop_face(data.astronaut(), Box(*rows[0]["box"]), 64)
+    np.testing.assert_array_equal(read_image(out / rows[0]["file"]), expected)
+    assert [line.split(maxsplit=1) for line in done.stdout.splitlines() if line[0] == " "] == [
+        ["2", str(out / "photos")],
+        ["1", "the same as another"],
+        ["1", "too small for 64 pixels"],
+        ["1", "too close to the picture's edge"],
+        ["1", "unreadable"],
+        ["1", "no face found"],
+    ]
+    assert "files that are no pictures: 1" in done.stdout
+    assert done.stderr == f"{portraits}: broken.jpg is not a JPEG, PNG, WebP, GIF, BMP, TIFF " + (
+        "or AVIF picture\n"
+    )
+
+
+def test_two_runs_write_the_same_bytes(portraits, tmp_path):
+    for name in ("one", "two"):
+        assert main([str(portraits), "--out", str(tmp_path / name), "--size", "32"]) == 0
+    for path in (tmp_path / "one").rglob("*.*"):
+        assert (
+            path.read_bytes()
+            == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+        )
+
+
+def test_folders_of_one_name_get_numbered_labels(tmp_path, capsys):
+    """x/faces, y/Faces and a single picture of z/faces: three labels, in the order given."""
+    inputs = []
+    for parent, name in (("x", "faces"), ("y", "Faces"), ("z", "faces")):
+        folder = tmp_path / parent / name
+        folder.mkdir(parents=True)
+        Image.fromarray(data.astronaut()).save(folder / "a.png")
+        inputs.append(folder)
+    inputs[2] = inputs[2] / "a.png"
+    inputs.append(inputs[0])  # given twice, searched once
+    out = tmp_path / "dataset"
+    assert main([*map(str, inputs), "--out", str(out)]) == 0
+    labels = [row["label"] for row in prepared(out)]
+    assert labels == ["faces", "Faces_2", "faces_3"]
+    assert "pictures: 3 " in capsys.readouterr().out
+
+
+def test_without_any_face_there_is_no_dataset(tmp_path, capsys):
+    (tmp_path / "walls").mkdir()
+    Image.new("RGB", (200, 100), "gray").save(tmp_path / "walls" / "wall.png")
+    assert main([str(tmp_path / "walls"), "--out", str(tmp_path / "dataset")]) == 1
+    assert "no face was kept" in capsys.readouterr().err
+    assert not list((tmp_path / "dataset").iterdir())
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        (["in", "--out", "new", "--size", "0"], "--size must be a power of two .* got 0"),
+        (["in", "--out", "new", "--size", "100"], "--size must be a power of two .* got 100"),
+        (["in", "--out", "new", "--size", "2048"], "--size must be a power of two .* got 2048"),
+        (["in", "--out", "new", "--size", "big"], "--size: invalid int value: 'big'"),
+        (["nowhere", "--out", "new"], "INPUT nowhere does not exist"),
+        (["in", "--out", "full"], "--out full is not empty"),
+        (["in", "--out", "full/file.txt"], "--out full/file.txt is a file"),
+        (["in", "--out", "in/new"], "--out in/new must not lie inside INPUT in"),
+        (["in"], "required: --out"),
+        (["--out", "new"], "required: INPUT"),
+    ],
+)
+def test_bad_flags_are_refused_before_anything_is_written(
+    flags, sentence, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    Path("full").mkdir()
+    Path("full/file.txt").write_text("kept")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as stop:
+        main(flags)
+    assert stop.value.code == 2
+    assert re.search(sentence, capsys.readouterr().err)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(not HARD_CASES.is_dir(), reason="the hard cases are not on this machine")
+def test_hard_cases_end_as_their_index_says(tmp_path, capsys):
+    """One run over all of them: no crop without a face, none lost in a plain readable portrait."""
+    assert main([str(HARD_CASES), "--out", str(tmp_path / "out")]) == 0
+    num_kept = {}
+    for row in prepared(tmp_path / "out"):
+        name = Path(row["source"]).relative_to(HARD_CASES).as_posix()
+        num_kept[name] = num_kept.get(name, 0) + 1
+    unreadable = capsys.readouterr().err
+    index = json.loads((HARD_CASES / "index.json").read_text())
+    no_face = {row["file"] for row in index if row["faces"] == 0}
+    assert not no_face & num_kept.keys()
+    assert all(
+        f"{HARD_CASES}: {row['file']} " in unreadable
+        for row in index
+        if row["decodable"] is False and not row["file"].endswith(".mp4")
+    )
+    assert num_kept["many_faces_15.jpg"] == 15
+    assert num_kept["two_faces_big_small.jpg"] == 2
+    for number in (1, 2, 3):
+        assert num_kept[f"false_positive_{number}.jpg"] == 1
+    # the same pixels twice count once: these come first in the order of paths
+    portraits = "alpha.png cmyk.jpg gray.jpg gray16.png gray_alpha.png palette.png rgb16.png"
+    portraits += (
+        " photo.bmp photo.webp progressive.jpg duplicate_a.jpg nested/deeper/duplicate_a.jpg"
+    )
+    portraits += " exif_orientation_6.jpg exif_orientation_8.jpg UPPERCASE.JPG no_extension"
+    portraits += " face_fills_frame.jpg unicode_žluťoučký_顔.jpg"
+    assert [name for name in portraits.split() if num_kept.get(name) != 1] == []

@@ -1,0 +1,175 @@
+"""Pictures in every stored form become the same 8-bit RGB; what cannot be read says why."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from preprocessing.read import MAX_PIXELS, list_pictures, read_image
+
+RED, WHITE = (255, 0, 0), (255, 255, 255)
+
+
+@pytest.fixture
+def picture():
+    """An RGB picture (20, 30) without any symmetry: a grey ramp with a red corner."""
+    ramp = np.linspace(0, 200, 20 * 30).reshape(20, 30, 1).repeat(3, axis=2).astype(np.uint8)
+    ramp[:6, :8] = RED
+    return Image.fromarray(ramp)
+
+
+def png_header(width, height):
+    """A PNG file that claims a size and holds no pixels."""
+
+    def chunk(kind, data):
+        crc = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + crc
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_exif_orientation_is_undone(picture, tmp_path, orientation, suffix):
+    """Whatever way the camera stored it, the picture comes out as it was seen."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = {  # the inverse of each orientation
+        1: lambda image: image,
+        2: ImageOps.mirror,
+        3: lambda image: image.rotate(180),
+        4: ImageOps.flip,
+        5: lambda image: image.transpose(Image.Transpose.TRANSPOSE),
+        6: lambda image: image.rotate(90, expand=True),
+        7: lambda image: image.transpose(Image.Transpose.TRANSVERSE),
+        8: lambda image: image.rotate(-90, expand=True),
+    }[orientation](picture)
+    path = tmp_path / f"turned.{suffix}"
+    stored.save(path, exif=exif)
+    np.testing.assert_array_equal(read_image(path), np.asarray(picture))
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_broken_exif_does_not_lose_the_picture(picture, tmp_path):
+    path = tmp_path / "a.jpg"
+    picture.save(path, exif=b"Exif\x00\x00MM\x00\x2a\xff\xff\xff\xff", quality=95)
+    assert read_image(path).shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "gif", "tiff", "webp", "avif"])
+def test_formats_hold_the_same_picture(picture, tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    options = {"quality": 100} if suffix in ("webp", "avif") else {}
+    picture.save(path, **options)
+    image = read_image(path)
+    assert image.dtype == np.uint8 and image.flags.writeable
+    assert np.abs(image.astype(int) - np.asarray(picture)).mean() < 5
+
+
+def test_grey_becomes_three_equal_channels(picture, tmp_path):
+    picture.convert("L").save(tmp_path / "grey.png")
+    image = read_image(tmp_path / "grey.png")
+    assert image.shape == (20, 30, 3)
+    assert (image == image[..., :1]).all()
+
+
+@pytest.mark.parametrize("byteorder", ["<u2", ">u2"])
+def test_16_bits_are_scaled_not_clipped(tmp_path, byteorder):
+    """Half of the 16-bit range is half of the 8-bit range."""
+    values = np.array([[0, 32768, 65535]], dtype=byteorder)
+    for name in ("a.png", "a.tiff"):
+        Image.fromarray(values).save(tmp_path / name)
+        assert read_image(tmp_path / name)[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_transparent_pixels_are_white_whatever_they_hide(tmp_path):
+    """Left pixel opaque red, middle half transparent black, right hidden magenta."""
+    pixels = np.array([[(255, 0, 0, 255), (0, 0, 0, 128), (255, 0, 255, 0)]], np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0].tolist() == [[255, 0, 0], [127] * 3, [255] * 3]
+
+
+def test_transparent_palette_entry_is_white(tmp_path):
+    image = Image.new("P", (2, 1))
+    image.putpalette([*RED, 0, 255, 0])
+    image.putpixel((1, 0), 1)
+    for name in ("a.png", "a.gif"):
+        image.save(tmp_path / name, transparency=1)
+        assert read_image(tmp_path / name)[0].tolist() == [list(RED), list(WHITE)]
+
+
+def test_cmyk_is_not_inverted(tmp_path):
+    path = tmp_path / "cmyk.jpg"
+    Image.new("RGB", (16, 16), RED).convert("CMYK").save(path, quality=95)
+    red, green, blue = read_image(path)[8, 8]
+    assert red > 240 and green < 15 and blue < 15
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "mpo"])
+def test_first_frame_of_an_animation(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    first, second = Image.new("RGB", (8, 8), RED), Image.new("RGB", (8, 8), (0, 0, 255))
+    first.save(path, save_all=True, append_images=[second])
+    red, _, blue = read_image(path)[4, 4]
+    assert red > 230 and blue < 25
+
+
+def test_one_pixel_is_a_picture(tmp_path):
+    Image.new("RGB", (1, 1), RED).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png").tolist() == [[list(RED)]]
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "is not a JPEG, PNG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a JPEG, PNG"),
+        (png_header(100_000, 100_000), "has more than 50 million pixels"),
+        (png_header(8000, MAX_PIXELS // 8000 + 1), "has more than 50 million pixels"),
+        (png_header(64, 64), "cannot be decoded"),
+    ],
+    ids=["zero bytes", "html", "postscript", "30 GB header", "just too large", "no pixels"],
+)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_unreadable_files_say_why(tmp_path, content, reason):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^broken.jpg {reason}"):
+        read_image(path)
+
+
+def test_truncated_picture_is_refused(picture, tmp_path):
+    path = tmp_path / "cut.jpg"
+    picture.resize((300, 200)).save(path)
+    path.write_bytes(path.read_bytes()[:1500])
+    with pytest.raises(ValueError, match=r"^cut.jpg cannot be decoded"):
+        read_image(path)
+
+
+def test_missing_file_and_folder_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^none.png cannot be opened"):
+        read_image(tmp_path / "none.png")
+    with pytest.raises(ValueError, match="cannot be opened"):
+        read_image(tmp_path)
+
+
+def test_listing_knows_pictures_by_extension_or_content(picture, tmp_path):
+    """Five files are tried, two are no pictures, hidden ones do not count."""
+    (tmp_path / "sub" / ".cache").mkdir(parents=True)
+    picture.save(tmp_path / "b.JPG", format="JPEG")
+    picture.save(tmp_path / "a.png")
+    picture.save(tmp_path / "no_extension", format="PNG")
+    picture.save(tmp_path / "sub" / "a.png")
+    picture.save(tmp_path / "sub" / ".cache" / "thumb.png")
+    (tmp_path / "broken.jpg").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "film.mp4").write_bytes(bytes(100))
+    (tmp_path / "._b.JPG").write_bytes(b"resource fork")
+    pictures, num_others = list_pictures(tmp_path)
+    names = [path.relative_to(tmp_path).as_posix() for path in pictures]
+    assert names == ["a.png", "b.JPG", "broken.jpg", "no_extension", "sub/a.png"]
+    assert num_others == 2
