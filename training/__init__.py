@@ -1,0 +1,1 @@
+"""Train the networks of `stylegan` on a folder of faces."""
