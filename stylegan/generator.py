@@ -269,9 +269,9 @@ class Generator(
 
         Weights stored in half precision come back as float32. The network is in eval mode.
 
-        Raises: ValueError naming what is missing or does not fit. FileNotFoundError if there is
-        neither such a folder nor a Hub repository of that name; huggingface_hub's own errors if
-        the Hub cannot be reached.
+        Raises: ValueError naming what is missing or does not fit. FileNotFoundError if there is no
+        such folder or Hub repository, or no way to reach it; huggingface_hub's HfHubHTTPError for
+        other answers of the Hub.
         """
         config, state = load_pretrained(folder_or_repo, revision)
         G = cls(config)

@@ -9,7 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -40,16 +44,21 @@ Made with StyleGAN PlayGround. To draw with it:
 def find_pretrained(folder_or_repo: str, revision: str | None = None) -> Path:
     """The folder itself, or the local copy of one commit of a Hub repository.
 
-    Raises: FileNotFoundError if there is neither; huggingface_hub's errors if the Hub is away.
+    Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach;
+    ValueError if the name cannot be one.
     """
-    if Path(folder_or_repo).is_dir():
+    if folder_or_repo and Path(folder_or_repo).is_dir():
         return Path(folder_or_repo)
     owner, _, name = str(folder_or_repo).partition("/")
     if not (owner.strip(".") and name and "/" not in name):
-        raise FileNotFoundError(f"{folder_or_repo} is neither a folder nor a user/repository name")
+        raise FileNotFoundError(f"{folder_or_repo!r} is no folder and no user/repository name")
     try:
         files = [CONFIG, WEIGHTS]
         return Path(snapshot_download(folder_or_repo, revision=revision, allow_patterns=files))
+    except LocalEntryNotFoundError as e:
+        raise FileNotFoundError(
+            f"{folder_or_repo} has no copy on this machine and the Hub cannot be reached"
+        ) from e
     except RevisionNotFoundError as e:
         raise FileNotFoundError(f"{folder_or_repo} on the Hub has no revision {revision}") from e
     except RepositoryNotFoundError as e:

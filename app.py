@@ -1,0 +1,52 @@
+"""StyleGAN PlayGround: mix two faces in the browser.
+
+    python app.py                      on the weights in this repository
+    python app.py --model FOLDER       on others: a folder or a user/repository of the Hub
+
+The variable PLAYGROUND_MODEL does what --model does, for a Space.
+"""
+
+import argparse
+import os
+
+import gradio as gr
+
+from playground.face import CSS
+from playground.mix import mix_tab
+from playground.model import Model, load_model
+from playground.upload import upload_tab
+from stylegan.memory import keep_freed_memory
+
+TITLE = "StyleGAN PlayGround"
+LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "ssr_mode": False, "max_file_size": "20mb"}
+
+
+def build_page(model: Model) -> gr.Blocks:
+    """The whole page on one model."""
+    with gr.Blocks(title=TITLE, delete_cache=(600, 3600)) as demo:
+        gr.Markdown(f"# {TITLE}\nPick two faces, slide from one to the other.")
+        if model.problem:
+            gr.Markdown(f"**{model.problem}** The page shows {model.name} instead.")
+        with gr.Tab("Mix"):
+            mix_tab(model, demo)
+        with gr.Tab("Your face"):
+            upload_tab(model.G.img_resolution)
+        gr.Markdown(f"Drawn by {model.name}. None of these people exist.")
+    return demo
+
+
+def main() -> None:
+    """Parse the command line, load the model, open the page."""
+    parser = argparse.ArgumentParser(description="Mix two faces in the browser.")
+    parser.add_argument(
+        "--model",
+        default=os.environ.get("PLAYGROUND_MODEL"),
+        help="folder or Hub repository with a generator (default: the one in this repository)",
+    )
+    args = parser.parse_args()
+    keep_freed_memory()
+    build_page(load_model(args.model)).launch(**LAUNCH)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The page: one file per part of it, each callable without a browser."""

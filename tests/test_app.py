@@ -1,0 +1,135 @@
+"""The page's callbacks, called as Gradio calls them, without a browser."""
+
+import gradio as gr
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from app import build_page
+from playground.mix import MAX_SEED, Mixer, roll
+from playground.model import load_model
+from playground.upload import crop_upload
+from stylegan import Generator
+from stylegan.images import to_uint8
+from stylegan.latents import sample_z
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def mixer(model):
+    return Mixer(model)
+
+
+@pytest.fixture
+def portrait(tmp_path):
+    path = tmp_path / "astronaut.png"
+    Image.fromarray(skimage.data.astronaut()).save(path)
+    return str(path)
+
+
+def close(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal up to rounding: a batch of one and a batch of three may differ in the last bit."""
+    return np.abs(a.astype(int) - b).max() <= 1
+
+
+def test_a_face_is_what_the_generator_draws_for_its_seed(model, mixer):
+    expected = to_uint8(model.G(sample_z([3], model.G.z_dim), truncation_psi=0.65).detach())[0]
+    a, _, _ = mixer.faces(3, 8, 0.5, 0.65)
+    assert close(a, expected)
+
+
+def test_the_ends_of_the_slider_are_the_two_faces(mixer):
+    a, _, b = mixer.faces(3, 8, 0.5, 0.65)
+    assert close(mixer.mix(3, 8, 0, 0.65), a)
+    assert close(mixer.mix(3, 8, 1, 0.65), b)
+    assert not close(a, b)
+
+
+def test_the_mix_differs_from_both_parents_and_equals_the_middle_picture(mixer):
+    a, mixed, b = mixer.faces(3, 8, 0.4, 0.65)
+    assert close(mixer.mix(3, 8, 0.4, 0.65), mixed)
+    assert not close(mixed, a)
+    assert not close(mixed, b)
+
+
+def test_psi_zero_shows_the_average_face_whatever_the_seed(mixer):
+    a, mixed, b = mixer.faces(3, 8, 0.4, 0)
+    assert close(a, b)
+    assert close(a, mixed)
+
+
+@pytest.mark.parametrize("seed", [None, -1, MAX_SEED + 1])
+def test_a_bad_seed_is_named(mixer, seed):
+    with pytest.raises(gr.Error, match="Seed B must be a whole number from 0 to 4294967295"):
+        mixer.mix(0, seed, 0.5, 0.65)
+
+
+def test_rolled_seeds_are_valid_and_various():
+    seeds = {roll() for _ in range(50)}
+    assert len(seeds) > 40
+    assert all(0 <= seed <= MAX_SEED for seed in seeds)
+
+
+def test_drawing_leaves_the_model_unchanged(model, mixer):
+    before = {name: tensor.clone() for name, tensor in model.G.state_dict().items()}
+    mixer.faces(1, 2, 0.5, 0.8)
+    after = model.G.state_dict()
+    assert all(after[name].equal(tensor) for name, tensor in before.items())
+
+
+def test_the_crop_of_a_portrait_is_its_face(portrait):
+    face, words = crop_upload(portrait, 64)
+    assert face.shape == (64, 64, 3)
+    # Chosen by eye: from the fringe to below the chin.
+    expected = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)))
+    expected = np.asarray(Image.fromarray(expected).resize((64, 64), Image.Resampling.BOX))
+    assert np.corrcoef(face.ravel(), expected.ravel())[0, 1] > 0.9
+    assert "face" in words
+
+
+def test_a_picture_without_a_face_says_so(tmp_path):
+    path = tmp_path / "grey.png"
+    Image.new("RGB", (200, 200), "grey").save(path)
+    face, words = crop_upload(str(path), 64)
+    assert face is None
+    assert "No face was found" in words
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path):
+    path = tmp_path / "letter.jpg"
+    path.write_text("Dear all")
+    with pytest.raises(gr.Error, match="letter.jpg is not a"):
+        crop_upload(str(path), 64)
+
+
+def test_taking_the_picture_away_clears_the_crop():
+    assert crop_upload(None, 64) == (None, "")
+
+
+def test_another_model_is_loaded_from_its_folder(model, tmp_path):
+    other = Generator(model.G.config)
+    other.save_pretrained(tmp_path / "other")
+    loaded = load_model(str(tmp_path / "other"))
+    assert loaded.problem == ""
+    assert loaded.G.synthesis.input.phases.equal(other.synthesis.input.phases)
+
+
+def test_a_missing_model_leaves_the_bundled_one_and_a_sentence(model, tmp_path):
+    loaded = load_model(str(tmp_path / "nowhere"))
+    assert "nowhere cannot be shown: " in loaded.problem
+    assert loaded.G.state_dict().keys() == model.G.state_dict().keys()
+    page = build_page(loaded)
+    texts = [b.value for b in page.blocks.values() if isinstance(b, gr.Markdown)]
+    assert any(loaded.problem in text for text in texts)
+
+
+def test_a_hub_that_is_away_leaves_the_bundled_model_and_a_sentence(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    loaded = load_model("nobody-at-all/no-such-faces")
+    assert "no-such-faces has no copy on this machine and the Hub cannot" in loaded.problem
+    assert loaded.G.z_dim == 512

@@ -1,0 +1,184 @@
+"""The page in a real browser: Debian's chromium, driven by playwright."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+SECONDS = 30
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Where `python app.py` serves, started as the README says."""
+    log = tmp_path_factory.mktemp("page") / "log.txt"
+    environment = {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
+    with log.open("w") as out:
+        app = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 120
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+            assert app.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        urlopen(found[0], timeout=SECONDS).close()
+        yield found[0]
+    finally:
+        app.terminate()
+        app.wait(SECONDS)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    page.set_default_timeout(SECONDS * 1000)
+    page.goto(address)
+    for name in ("face-a", "face-mix", "face-b"):
+        expect(page.locator(f"#{name} img")).to_be_visible(timeout=SECONDS * 1000)
+    yield page
+    page.close()
+
+
+def picture(page: Page, elem_id: str) -> np.ndarray:
+    """The pixels of the picture that an element shows, (H, W, 3)."""
+    image = page.locator(f"#{elem_id} img")
+    pixels = image.evaluate(
+        """async image => {
+            await image.decode();
+            const canvas = document.createElement('canvas');
+            canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+            const context = canvas.getContext('2d');
+            context.drawImage(image, 0, 0);
+            return [image.naturalWidth, image.naturalHeight,
+                    Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data)];
+        }"""
+    )
+    width, height, data = pixels
+    return np.array(data, dtype=np.uint8).reshape(height, width, 4)[:, :, :3]
+
+
+def wait_for_another(page: Page, elem_id: str, before: str) -> None:
+    """Until the element's picture has another source than `before`."""
+    expect(page.locator(f"#{elem_id} img")).not_to_have_attribute(
+        "src", before, timeout=SECONDS * 1000
+    )
+
+
+def source(page: Page, elem_id: str) -> str:
+    return page.locator(f"#{elem_id} img").get_attribute("src")
+
+
+def slide(page: Page, elem_id: str, value: float) -> None:
+    """Put a slider at a value as a hand does: the input event, not a change of the property."""
+    page.locator(f"#{elem_id} input[type=range]").evaluate(
+        """(slider, value) => {
+            slider.value = value;
+            slider.dispatchEvent(new Event('input', {bubbles: true}));
+        }""",
+        str(value),
+    )
+
+
+def test_moving_the_mixing_slider_walks_from_face_a_to_face_b(page):
+    a, b = picture(page, "face-a"), picture(page, "face-b")
+    assert a.shape == (64, 64, 3)
+    assert np.abs(a.astype(int) - b).mean() > 2
+    before = source(page, "face-mix")
+    slide(page, "weight", 0)
+    wait_for_another(page, "face-mix", before)
+    np.testing.assert_allclose(picture(page, "face-mix").astype(int), a, atol=1)
+    before = source(page, "face-mix")
+    slide(page, "weight", 1)
+    wait_for_another(page, "face-mix", before)
+    np.testing.assert_allclose(picture(page, "face-mix").astype(int), b, atol=1)
+
+
+def test_psi_changes_all_three_pictures(page):
+    before = {name: source(page, name) for name in ("face-a", "face-mix", "face-b")}
+    slide(page, "psi", 0)
+    for name in before:
+        wait_for_another(page, name, before[name])
+    np.testing.assert_array_equal(picture(page, "face-a"), picture(page, "face-b"))
+
+
+def test_the_dice_draws_another_face_and_says_its_seed(page):
+    before, seed = source(page, "face-a"), page.get_by_label("Seed A").input_value()
+    page.get_by_role("button", name="Another A").click()
+    wait_for_another(page, "face-a", before)
+    assert page.get_by_label("Seed A").input_value() != seed
+
+
+def test_the_crop_of_an_uploaded_photograph_is_its_face(page, tmp_path):
+    photograph = tmp_path / "astronaut.jpg"
+    Image.fromarray(skimage.data.astronaut()).save(photograph, quality=95)
+    page.get_by_role("tab", name="Your face").click()
+    page.locator("#picture input[type=file]").first.set_input_files(photograph)
+    expect(page.locator("#face-upload img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#upload-words")).to_contain_text("face")
+    face = picture(page, "face-upload")
+    assert face.shape == (64, 64, 3)
+    expected = Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)).resize((64, 64))
+    assert np.corrcoef(face.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
+
+
+def test_an_upload_without_a_face_is_answered_with_a_sentence(page, tmp_path):
+    grey = tmp_path / "grey.png"
+    Image.new("RGB", (300, 300), "grey").save(grey)
+    page.get_by_role("tab", name="Your face").click()
+    page.locator("#picture input[type=file]").first.set_input_files(grey)
+    expect(page.locator("#upload-words")).to_contain_text("No face was found")
+
+
+def test_an_upload_that_is_no_picture_is_named(page, tmp_path):
+    letter = tmp_path / "letter.jpg"
+    letter.write_text("Dear all")
+    page.get_by_role("tab", name="Your face").click()
+    page.locator("#picture input[type=file]").first.set_input_files(letter)
+    expect(page.get_by_text("letter.jpg is not a")).to_be_visible(timeout=SECONDS * 1000)
+
+
+def test_a_photograph_turned_by_its_exif_data_is_cropped_upright(page, tmp_path):
+    photograph, exif = tmp_path / "turned.jpg", Image.Exif()
+    exif[0x0112] = 6  # stored a quarter turn to the left of how it is shown
+    turned = Image.fromarray(skimage.data.astronaut()).transpose(Image.Transpose.ROTATE_90)
+    turned.save(photograph, quality=95, exif=exif)
+    page.get_by_role("tab", name="Your face").click()
+    page.locator("#picture input[type=file]").first.set_input_files(photograph)
+    expect(page.locator("#face-upload img")).to_be_visible(timeout=SECONDS * 1000)
+    expected = Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)).resize((64, 64))
+    face = picture(page, "face-upload")
+    assert np.corrcoef(face.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
+
+
+def test_the_page_fits_a_telephone(page):
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
