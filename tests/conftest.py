@@ -1,0 +1,87 @@
+"""What the tests share: tiny configs, a generator with measured magnitudes, faces, a Hub."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stylegan import Generator, GeneratorConfig
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"  # tools that are not part of the project
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """The order of sums, and with it the last bits, depends on the number of threads."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def tiny() -> Callable[..., GeneratorConfig]:
+    """A config of config T or R with a few features: `tiny("r", img_resolution=64)`."""
+
+    def make(preset: str = "t", **shape) -> GeneratorConfig:
+        presets = {"t": GeneratorConfig.stylegan3_t, "r": GeneratorConfig.stylegan3_r}
+        small = dict(img_resolution=32, z_dim=8, w_dim=12, num_layers=6)
+        return presets[preset](**small | dict(channel_base=128, channel_max=8) | shape)
+
+    return make
+
+
+@pytest.fixture
+def calibrate() -> Callable[[Generator, torch.Tensor], Generator]:
+    """Set every magnitude_ema to the mean square of its layer's input, as a long run would."""
+
+    @torch.no_grad()
+    def measure(G: Generator, z: torch.Tensor) -> Generator:
+        def hook(layer, arguments):
+            layer.magnitude_ema.copy_(arguments[0].square().mean())
+
+        layers = [G.synthesis.get_submodule(name) for name in G.synthesis.layer_names]
+        handles = [layer.register_forward_pre_hook(hook) for layer in layers]
+        G(z)
+        for handle in handles:
+            handle.remove()
+        return G.eval()
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory) -> Path:
+    """Eight pictures of 32 pixels of one real face, shifted and mirrored, in two sub-folders."""
+    data = pytest.importorskip("skimage.data")
+    folder = tmp_path_factory.mktemp("faces")
+    for i in range(8):
+        top, left = 30 + 4 * (i % 3), 140 + 5 * (i % 4)
+        face = np.ascontiguousarray(data.astronaut()[top : top + 160, left : left + 160])
+        face = face[:, ::-1] if i % 2 else face
+        path = folder / ("early" if i < 4 else "late") / f"face{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(face).resize((32, 32), Image.Resampling.LANCZOS).save(path)
+    return folder
+
+
+@pytest.fixture
+def hub_env(tmp_path) -> Iterator[dict[str, str]]:
+    """Environment of a process that talks to a Hub of its own, as the user alice."""
+    if not (SHARED / "tools" / "loopback_hub.py").exists():
+        pytest.skip("needs the loopback Hub, which lies beside the repository")
+    sys.path.insert(0, str(SHARED / "tools"))
+    try:
+        from loopback_hub import LoopbackHub
+    finally:
+        sys.path.pop(0)
+    with LoopbackHub({"hf_alice": "alice"}, root=tmp_path / "hub") as hub:
+        yield {**os.environ, **hub.env("hf_alice", tmp_path / "home"), "OMP_NUM_THREADS": "1"}

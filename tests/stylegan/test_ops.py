@@ -1,0 +1,185 @@
+"""Tensor operations against slow ones written from their definition, and their derivatives."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.autograd import gradcheck, gradgradcheck
+
+from stylegan.ops import (
+    CLAMP,
+    downsample_blur,
+    filtered_lrelu,
+    lrelu_clamp,
+    modulated_conv2d,
+)
+
+
+def correlate(x, taps):
+    """Every channel with taps (n,), on both axes, or (n, n)."""
+    taps = taps.outer(taps) if taps.ndim == 1 else taps
+    return F.conv2d(x, taps.expand(x.shape[1], 1, *taps.shape), groups=x.shape[1])
+
+
+def slow_filtered_lrelu(x, up_taps, down_taps, up, down, before, size):
+    """Insert zeros, pad, filter, bend, clamp, filter, drop samples."""
+    n, channels, height, _ = x.shape
+    stuffed = x.new_zeros(n, channels, height * up, height * up)
+    stuffed[:, :, ::up, ::up] = x
+    mid = (size - 1) * down + len(down_taps)
+    after = mid + len(up_taps) - 1 - height * up - before
+    x = correlate(F.pad(stuffed, [before, after] * 2), up_taps) * up**2
+    x = F.leaky_relu(x, 0.2).clamp(-256, 256)
+    return correlate(x, down_taps)[:, :, ::down, ::down]
+
+
+CASES = {  # height, up, down, before, size
+    "same size": (8, 2, 2, 9, 8),
+    "odd size": (7, 2, 2, 10, 9),
+    "even padding": (8, 2, 2, 8, 7),
+    "cropped": (16, 2, 2, -11, 6),
+    "cropped by an even number": (16, 2, 2, -10, 6),
+    "twice the rate": (9, 4, 2, -6, 10),
+    "twice the rate, padded": (7, 4, 2, 5, 19),
+    "four times the rate": (8, 8, 2, -17, 13),
+    "kept at the higher rate": (6, 2, 1, 7, 10),
+}
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("radial", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_filtered_lrelu_equals_zero_stuffing(case, radial, channels_last):
+    """Taps without any symmetry, so that a mirrored or transposed filter would show."""
+    height, up, down, before, size = CASES[case]
+    x = torch.randn(2, 3, height, height, dtype=torch.float64) * 100  # some reach the clamp
+    up_taps = torch.rand(6 * up, dtype=torch.float64) / 3
+    down_taps = torch.randn(*[6 * down] * (2 if radial else 1), dtype=torch.float64)
+    expected = slow_filtered_lrelu(x, up_taps, down_taps, up, down, before, size)
+    if channels_last:
+        x = x.to(memory_format=torch.channels_last)
+    before_call = x.clone()
+    actual = filtered_lrelu(x, up_taps, down_taps, up, down, before, size)
+    torch.testing.assert_close(actual, expected)
+    assert actual.shape == (2, 3, size, size)
+    assert torch.equal(x, before_call)  # the input is left alone
+
+
+@pytest.mark.parametrize("radial", [False, True])
+def test_filtered_lrelu_in_bfloat16(radial):
+    """The type is kept; eight bits of precision stay after some twenty sums."""
+    x = torch.randn(1, 2, 10, 10)
+    up_taps, down_taps = torch.hann_window(14)[1:-1] / 6.5, torch.hann_window(14)[1:-1] / 6.5
+    down_taps = down_taps.outer(down_taps) if radial else down_taps
+    expected = slow_filtered_lrelu(x, up_taps, down_taps, 2, 2, 9, 10)
+    actual = filtered_lrelu(x.bfloat16(), up_taps, down_taps, 2, 2, 9, 10)
+    assert actual.dtype == torch.bfloat16
+    torch.testing.assert_close(actual.float(), expected, rtol=0, atol=0.03 * expected.abs().max())
+
+
+@pytest.mark.parametrize("radial", [False, True])
+@pytest.mark.parametrize("up, before", [(2, 3), (4, -3)])
+def test_filtered_lrelu_has_first_and_second_derivatives(up, before, radial):
+    """Also with values beyond the clamp, whose gradient is zero."""
+    x = torch.randn(1, 2, 4, 4, dtype=torch.float64)
+    x[0, 0, 1, 1] = 5000.0
+    x.requires_grad_()
+    up_taps = torch.rand(2 * up, dtype=torch.float64)
+    down_taps = torch.randn(*[4] * (2 if radial else 1), dtype=torch.float64)
+
+    def f(x):
+        return filtered_lrelu(x, up_taps, down_taps, up, 2, before, 3)
+
+    assert gradcheck(f, x)
+    assert gradgradcheck(f, x)
+
+
+def test_activations_are_clamped_at_256():
+    """5000 is held at 256, -5000 becomes -1000 and is held at -256; 100 and -100 * 0.2 pass."""
+    x = torch.tensor([5000.0, -5000.0, 100.0, -100.0, 256.0, -1280.0])
+    expected = torch.tensor([256.0, -256.0, 100.0, -20.0, 256.0, -256.0])
+    assert CLAMP == 256
+    torch.testing.assert_close(lrelu_clamp(x.clone()), expected)
+
+
+def test_filtered_lrelu_clamps_between_its_filters():
+    """Taps that pass a constant unchanged: 5000 comes out as 256."""
+    up_taps, down_taps = torch.full((12,), 1 / 12), torch.full((12,), 1 / 12)
+    y = filtered_lrelu(torch.full((1, 1, 30, 30), 5000.0), up_taps, down_taps, 2, 2, -11, 10)
+    torch.testing.assert_close(y, torch.full((1, 1, 10, 10), 256.0))
+
+
+def slow_modulated_conv2d(x, weight, bias, style, gain, demodulate):
+    """One set of weights per sample, from the formula."""
+    out = []
+    for image, s in zip(x, style, strict=True):
+        w = weight * s[None, :, None, None]
+        if demodulate:
+            w = weight / weight.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+            w = w * (s / s.square().mean().sqrt())[None, :, None, None]
+            w = w / (w.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8).sqrt()
+        y = F.conv2d(image[None], w, padding=weight.shape[2] - 1) * gain
+        out.append(y + bias[:, None, None])
+    return torch.cat(out)
+
+
+@pytest.mark.parametrize("demodulate", [False, True])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_modulated_conv2d_equals_weights_per_sample(kernel, demodulate):
+    x = torch.randn(3, 4, 6, 6, dtype=torch.float64)
+    weight = torch.randn(5, 4, kernel, kernel, dtype=torch.float64)
+    bias, gain = torch.randn(5, dtype=torch.float64), torch.tensor(0.7, dtype=torch.float64)
+    style = torch.randn(3, 4, dtype=torch.float64) * torch.tensor([[1.0], [3.0], [0.2]])
+    actual = modulated_conv2d(x, weight, bias, style, gain, demodulate=demodulate)
+    expected = slow_modulated_conv2d(x, weight, bias, style, gain, demodulate)
+    assert actual.shape[2] == 6 + kernel - 1
+    torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.parametrize("demodulate", [False, True])
+def test_a_batch_equals_its_samples_one_by_one(demodulate):
+    x, weight = torch.randn(4, 3, 5, 5), torch.randn(2, 3, 3, 3)
+    bias, style, gain = torch.randn(2), torch.randn(4, 3), torch.tensor(1.3)
+    together = modulated_conv2d(x, weight, bias, style, gain, demodulate=demodulate)
+    alone = [
+        modulated_conv2d(x[i : i + 1], weight, bias, style[i : i + 1], gain, demodulate=demodulate)
+        for i in range(4)
+    ]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+def test_demodulation_adds_1e_8_to_the_power():
+    """Weights (1, 0) normalise to (sqrt 2, 0), style (e, 1) to sqrt 2 (e, 1): the power is 4 e^2.
+    At e = 5e-5 that is 1e-8, so the result is 1 / sqrt 2 of the input."""
+    x = torch.randn(1, 2, 4, 4, dtype=torch.float64)
+    weight = torch.tensor([[1.0, 0.0]], dtype=torch.float64)[:, :, None, None]
+    style = torch.tensor([[5e-5, 1.0]], dtype=torch.float64)
+    zero, one = torch.zeros(1, dtype=torch.float64), torch.ones((), dtype=torch.float64)
+    y = modulated_conv2d(x, weight, zero, style, one, demodulate=True)
+    torch.testing.assert_close(y, x[:, :1] / math.sqrt(2), rtol=1e-6, atol=0)
+
+
+def test_modulated_conv2d_has_first_and_second_derivatives():
+    x = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(2, dtype=torch.float64, requires_grad=True)
+    style = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
+    gain = torch.tensor(0.5, dtype=torch.float64)
+
+    def f(x, weight, bias, style):
+        return modulated_conv2d(x, weight, bias, style, gain, demodulate=True)
+
+    assert gradcheck(f, (x, weight, bias, style))
+    assert gradgradcheck(f, (x, weight, bias, style))
+
+
+def test_blur_of_a_point_is_its_kernel():
+    """outer([1, 3, 3, 1]) / 64, and with stride 2 every second sample from the first."""
+    x = torch.zeros(1, 2, 5, 5)
+    x[0, 1, 2, 2] = 64.0
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    blurred = downsample_blur(x, padding=2, stride=1)
+    torch.testing.assert_close(blurred[0, 1, 1:5, 1:5], row.outer(row))
+    assert blurred.shape == (1, 2, 6, 6) and not blurred[0, 0].any()
+    torch.testing.assert_close(downsample_blur(x, padding=2, stride=2), blurred[:, :, ::2, ::2])

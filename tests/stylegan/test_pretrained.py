@@ -1,0 +1,150 @@
+"""Saved weights: the same pixels after loading, and a sentence for everything that does not fit."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from stylegan import Generator
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with a whole generator that is not in its first state."""
+    from stylegan import GeneratorConfig
+
+    torch.manual_seed(1)
+    shape = dict(z_dim=8, w_dim=12, num_layers=4, channel_base=128, channel_max=8)
+    G = Generator(GeneratorConfig.stylegan3_r(32, **shape))
+    G.mapping.w_avg.normal_()
+    folder = tmp_path_factory.mktemp("saved") / "weights"
+    G.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    """A copy to spoil."""
+    return shutil.copytree(saved, tmp_path / "weights")
+
+
+def change_weights(folder, change):
+    state = load_file(folder / "model.safetensors")
+    change(state)
+    save_file(state, folder / "model.safetensors")
+
+
+def change_config(folder, **values):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@torch.no_grad()
+def test_the_same_pixels_after_loading(tiny, tmp_path):
+    G = Generator(tiny(c_dim=2, img_channels=1)).eval()
+    z, c = torch.randn(2, 8), torch.eye(2)
+    G(z, c, update_emas=True)
+    G.save_pretrained(tmp_path / "a")
+    loaded = Generator.from_pretrained(tmp_path / "a")
+    assert loaded.config == G.config and not loaded.training
+    assert torch.equal(loaded(z, c, truncation_psi=0.5), G(z, c, truncation_psi=0.5))
+    assert Generator.from_pretrained(str(tmp_path / "a")).config == G.config
+
+
+def test_files_hold_flat_values_and_official_names(saved):
+    config = json.loads((saved / "config.json").read_text())
+    assert config["conv_kernel"] == 1 and config["radial_filters"] is True
+    assert all(isinstance(value, int | bool) for value in config.values())
+    names = set(load_file(saved / "model.safetensors"))
+    assert {"mapping.fc0.weight", "mapping.w_avg", "synthesis.input.freqs"} <= names
+    assert not any("filter" in name for name in names)
+    card = (saved / "README.md").read_text()
+    assert "license: apache-2.0" in card and "StyleGAN3" in card
+
+
+def test_half_precision_weights_come_back_as_float32(folder):
+    def halve(state):
+        for name, tensor in state.items():
+            state[name] = tensor.half()
+
+    whole = Generator.from_pretrained(folder)
+    change_weights(folder, halve)
+    G = Generator.from_pretrained(folder)
+    for name, tensor in G.state_dict().items():
+        assert tensor.dtype == torch.float32, name
+    z = torch.randn(1, 8)
+    torch.testing.assert_close(G.mapping(z), whole.mapping(z), rtol=0, atol=0.02)
+
+
+def test_a_missing_tensor_is_named(folder):
+    change_weights(folder, lambda state: state.pop("mapping.w_avg"))
+    with pytest.raises(ValueError, match="lack the tensor mapping.w_avg"):
+        Generator.from_pretrained(folder)
+
+
+def test_a_surplus_tensor_is_named(folder):
+    change_weights(folder, lambda state: state.update(extra=torch.zeros(1)))
+    with pytest.raises(ValueError, match="tensor that the network has not: extra"):
+        Generator.from_pretrained(folder)
+
+
+def test_a_misshapen_tensor_is_named(folder):
+    change_weights(folder, lambda state: state.update({"mapping.w_avg": torch.zeros(13)}))
+    with pytest.raises(ValueError, match=r"mapping.w_avg has shape \(13,\).* \(12,\)"):
+        Generator.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ValueError, match=f"has no {name}"):
+        Generator.from_pretrained(folder)
+
+
+def test_broken_json_is_named(folder):
+    (folder / "config.json").write_text('{"z_dim": 8')
+    with pytest.raises(ValueError, match="config.json is not JSON"):
+        Generator.from_pretrained(folder)
+    (folder / "config.json").write_text("[1, 2]")
+    with pytest.raises(ValueError, match="config.json must hold a JSON object"):
+        Generator.from_pretrained(folder)
+
+
+def test_unknown_fields_and_wrong_values_are_named(folder):
+    change_config(folder, colour="blue")
+    with pytest.raises(ValueError, match="config.json has the field 'colour'"):
+        Generator.from_pretrained(folder)
+    (folder / "config.json").write_text('{"img_resolution": 65}')
+    with pytest.raises(ValueError, match="config.json: img_resolution .* 65"):
+        Generator.from_pretrained(folder)
+
+
+def test_truncated_weights_are_named(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="model.safetensors is not a whole safetensors file"):
+        Generator.from_pretrained(folder)
+
+
+def test_a_pickle_is_never_read(folder, tmp_path):
+    """Its reading would write a file."""
+
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    (folder / "model.safetensors").unlink()
+    torch.save({"w": Trap()}, folder / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="has no model.safetensors"):
+        Generator.from_pretrained(folder)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["nowhere", "/no/such/folder", "../nowhere", "a/b/c", "./x"])
+def test_a_folder_that_does_not_exist_is_named(name, tmp_path, monkeypatch):
+    """Without asking the Hub, where no such repository can be."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"{name}.* no user/repository name"):
+        Generator.from_pretrained(name)

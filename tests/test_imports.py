@@ -1,0 +1,62 @@
+"""Who imports whom: the packages form one direction, and each keeps to its own tools."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = {"app", "playground", "preprocessing", "stylegan", "training"}
+
+ALLOWED_OURS = {
+    "app.py": {"playground", "stylegan"},
+    "playground": {"playground", "stylegan", "preprocessing"},
+    "preprocessing": {"preprocessing"},
+    "stylegan": {"stylegan"},
+    "training": {"training", "stylegan"},
+}
+ALLOWED_OTHERS = {
+    "preprocessing": {"numpy", "cv2", "PIL", "tqdm"},
+    "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors"},
+    "training": {"torch", "numpy", "huggingface_hub", "accelerate", "PIL"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of the packages that a file imports anywhere, functions included."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def files_of(part: str) -> list[Path]:
+    path = ROOT / part
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    if not all(file.exists() for file in files) or not files:
+        pytest.skip(f"there is no {part} here")
+    return files
+
+
+@pytest.mark.parametrize("part", ALLOWED_OURS)
+def test_packages_import_each_other_in_one_direction(part):
+    for file in files_of(part):
+        assert (imported(file) & OURS) <= ALLOWED_OURS[part], file
+
+
+@pytest.mark.parametrize("part", ALLOWED_OTHERS)
+def test_packages_use_only_their_own_tools(part):
+    for file in files_of(part):
+        others = imported(file) - OURS - set(sys.stdlib_module_names)
+        assert others <= ALLOWED_OTHERS[part], file
+
+
+def test_the_parser_of_imports_sees_all_forms(tmp_path):
+    source = "import a.b as c, d\nfrom e.f import g\ndef h():\n    import i\n"
+    (tmp_path / "file.py").write_text(source)
+    assert imported(tmp_path / "file.py") == {"a", "d", "e", "i"}

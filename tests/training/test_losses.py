@@ -1,0 +1,45 @@
+"""Losses by hand."""
+
+import math
+
+import torch
+
+from training.losses import logistic_d, logistic_g, r1_penalty
+
+
+def test_undecided_logits_cost_log_2():
+    zero = torch.zeros(4, 1)
+    torch.testing.assert_close(logistic_g(zero), torch.tensor(math.log(2)))
+    torch.testing.assert_close(logistic_d(zero, zero), torch.tensor(2 * math.log(2)))
+
+
+def test_losses_are_cross_entropies():
+    """sigmoid(log 3) = 3/4. G wants fakes to be called real; D wants both right."""
+    logits = torch.full((2, 1), math.log(3))
+    torch.testing.assert_close(logistic_g(logits), torch.tensor(-math.log(3 / 4)))
+    expected = -math.log(3 / 4) - math.log(1 / 4)  # reals right, fakes called real
+    torch.testing.assert_close(logistic_d(logits, logits), torch.tensor(expected))
+    torch.testing.assert_close(logistic_d(logits, -logits), torch.tensor(-2 * math.log(3 / 4)))
+
+
+def test_large_logits_stay_finite():
+    far = torch.tensor([[-1000.0]])
+    assert logistic_g(far) == 1000 and logistic_d(far, -far) == 2000
+
+
+def test_r1_of_a_linear_critic_is_its_squared_weight():
+    """D(x) = <a, x> has gradient a everywhere, so the penalty is |a|^2 for any images."""
+    a, x = torch.randn(3, 8, 8), torch.randn(5, 3, 8, 8, requires_grad=True)
+    logits = (a * x).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(r1_penalty(logits, x), a.square().sum())
+
+
+def test_r1_averages_images_and_can_be_differentiated():
+    """D(x) = b |x|^2 / 2 has gradient b x: the penalty is b^2 times the mean of |x|^2, and its
+    derivative with respect to b is 2 b times that."""
+    b = torch.tensor(3.0, requires_grad=True)
+    x = torch.tensor([1.0, 2.0])[:, None, None, None].requires_grad_()
+    penalty = r1_penalty(b * x.square().sum(dim=(1, 2, 3)) / 2, x)
+    torch.testing.assert_close(penalty, torch.tensor(9 * 2.5))
+    penalty.backward()
+    torch.testing.assert_close(b.grad, torch.tensor(2 * 3 * 2.5))
