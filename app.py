@@ -9,6 +9,8 @@ The variable PLAYGROUND_MODEL does what --model does, for a Space.
 import argparse
 import os
 
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
+
 import gradio as gr
 
 from playground.face import CSS

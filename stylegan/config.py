@@ -19,6 +19,7 @@ def _check_integers(config: object, minima: dict[str, int]) -> None:
 
 def _check_image(config: object) -> None:
     """Raise ValueError if the image has a size or a number of channels that is not supported."""
+    _check_integers(config, {"img_resolution": 1, "img_channels": 1})
     if config.img_resolution not in RESOLUTIONS:
         sizes = ", ".join(map(str, RESOLUTIONS))
         raise ValueError(f"img_resolution must be one of {sizes}, got {config.img_resolution!r}")
@@ -51,9 +52,9 @@ class GeneratorConfig:
 
     def __post_init__(self):
         _check_image(self)
-        minima = dict(z_dim=1, w_dim=1, c_dim=0, mapping_layers=1, num_layers=3)
-        _check_integers(self, minima | dict(channel_base=1, channel_max=1))
-        if self.conv_kernel not in (1, 3):
+        minima = {"z_dim": 1, "w_dim": 1, "c_dim": 0, "mapping_layers": 1, "num_layers": 3}
+        _check_integers(self, minima | {"channel_base": 1, "channel_max": 1})
+        if self.conv_kernel not in (1, 3) or type(self.conv_kernel) is not int:
             raise ValueError(f"conv_kernel must be 1 or 3, got {self.conv_kernel!r}")
         if type(self.radial_filters) is not bool:
             raise ValueError(f"radial_filters must be true or false, got {self.radial_filters!r}")
@@ -93,8 +94,8 @@ class DiscriminatorConfig:
 
     def __post_init__(self):
         _check_image(self)
-        minima = dict(c_dim=0, channel_max=1, mapping_layers=0, mbstd_group_size=1)
-        _check_integers(self, minima | dict(channel_base=self.img_resolution))
+        minima = {"c_dim": 0, "channel_max": 1, "mapping_layers": 0, "mbstd_group_size": 1}
+        _check_integers(self, minima | {"channel_base": self.img_resolution})
 
     def channels(self, resolution: int) -> int:
         """Width of the features at `resolution` pixels."""

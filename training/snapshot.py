@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import httpx
 from PIL import Image
 
 from stylegan import Generator
@@ -50,8 +52,14 @@ def save_snapshot(config: TrainConfig, dataset: ImageDataset, G_ema: Generator, 
 
 
 def open_repository(repo_id: str) -> None:
-    """Create the repository unless it exists, so that a missing token shows before the training."""
-    HfApi().create_repo(repo_id, exist_ok=True)
+    """Create the repository unless it exists, so that a missing token shows before the training.
+
+    Raises: ValueError with the Hub's reason.
+    """
+    try:
+        HfApi().create_repo(repo_id, exist_ok=True)
+    except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
+        raise ValueError(f"--push-to-hub {repo_id} cannot be written: {e}") from e
 
 
 def push(repo_id: str, folder: Path, *, last: bool) -> None:
@@ -59,7 +67,7 @@ def push(repo_id: str, folder: Path, *, last: bool) -> None:
     try:
         message = f"Weights at {folder.name}"
         HfApi().upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
-    except Exception as e:
+    except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
         if last:
             raise
         print(f"pushing to {repo_id} failed, the next snapshot tries again: {e}", file=sys.stderr)

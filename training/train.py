@@ -6,13 +6,14 @@ go on). Everything random follows from the seed and the images shown so far.
 """
 
 import copy
-import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # found without being installed
+# Read when torch is loaded: a waiting thread soon sleeps. Left to spin, it takes the core of the
+# thread it waits for as soon as another program wants a core too.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from stylegan import Discriminator, Generator
 from stylegan.memory import keep_freed_memory
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, check_flags, save_flags
 from training.config import TrainConfig, parse_args
 from training.data import EndlessSampler, ImageDataset, endless_batches
 from training.ema import ema_decay, update_ema
@@ -129,15 +130,14 @@ def main() -> None:
     try:
         dataset = ImageDataset(config.data)
         check(config, dataset, accelerator.num_processes)
+        check_flags(config)
+        if accelerator.is_main_process and config.push_to_hub:
+            open_repository(config.push_to_hub)
     except ValueError as e:
         sys.exit(f"error: {e}")
+    accelerator.wait_for_everyone()  # no process writes before all have read
     if accelerator.is_main_process:
-        out = Path(config.out)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
-        if config.push_to_hub:
-            open_repository(config.push_to_hub)
-    accelerator.wait_for_everyone()
+        save_flags(config)
     train(config, dataset, accelerator)
 
 
