@@ -43,6 +43,7 @@ def save_snapshot(config: TrainConfig, dataset: ImageDataset, G_ema: Generator, 
     """Write weights/kimg-N and samples/kimg-N.png; returns the weights' folder."""
     out, name = Path(config.out), f"kimg-{nimg / 1000:06.0f}"
     folder = out / "weights" / name
+    (folder / "README.md").unlink(missing_ok=True)  # save_pretrained keeps a card that is there
     G_ema.save_pretrained(folder, model_card_kwargs={"summary": describe(config, dataset, nimg)})
     grid = sample_grid(G_ema)
     grid.save(folder / "samples.png")
