@@ -76,18 +76,13 @@ def _taps_for(taps: Tensor, phase: int, num_phases: int, shift: int) -> tuple[Te
 
 
 def interleave(parts: list[Tensor], size: int, dim: int) -> Tensor:
-    """One signal of `size` samples along `dim` from its phases."""
+    """One signal of `size` samples along `dim` (2 or 3) from its phases, some one sample shorter."""
     if len(parts) == 1:
         return parts[0]
-    shape = list(parts[0].shape)
-    shape[dim] = size
-    x = torch.empty(shape, dtype=parts[0].dtype, device=parts[0].device)
-    x = x.to(memory_format=torch.channels_last)
-    for phase, part in enumerate(parts):
-        index = [slice(None)] * 4
-        index[dim] = slice(phase, None, len(parts))
-        x[tuple(index)] = part
-    return x
+    longest = parts[0].shape[dim]
+    parts = [p if p.shape[dim] == longest else F.pad(p, (0, dim == 3, 0, dim == 2)) for p in parts]
+    x = torch.stack([part.permute(0, 2, 3, 1) for part in parts], dim)  # channels stay last
+    return span(x.flatten(dim - 1, dim).permute(0, 3, 1, 2), dim, 0, size)
 
 
 def _downsample_axis(phases: list[Tensor], taps: Tensor, down: int, size: int, dim: int) -> Tensor:
@@ -156,8 +151,8 @@ def filtered_lrelu(
 
 
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
-    """clamp(leaky_relu(x), -bound, bound); x is overwritten."""
-    return F.leaky_relu(F.hardtanh_(x, -bound / SLOPE, bound), SLOPE)
+    """clamp(leaky_relu(x), -bound, bound); in this order neither step has to keep a copy."""
+    return F.leaky_relu_(F.hardtanh(x, -bound / SLOPE, bound), SLOPE)
 
 
 def modulated_conv2d(
