@@ -76,7 +76,7 @@ def _taps_for(taps: Tensor, phase: int, num_phases: int, shift: int) -> tuple[Te
 
 
 def interleave(parts: list[Tensor], size: int, dim: int) -> Tensor:
-    """One signal of `size` samples along `dim` (2 or 3) from its phases, some one sample shorter."""
+    """One signal of `size` samples along `dim`, 2 or 3, from its phases; the last may be shorter."""
     if len(parts) == 1:
         return parts[0]
     longest = parts[0].shape[dim]
