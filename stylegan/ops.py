@@ -37,7 +37,7 @@ def along(taps: Tensor, dim: int) -> Tensor:
 
 def span(x: Tensor, dim: int, start: int, length: int) -> Tensor:
     """x.narrow, but x itself when that is all of it: a narrow's backward pass fills and copies."""
-    return x if length == x.shape[dim] else x.narrow(dim, start, length)
+    return x if start == 0 and length == x.shape[dim] else x.narrow(dim, start, length)
 
 
 def upsample(x: Tensor, taps: Tensor, up: int, first: int, size: int) -> list[list[Tensor]]:
@@ -76,7 +76,7 @@ def _taps_for(taps: Tensor, phase: int, num_phases: int, shift: int) -> tuple[Te
 
 
 def interleave(parts: list[Tensor], size: int, dim: int) -> Tensor:
-    """One signal of `size` samples along `dim`, 2 or 3, from its phases; the last may be shorter."""
+    """One signal of `size` samples along dim 2 or 3 from its phases; the last may be shorter."""
     if len(parts) == 1:
         return parts[0]
     longest = parts[0].shape[dim]
