@@ -8,6 +8,7 @@ The variable PLAYGROUND_MODEL does what --model does, for a Space.
 
 import argparse
 import os
+import sys
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
@@ -28,12 +29,12 @@ def build_page(model: Model) -> gr.Blocks:
     with gr.Blocks(title=TITLE, delete_cache=(600, 3600)) as demo:
         gr.Markdown(f"# {TITLE}\nPick two faces, slide from one to the other.")
         if model.problem:
-            gr.Markdown(f"**{model.problem}** The page shows {model.name} instead.")
+            gr.Markdown(f"**{model.problem}** The faces are drawn by {model.name} instead.")
         with gr.Tab("Mix"):
             mix_tab(model, demo)
         with gr.Tab("Your face"):
             upload_tab(model.G.img_resolution)
-        gr.Markdown(f"Drawn by {model.name}. None of these people exist.")
+        gr.Markdown(f"Model: {model.name}.")
     return demo
 
 
@@ -47,7 +48,10 @@ def main() -> None:
     )
     args = parser.parse_args()
     keep_freed_memory()
-    build_page(load_model(args.model)).launch(**LAUNCH)
+    model = load_model(args.model)
+    if model.problem:
+        print(model.problem, file=sys.stderr)
+    build_page(model).launch(**LAUNCH)
 
 
 if __name__ == "__main__":

@@ -53,5 +53,5 @@ def load_model(folder_or_repo: str | None = None) -> Model:
             return Model(G, folder_or_repo)
         except (ValueError, OSError, HfHubHTTPError) as e:
             reason = " ".join(str(e).split()) or type(e).__name__
-            problem = f"{folder_or_repo} cannot be shown: {reason}"
+            problem = f"The model {folder_or_repo} cannot be shown: {reason}."
     return Model(Generator.from_pretrained(str(BUNDLED)), "the weights in this repository", problem)

@@ -25,8 +25,8 @@ class PictureFile(gr.Image):
 def crop_upload(path: str | None, size: int) -> tuple[np.ndarray | None, str]:
     """The largest face of a picture file as uint8 (size, size, 3), and a sentence about it.
 
-    Without a file both are empty; without a face the picture is None and the sentence says so.
-    Raises: gr.Error if the file is not a picture, or OpenCV cannot be loaded.
+    Without a file both are empty. If there is no face in it, it is not a picture, or OpenCV cannot
+    be loaded, the picture is None and the sentence says so.
     """
     if path is None:
         return None, ""
@@ -35,11 +35,11 @@ def crop_upload(path: str | None, size: int) -> tuple[np.ndarray | None, str]:
         from preprocessing.detect import detect_faces
         from preprocessing.read import read_image
     except ImportError as e:
-        raise gr.Error(f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1") from e
+        return None, f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1."
     try:
         image = read_image(path)
     except ValueError as e:
-        raise gr.Error(str(e)) from e
+        return None, f"{e}. Try another picture."
     boxes = detect_faces(image, MIN_FACE)
     if not boxes:
         return None, (
@@ -58,6 +58,7 @@ def upload_tab(size: int) -> None:
         """The largest face of a picture, cropped for the network, and a sentence about it."""
         return crop_upload(path, size)
 
+    gr.Markdown("The face in your picture, cut out as the training faces were.")
     with gr.Row():
         with gr.Column():
             picture = PictureFile(

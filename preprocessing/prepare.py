@@ -74,6 +74,7 @@ class Summary:
 
     num_pictures: int
     num_others: int
+    labels: list[str]
     faces: list[dict]
     pictures_left_out: Counter
     faces_left_out: Counter
@@ -127,7 +128,7 @@ def prepare(config: PrepareConfig) -> Summary:
             image = read_image(source.path)  # (H, W, 3)
         except ValueError as error:
             pictures_left_out["unreadable"] += 1
-            tqdm.write(f"{source.path.parent}: {error}", file=sys.stderr)
+            tqdm.write(f"{source.path.parent / str(error)}", file=sys.stderr)
             continue
         boxes = detect_faces(image, min_size)
         if not boxes:
@@ -149,7 +150,8 @@ def prepare(config: PrepareConfig) -> Summary:
             faces.append(row | {"box": list(box)})
     if faces:
         save_json(config.out / "dataset.json", {"size": config.size, "faces": faces})
-    return Summary(len(sources), num_others, faces, pictures_left_out, faces_left_out)
+    labels = list(dict.fromkeys(source.label for source in sources))
+    return Summary(len(sources), num_others, labels, faces, pictures_left_out, faces_left_out)
 
 
 def save_png(path: Path, image: np.ndarray) -> None:
@@ -170,7 +172,7 @@ def report(summary: Summary, out: Path) -> str:
     by_label = Counter(row["label"] for row in summary.faces)
     sections = {
         f"pictures: {summary.num_pictures} (files that are no pictures: {summary.num_others})": {},
-        f"faces kept: {len(summary.faces)}": {str(out / k): n for k, n in by_label.items()},
+        f"faces kept: {len(summary.faces)}": {str(out / k): by_label[k] for k in summary.labels},
         f"faces left out: {summary.faces_left_out.total()}": summary.faces_left_out,
         f"pictures left out: {summary.pictures_left_out.total()}": summary.pictures_left_out,
     }

@@ -37,7 +37,7 @@ Made with StyleGAN PlayGround. To draw with it:
     from stylegan.latents import sample_z
 
     G = Generator.from_pretrained("this repository or a folder with its files")
-    img = G(sample_z([0], G.z_dim), truncation_psi=0.65)  # (1, C, H, W) in [-1, 1]
+    img = G(sample_z([0], G.z_dim), truncation_psi=0.65)  # (1, C, H, W), about [-1, 1]
 """
 
 
@@ -57,7 +57,7 @@ def find_pretrained(folder_or_repo: str, revision: str | None = None) -> Path:
         return Path(snapshot_download(folder_or_repo, revision=revision, allow_patterns=files))
     except LocalEntryNotFoundError as e:
         raise FileNotFoundError(
-            f"{folder_or_repo} has no copy on this machine and the Hub cannot be reached"
+            f"{folder_or_repo} is no folder here, and the Hub cannot be reached for it"
         ) from e
     except RevisionNotFoundError as e:
         raise FileNotFoundError(f"{folder_or_repo} on the Hub has no revision {revision}") from e
@@ -91,7 +91,10 @@ def load_pretrained(
     folder = find_pretrained(folder_or_repo, revision)
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
-            raise ValueError(f"{folder_or_repo} has no {name}, so it is not a saved generator")
+            raise ValueError(
+                f"{folder_or_repo} has no {name}, so it is not a saved generator; "
+                "a training run keeps its generators in weights/"
+            )
     try:
         state = load_file(folder / WEIGHTS)
     except SafetensorError as e:

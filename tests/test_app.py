@@ -9,6 +9,7 @@ from PIL import Image
 from app import build_page
 from playground.mix import MAX_SEED, Mixer, roll
 from playground.model import load_model
+from playground.slider import BoundedSlider
 from playground.upload import crop_upload
 from stylegan import Generator
 from stylegan.images import to_uint8
@@ -39,34 +40,41 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
 
 def test_a_face_is_what_the_generator_draws_for_its_seed(model, mixer):
     expected = to_uint8(model.G(sample_z([3], model.G.z_dim), truncation_psi=0.65).detach())[0]
-    a, _, _ = mixer.faces(3, 8, 0.5, 0.65)
+    a, _, _, words = mixer.faces(3, 8, 0.5, 0.65)
     assert close(a, expected)
+    assert words == ""
 
 
 def test_the_ends_of_the_slider_are_the_two_faces(mixer):
-    a, _, b = mixer.faces(3, 8, 0.5, 0.65)
-    assert close(mixer.mix(3, 8, 0, 0.65), a)
-    assert close(mixer.mix(3, 8, 1, 0.65), b)
+    a, _, b, _ = mixer.faces(3, 8, 0.5, 0.65)
+    assert close(mixer.mix(3, 8, 0, 0.65)[0], a)
+    assert close(mixer.mix(3, 8, 1, 0.65)[0], b)
     assert not close(a, b)
 
 
 def test_the_mix_differs_from_both_parents_and_equals_the_middle_picture(mixer):
-    a, mixed, b = mixer.faces(3, 8, 0.4, 0.65)
-    assert close(mixer.mix(3, 8, 0.4, 0.65), mixed)
+    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0.65)
+    assert close(mixer.mix(3, 8, 0.4, 0.65)[0], mixed)
     assert not close(mixed, a)
     assert not close(mixed, b)
 
 
 def test_psi_zero_shows_the_average_face_whatever_the_seed(mixer):
-    a, mixed, b = mixer.faces(3, 8, 0.4, 0)
+    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0)
     assert close(a, b)
     assert close(a, mixed)
 
 
-@pytest.mark.parametrize("seed", [None, -1, MAX_SEED + 1])
-def test_a_bad_seed_is_named(mixer, seed):
-    with pytest.raises(gr.Error, match="Seed B must be a whole number from 0 to 4294967295"):
-        mixer.mix(0, seed, 0.5, 0.65)
+@pytest.mark.parametrize("seed", [None, -1, MAX_SEED + 1, 3.7])
+def test_a_bad_seed_leaves_the_pictures_and_is_named(mixer, seed):
+    expected = "Seed B must be a whole number from 0 to 4294967295."
+    assert mixer.mix(0, seed, 0.5, 0.65) == (gr.skip(), expected)
+    assert mixer.faces(0, seed, 0.5, 0.65) == (gr.skip(), gr.skip(), gr.skip(), expected)
+
+
+def test_a_slider_takes_a_number_outside_its_range_for_the_bound():
+    slider = BoundedSlider(0, 1, 0.65)
+    assert [slider.preprocess(value) for value in (-3, 0.2, 5, None)] == [0, 0.2, 1, 0.65]
 
 
 def test_rolled_seeds_are_valid_and_various():
@@ -103,8 +111,9 @@ def test_a_picture_without_a_face_says_so(tmp_path):
 def test_a_file_that_is_no_picture_is_named(tmp_path):
     path = tmp_path / "letter.jpg"
     path.write_text("Dear all")
-    with pytest.raises(gr.Error, match="letter.jpg is not a"):
-        crop_upload(str(path), 64)
+    face, words = crop_upload(str(path), 64)
+    assert face is None
+    assert words.startswith("letter.jpg is not a JPEG")
 
 
 def test_taking_the_picture_away_clears_the_crop():
@@ -131,5 +140,5 @@ def test_a_missing_model_leaves_the_bundled_one_and_a_sentence(model, tmp_path):
 def test_a_hub_that_is_away_leaves_the_bundled_model_and_a_sentence(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     loaded = load_model("nobody-at-all/no-such-faces")
-    assert "no-such-faces has no copy on this machine and the Hub cannot" in loaded.problem
+    assert "no-such-faces is no folder here, and the Hub cannot be reached" in loaded.problem
     assert loaded.G.z_dim == 512

@@ -36,7 +36,7 @@ class Reporter:
         means = {name: float(value) / self.counts[name] for name, value in self.sums.items()}
         minutes = round(pace * max(self.total - nimg, 0) / 60_000)
         print(
-            f"kimg {nimg / 1000:.1f}/{self.total / 1000:g}  {pace:.1f} s/kimg  "
+            f"kimg {nimg / 1000:.2f}/{self.total / 1000:g}  {pace:.1f} s/kimg  "
             f"loss G {means['loss/G']:.3f} D {means['loss/D']:.3f}  "
             f"left {minutes // 60} h {minutes % 60:02d} min",
             flush=True,

@@ -42,6 +42,8 @@ def sample_grid(G_ema: Generator) -> Image.Image:
 def save_snapshot(config: TrainConfig, dataset: ImageDataset, G_ema: Generator, nimg: int) -> Path:
     """Write weights/kimg-N and samples/kimg-N.png; returns the weights' folder."""
     out, name = Path(config.out), f"kimg-{nimg / 1000:06.0f}"
+    if config.snapshot_kimg < 1:
+        name = f"kimg-{nimg / 1000:010.3f}"
     folder = out / "weights" / name
     (folder / "README.md").unlink(missing_ok=True)  # save_pretrained keeps a card that is there
     G_ema.save_pretrained(folder, model_card_kwargs={"summary": describe(config, dataset, nimg)})

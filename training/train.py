@@ -84,9 +84,11 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         print(
             f"{len(dataset)} pictures of {dataset.resolution} px, {accelerator.num_processes} "
             f"process(es) on {accelerator.device.type}, precision {accelerator.mixed_precision}, "
-            f"R1 gamma {gamma:g}, from kimg {nimg / 1000:.1f}",
+            f"R1 gamma {gamma:g}, {'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.2f}",
             flush=True,
         )
+        if nimg >= 1000 * config.total_kimg:
+            print(f"--total-kimg {config.total_kimg:g} is reached already; raise it to go on")
     sampler = EndlessSampler(
         len(dataset),
         batch=config.batch,

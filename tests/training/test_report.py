@@ -19,7 +19,7 @@ def test_a_report_averages_what_happened_since_the_last_one(tmp_path, capsys):
     reporter.time -= 60  # a minute has passed for 100 images: 600 s per kimg, 8 minutes to go
     reporter.report(200)
     line = capsys.readouterr().out
-    assert "kimg 0.2/1" in line and "loss G 2.000 D 2.000" in line and "left 0 h 08 min" in line
+    assert "kimg 0.20/1" in line and "loss G 2.000 D 2.000" in line and "left 0 h 08 min" in line
     reporter.add({"loss/G": torch.tensor(7.0), "loss/D": torch.tensor(0.0)})
     reporter.report(300)
     reporter.report(300)  # nothing new
