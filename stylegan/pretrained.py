@@ -51,7 +51,7 @@ def find_pretrained(folder_or_repo: str, revision: str | None = None) -> Path:
         return Path(folder_or_repo)
     owner, _, name = str(folder_or_repo).partition("/")
     if not (owner.strip(".") and name and "/" not in name):
-        raise FileNotFoundError(f"{folder_or_repo!r} is no folder and no user/repository name")
+        raise FileNotFoundError(f"{str(folder_or_repo)!r} is no folder and no user/repository name")
     try:
         files = [CONFIG, WEIGHTS]
         return Path(snapshot_download(folder_or_repo, revision=revision, allow_patterns=files))

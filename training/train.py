@@ -84,7 +84,7 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         print(
             f"{len(dataset)} pictures of {dataset.resolution} px, {accelerator.num_processes} "
             f"process(es) on {accelerator.device.type}, precision {accelerator.mixed_precision}, "
-            f"R1 gamma {gamma:g}, {'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.2f}",
+            f"R1 gamma {gamma:g}, {'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}",
             flush=True,
         )
         if nimg >= 1000 * config.total_kimg:

@@ -72,9 +72,8 @@ def test_command_keeps_the_faces_and_says_why_not_the_rest(portraits, tmp_path):
         ["1", "no face found"],
     ]
     assert "files that are no pictures: 1" in done.stdout
-    assert done.stderr == f"{portraits}: broken.jpg is not a JPEG, PNG, WebP, GIF, BMP, TIFF " + (
-        "or AVIF picture\n"
-    )
+    reason = "is not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"
+    assert done.stderr == f"{portraits / 'broken.jpg'} {reason}\n"
 
 
 def test_two_runs_write_the_same_bytes(portraits, tmp_path):
@@ -102,6 +101,17 @@ def test_folders_of_one_name_get_numbered_labels(tmp_path, capsys):
     labels = [row["label"] for row in prepared(out)]
     assert labels == ["faces", "Faces_2", "faces_3"]
     assert "pictures: 3 " in capsys.readouterr().out
+
+
+def test_a_folder_whose_pictures_hold_no_face_is_named_in_the_summary(tmp_path, capsys):
+    for name, picture in (("people", data.astronaut()), ("walls", np.full((99, 99, 3), 128, "u1"))):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / "a.png")
+    inputs = [str(tmp_path / "people"), str(tmp_path / "walls")]
+    assert main([*inputs, "--out", str(tmp_path / "out")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["1", str(tmp_path / "out/people")] in lines
+    assert ["0", str(tmp_path / "out/walls")] in lines
 
 
 def test_without_any_face_there_is_no_dataset(tmp_path, capsys):
@@ -155,7 +165,7 @@ def test_hard_cases_end_as_their_index_says(tmp_path, capsys):
     no_face = {row["file"] for row in index if row["faces"] == 0}
     assert not no_face & num_kept.keys()
     assert all(
-        f"{HARD_CASES}: {row['file']} " in unreadable
+        f"{HARD_CASES / row['file']} " in unreadable
         for row in index
         if row["decodable"] is False and not row["file"].endswith(".mp4")
     )

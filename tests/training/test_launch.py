@@ -59,12 +59,12 @@ def test_two_processes_train_on_one_folder(faces, tmp_path):
     output = launch(ROOT / "training/train.py", *arguments, processes=2, cwd=tmp_path)
     assert output.count("8 pictures of 32 px, 2 process(es) on cpu, precision no") == 1
     run = tmp_path / "run"
-    assert_draws(run / "weights/kimg-000000")
-    assert Image.open(run / "samples/kimg-000000.png").size == (8 * 32, 4 * 32)
+    assert_draws(run / "weights/kimg-000000.032")
+    assert Image.open(run / "samples/kimg-000000.032.png").size == (8 * 32, 4 * 32)
     assert json.loads((run / "config.json").read_text())["batch"] == 8
     record = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     assert record["kimg"] == 0.032 and record["loss/G"] > 0 and record["r1"] >= 0
-    card = (run / "weights/kimg-000000/README.md").read_text()
+    card = (run / "weights/kimg-000000.032/README.md").read_text()
     assert "on 8 pictures of: early, late" in card
 
 
