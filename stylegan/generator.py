@@ -17,6 +17,7 @@ Reference: Karras et al. 2021 (arXiv:2106.12423).
 
 import math
 from itertools import pairwise
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -228,28 +229,11 @@ class Generator(
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         self.config = config
+        self.z_dim, self.w_dim, self.c_dim = config.z_dim, config.w_dim, config.c_dim
+        self.num_ws = config.num_ws
+        self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
         self.mapping = MappingNetwork(config)
         self.synthesis = SynthesisNetwork(config)
-
-    @property
-    def z_dim(self) -> int:
-        return self.config.z_dim
-
-    @property
-    def w_dim(self) -> int:
-        return self.config.w_dim
-
-    @property
-    def c_dim(self) -> int:
-        return self.config.c_dim
-
-    @property
-    def num_ws(self) -> int:
-        return self.config.num_ws
-
-    @property
-    def img_resolution(self) -> int:
-        return self.config.img_resolution
 
     def forward(
         self,
@@ -264,7 +248,7 @@ class Generator(
         return self.synthesis(ws, update_emas=update_emas)
 
     @classmethod
-    def from_pretrained(cls, folder_or_repo: str, revision: str | None = None) -> Self:
+    def from_pretrained(cls, folder_or_repo: str | Path, revision: str | None = None) -> Self:
         """Load `config.json` and `model.safetensors` of a folder or a Hub repository, on the CPU.
 
         Weights stored in half precision come back as float32. The network is in eval mode.

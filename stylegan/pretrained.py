@@ -41,20 +41,21 @@ Made with StyleGAN PlayGround. To draw with it:
 """
 
 
-def find_pretrained(folder_or_repo: str, revision: str | None = None) -> Path:
+def find_pretrained(folder_or_repo: str | Path, revision: str | None = None) -> Path:
     """The folder itself, or the local copy of one commit of a Hub repository.
 
     Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach;
     ValueError if the name cannot be one.
     """
-    if folder_or_repo and Path(folder_or_repo).is_dir():
-        return Path(folder_or_repo)
-    owner, _, name = str(folder_or_repo).partition("/")
+    repo = str(folder_or_repo)
+    if repo and Path(repo).is_dir():
+        return Path(repo)
+    owner, _, name = repo.partition("/")
     if not (owner.strip(".") and name and "/" not in name):
-        raise FileNotFoundError(f"{str(folder_or_repo)!r} is no folder and no user/repository name")
+        raise FileNotFoundError(f"{repo!r} is no folder and no user/repository name")
     try:
         files = [CONFIG, WEIGHTS]
-        return Path(snapshot_download(folder_or_repo, revision=revision, allow_patterns=files))
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=files))
     except LocalEntryNotFoundError as e:
         raise FileNotFoundError(
             f"{folder_or_repo} is no folder here, and the Hub cannot be reached for it"
@@ -85,7 +86,7 @@ def read_config(path: Path) -> GeneratorConfig:
 
 
 def load_pretrained(
-    folder_or_repo: str, revision: str | None = None
+    folder_or_repo: str | Path, revision: str | None = None
 ) -> tuple[GeneratorConfig, dict[str, Tensor]]:
     """Config and tensors by name; raises as `find_pretrained`, and ValueError for a bad file."""
     folder = find_pretrained(folder_or_repo, revision)
