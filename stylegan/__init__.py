@@ -3,5 +3,6 @@
 from stylegan.config import DiscriminatorConfig, GeneratorConfig
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
+from stylegan.latents import sample_z
 
-__all__ = ["Discriminator", "DiscriminatorConfig", "Generator", "GeneratorConfig"]
+__all__ = ["Discriminator", "DiscriminatorConfig", "Generator", "GeneratorConfig", "sample_z"]

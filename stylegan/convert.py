@@ -12,7 +12,7 @@ from stylegan.config import DiscriminatorConfig, GeneratorConfig
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
 from stylegan.ops import CLAMP
-from stylegan.pretrained import check_state
+from stylegan.pretrained import load_state
 
 FILTER_TOLERANCE = 1e-6
 
@@ -36,6 +36,13 @@ def _take(args: dict, name: str, default: object) -> object:
     return default if value is None else value
 
 
+def _need(args: dict, name: str) -> object:
+    """Remove a name from `args`; ValueError if it is not there."""
+    if name not in args:
+        raise ValueError(f"the constructor's argument {name} is missing")
+    return args.pop(name)
+
+
 def _refuse_rest(args: dict, fixed: dict) -> None:
     for name, value in args.items():
         if name in SPEED_AND_TRAINING or value in (None, {}):
@@ -49,8 +56,8 @@ def _refuse_rest(args: dict, fixed: dict) -> None:
 def _network_size(args: dict) -> dict:
     """The arguments that both networks share."""
     shared = dict(
-        img_resolution=args.pop("img_resolution"),
-        img_channels=args.pop("img_channels"),
+        img_resolution=_need(args, "img_resolution"),
+        img_channels=_need(args, "img_channels"),
         c_dim=_take(args, "c_dim", 0),
         channel_base=_take(args, "channel_base", 32768),
         channel_max=_take(args, "channel_max", 512),
@@ -85,8 +92,8 @@ def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
     args.pop("synthesis_kwargs", None)
     mapping = dict(args.pop("mapping_kwargs", None) or {})
     config = GeneratorConfig(
-        z_dim=args.pop("z_dim"),
-        w_dim=args.pop("w_dim"),
+        z_dim=_need(args, "z_dim"),
+        w_dim=_need(args, "w_dim"),
         mapping_layers=_take(mapping, "num_layers", 2),
         num_layers=_take(args, "num_layers", 14),
         conv_kernel=_take(args, "conv_kernel", 3),
@@ -102,8 +109,7 @@ def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
         raise ValueError(
             "synthesis.input.transform is not the identity; give it to G.synthesis instead"
         )
-    check_state(G, state)
-    G.load_state_dict(state)
+    load_state(G, state)
     return G.eval()
 
 
@@ -128,6 +134,5 @@ def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discri
     _refuse_rest(epilogue, dict(mbstd_num_channels=1))
     D = Discriminator(config)
     state = {n: t for n, t in state.items() if not n.endswith("resample_filter")}
-    check_state(D, state)
-    D.load_state_dict(state)
+    load_state(D, state)
     return D.eval()

@@ -10,23 +10,22 @@ Reference: Karras et al. 2020 (arXiv:1912.04958), Sec. 4.1 and App. B.
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylegan.config import DiscriminatorConfig
 from stylegan.layers import (
     EqualizedConv2d,
     EqualizedLinear,
+    compute_dtype,
     embed_label,
     scaled_leaky_relu,
 )
-from stylegan.ops import CLAMP, GAIN, SLOPE, downsample_blur
+from stylegan.ops import CLAMP, GAIN, downsample_blur, lrelu_clamp
 
 
 def conv_act(conv: EqualizedConv2d, x: Tensor, gain: float = 1.0, **geometry: int) -> Tensor:
     """clamp(sqrt(2) * leaky_relu(conv(x)), -256, 256) * gain."""
-    x = F.leaky_relu(conv(x, GAIN * gain, **geometry), SLOPE)
-    return x.clamp(-CLAMP * gain, CLAMP * gain)
+    return lrelu_clamp(conv(x, GAIN * gain, **geometry), CLAMP * gain)
 
 
 def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:
@@ -127,9 +126,8 @@ class Discriminator(nn.Module):
             self.mapping = LabelMapping(config.c_dim, last, config.mapping_layers)
 
     def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:
-        device = img.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else img.dtype
-        with torch.autocast(device, enabled=False):
+        dtype = compute_dtype(img)
+        with torch.autocast(img.device.type, enabled=False):
             x = img.to(dtype, memory_format=torch.channels_last)
             for name in self.block_names:
                 x = self.get_submodule(name)(x)

@@ -26,9 +26,15 @@ from torch import Tensor, nn
 
 from stylegan.config import GeneratorConfig
 from stylegan.filters import lowpass, radial_lowpass
-from stylegan.layers import EqualizedLinear, embed_label, scaled_leaky_relu, unit_second_moment
+from stylegan.layers import (
+    EqualizedLinear,
+    compute_dtype,
+    embed_label,
+    scaled_leaky_relu,
+    unit_second_moment,
+)
 from stylegan.ops import CLAMP, GAIN, filtered_lrelu, modulated_conv2d
-from stylegan.pretrained import MODEL_CARD, check_state, load_pretrained
+from stylegan.pretrained import MODEL_CARD, load_pretrained, load_state
 from stylegan.specs import LayerSpec, layer_specs
 
 W_AVG_DECAY = 0.998
@@ -195,11 +201,8 @@ class SynthesisNetwork(nn.Module):
         self, ws: Tensor, transform: Tensor | None = None, update_emas: bool = False
     ) -> Tensor:
         """`transform` (3, 3) or (N, 3, 3) moves the image: see `stylegan.transforms`."""
-        device = ws.device.type
-        dtype = (
-            torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
-        )
-        with torch.autocast(device, enabled=False):
+        dtype = compute_dtype(ws)
+        with torch.autocast(ws.device.type, enabled=False):
             ws = ws.double()
             x = self.input(ws[:, 0], transform).to(dtype)
             for i, name in enumerate(self.layer_names, start=1):
@@ -259,6 +262,5 @@ class Generator(
         """
         config, state = load_pretrained(folder_or_repo, revision)
         G = cls(config)
-        check_state(G, state)
-        G.load_state_dict(state)
+        load_state(G, state)
         return G.eval()

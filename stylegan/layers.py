@@ -12,6 +12,12 @@ from torch import Tensor, nn
 from stylegan.ops import GAIN, SLOPE
 
 
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """The type that wide features take: autocast's where it is on, else float32."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+
+
 def unit_second_moment(x: Tensor) -> Tensor:
     """Scale each sample of x (N, dim) to a mean square of 1."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()

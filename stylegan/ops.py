@@ -24,10 +24,10 @@ GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
 CLAMP = 256.0  # bound of the activations
 
 
-def depthwise(x: Tensor, taps: Tensor, stride: int = 1) -> Tensor:
-    """Correlate every channel of x (N, C, H, W) with the same taps (kh, kw), without padding."""
+def depthwise(x: Tensor, taps: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
+    """Correlate every channel of x (N, C, H, W) with the same taps (kh, kw)."""
     weight = taps.to(x.dtype).expand(x.shape[1], 1, *taps.shape)
-    return F.conv2d(x, weight, stride=stride, groups=x.shape[1])
+    return F.conv2d(x, weight, stride=stride, padding=padding, groups=x.shape[1])
 
 
 def along(taps: Tensor, dim: int) -> Tensor:
@@ -178,5 +178,4 @@ def modulated_conv2d(
 def downsample_blur(x: Tensor, padding: int, stride: int) -> Tensor:
     """Low-pass x (N, C, H, W) with outer([1, 3, 3, 1]) / 64 after zero padding on all sides."""
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
-    weight = taps.outer(taps).to(x.dtype).expand(x.shape[1], 1, 4, 4)
-    return F.conv2d(x, weight, stride=stride, padding=padding, groups=x.shape[1])
+    return depthwise(x, taps.outer(taps), stride, padding)

@@ -33,8 +33,7 @@ MODEL_CARD = """\
 
 Made with StyleGAN PlayGround. To draw with it:
 
-    from stylegan import Generator
-    from stylegan.latents import sample_z
+    from stylegan import Generator, sample_z
 
     G = Generator.from_pretrained("this repository or a folder with its files")
     img = G(sample_z([0], G.z_dim), truncation_psi=0.65)  # (1, C, H, W), about [-1, 1]
@@ -103,8 +102,8 @@ def load_pretrained(
     return read_config(folder / CONFIG), state
 
 
-def check_state(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Raise ValueError naming the first tensor that is missing, surplus or of another shape."""
+def load_state(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load tensors by name; ValueError names one that is missing, surplus or of another shape."""
     expected = network.state_dict()
     for name, tensor in expected.items():
         if name not in state:
@@ -115,3 +114,4 @@ def check_state(network: nn.Module, state: dict[str, Tensor]) -> None:
     surplus = sorted(state.keys() - expected.keys())
     if surplus:
         raise ValueError(f"the weights hold a tensor that the network has not: {surplus[0]}")
+    network.load_state_dict(state)

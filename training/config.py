@@ -17,7 +17,7 @@ def option(help: str, default: object = dataclasses.MISSING) -> dataclasses.Fiel
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Train StyleGAN3 on a folder of faces. The same command again goes on where it stopped.
+    """Train StyleGAN3 on a folder of faces. The same command again goes on from the last snapshot.
 
     Raises: ValueError naming the flag and its value.
     """
@@ -37,7 +37,6 @@ class TrainConfig:
     r1_interval: int = option("apply R1 every so many steps", 16)
     g_lr: float = option("learning rate of the generator", 0.0025)
     d_lr: float = option("learning rate of the discriminator", 0.002)
-    ema_kimg: float | None = option("half-life of G_ema; left out: 10 at batch 32", None)
     mirror: bool = option("show every second picture mirrored", True)
     snapshot_kimg: float = option("save weights, samples and state this often", 20.0)
     seed: int = option("of everything random", 0)
@@ -61,8 +60,7 @@ class TrainConfig:
         for name in ("d_channel_base", "d_channel_max"):
             value = getattr(self, name)
             self._check(name, value is None or value >= 1, "at least 1")
-        for name in ("r1_gamma", "ema_kimg"):
-            self._check(name, 0 <= (getattr(self, name) or 0) < float("inf"), "0 or more")
+        self._check("r1_gamma", 0 <= (self.r1_gamma or 0) < float("inf"), "0 or more")
         self._check("seed", 0 <= self.seed < 2**31, "0 to 2147483647")
         if not Path(self.data).is_dir():
             raise ValueError(f"--data {self.data} is not a folder")
@@ -79,8 +77,8 @@ class TrainConfig:
         return 0.125 * (img_resolution / 64) ** 2 * 32 / self.batch
 
     def ema_half_life(self) -> float:
-        """Half-life of G_ema in images."""
-        return 1000 * (10 * self.batch / 32 if self.ema_kimg is None else self.ema_kimg)
+        """Half-life of G_ema in images: 10 kimg at batch 32, as many steps at any other."""
+        return 10_000 * self.batch / 32
 
     def generator(self, img_resolution: int) -> GeneratorConfig:
         """The generator that the flags describe."""

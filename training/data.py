@@ -93,9 +93,8 @@ class EndlessSampler(Sampler):
 
 def endless_batches(dataset: ImageDataset, sampler: EndlessSampler) -> Iterator[Tensor]:
     """Float32 batches (N, 3, H, H) in [-1, 1], without end."""
-    num_workers = (
-        0 if dataset.resolution <= 128 else 2
-    )  # small pictures decode faster than they travel
+    # Small pictures are decoded faster than they travel between processes.
+    num_workers = 0 if dataset.resolution <= 128 else 2
     loader = DataLoader(dataset, batch_sampler=sampler, num_workers=num_workers)
     for batch in loader:
         yield from_uint8(batch)

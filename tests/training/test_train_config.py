@@ -24,7 +24,6 @@ from training.config import TrainConfig, parse_args
         ("g_lr", -0.1),
         ("d_lr", 0.0),
         ("r1_gamma", -1.0),
-        ("ema_kimg", -0.5),
         ("seed", -1),
         ("seed", 2**31),
     ],
@@ -45,7 +44,7 @@ def test_flags_are_read_with_their_types(tmp_path):
     config = parse_args(argv + ["--total-kimg", "3", "--push-to-hub", "alice/faces"])
     assert (config.config, config.batch, config.r1_gamma, config.mirror) == ("r", 8, 0.5, False)
     assert config.total_kimg == 3.0 and config.push_to_hub == "alice/faces"
-    assert config.d_channel_base is None and config.ema_kimg is None
+    assert config.d_channel_base is None
     assert parse_args(["--data", str(tmp_path), "--out", "o"]) == TrainConfig(str(tmp_path), "o")
 
 
@@ -89,7 +88,6 @@ def test_gamma_grows_with_the_resolution_and_falls_with_the_batch(tmp_path):
 def test_the_half_life_of_the_average_grows_with_the_batch(tmp_path):
     assert TrainConfig(str(tmp_path), "o", batch=32).ema_half_life() == 10_000
     assert TrainConfig(str(tmp_path), "o", batch=8).ema_half_life() == 2500
-    assert TrainConfig(str(tmp_path), "o", ema_kimg=0.0).ema_half_life() == 0
 
 
 def test_networks_follow_the_flags(tmp_path):
