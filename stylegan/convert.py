@@ -134,5 +134,8 @@ def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discri
     _refuse_rest(epilogue, dict(mbstd_num_channels=1))
     D = Discriminator(config)
     state = {n: t for n, t in state.items() if not n.endswith("resample_filter")}
+    if D.b4.unlabelled is not None:  # official networks have no part that ignores the label
+        names = (f"b4.unlabelled.{name}" for name, _ in D.b4.unlabelled.named_parameters())
+        state |= {name: torch.zeros_like(D.get_parameter(name)) for name in names}
     load_state(D, state)
     return D.eval()

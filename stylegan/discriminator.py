@@ -71,19 +71,26 @@ class DiscriminatorBlock(nn.Module):
 
 
 class LastBlock(nn.Module):
-    """4x4 features to `out_dim` numbers per image. Shapes: x (N, C, 4, 4) -> (N, out_dim)."""
+    """4x4 features to logits and, with labels, what is projected on them.
 
-    def __init__(self, channels: int, out_dim: int, mbstd_group_size: int):
+    Shapes: x (N, C, 4, 4) -> logits (N, 1), projected (N, C) or None.
+    """
+
+    def __init__(self, channels: int, mbstd_group_size: int, *, with_labels: bool):
         super().__init__()
         self.mbstd_group_size = mbstd_group_size
         self.conv = EqualizedConv2d(channels + 1, channels, 3)
         self.fc = EqualizedLinear(16 * channels, channels)
-        self.out = EqualizedLinear(channels, out_dim)
+        self.out = EqualizedLinear(channels, channels if with_labels else 1)
+        self.unlabelled = EqualizedLinear(channels, 1) if with_labels else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         x = minibatch_deviation(x, self.mbstd_group_size)
         x = conv_act(self.conv, x, padding=1)
-        return self.out(scaled_leaky_relu(self.fc(x.flatten(1))))
+        x = scaled_leaky_relu(self.fc(x.flatten(1)))  # (N, C)
+        if self.unlabelled is None:
+            return self.out(x), None
+        return self.unlabelled(x), self.out(x)
 
 
 class LabelMapping(nn.Module):
@@ -106,6 +113,9 @@ class LabelMapping(nn.Module):
 class Discriminator(nn.Module):
     """Tell real images from drawn ones.
 
+    With labels the logit is that of an unlabelled network plus the projection of the features on
+    the label's direction (Miyato and Koyama 2018, arXiv:1802.05637, Sec. 3).
+
     Shapes: img (N, img_channels, img_resolution, img_resolution), c (N, c_dim) -> logits (N, 1).
     Raises: ValueError for missing labels, or a batch that the minibatch statistics cannot group.
     """
@@ -121,18 +131,25 @@ class Discriminator(nn.Module):
             self.block_names.append(f"b{r}")
             self.add_module(f"b{r}", DiscriminatorBlock(*channels, img_channels))
             r //= 2
-        self.b4 = LastBlock(last, last if config.c_dim else 1, config.mbstd_group_size)
+        self.b4 = LastBlock(last, config.mbstd_group_size, with_labels=config.c_dim > 0)
         if config.c_dim:
             self.mapping = LabelMapping(config.c_dim, last, config.mapping_layers)
 
-    def forward(self, img: Tensor, c: Tensor | None = None) -> Tensor:
+    def forward(
+        self, img: Tensor, c: Tensor | None = None, label_weight: float | Tensor = 1.0
+    ) -> Tensor:
+        """`label_weight` scales the label's part, for a run that brings it in gradually.
+
+        Reference: Shahbazi et al. 2022 (arXiv:2201.06578), Sec. 4.
+        """
         dtype = compute_dtype(img)
         with torch.autocast(img.device.type, enabled=False):
             x = img.to(dtype, memory_format=torch.channels_last)
             for name in self.block_names:
                 x = self.get_submodule(name)(x)
-            logits = self.b4(x.float())  # (N, 1) or (N, channels)
-            if self.config.c_dim:
+            logits, projected = self.b4(x.float())  # (N, 1), (N, channels)
+            if projected is not None:
                 cmap = self.mapping(c)
-                logits = (logits * cmap).sum(dim=1, keepdim=True) / math.sqrt(cmap.shape[1])
+                projected = (projected * cmap).sum(dim=1, keepdim=True)
+                logits = logits + projected * (label_weight / math.sqrt(cmap.shape[1]))
         return logits

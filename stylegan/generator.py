@@ -30,6 +30,7 @@ from stylegan.layers import (
     EqualizedLinear,
     compute_dtype,
     embed_label,
+    mean_over_processes,
     scaled_leaky_relu,
     unit_second_moment,
 )
@@ -69,17 +70,25 @@ class MappingNetwork(nn.Module):
         c: Tensor | None = None,
         truncation_psi: float = 1.0,
         truncation_cutoff: int | None = None,
-        update_emas: bool = False,
+        ema_images: int = 0,
+        label_weight: float | Tensor = 1.0,
     ) -> Tensor:
-        """Only the first `truncation_cutoff` styles are truncated; None: all of them."""
+        """Only the first `truncation_cutoff` styles are truncated; None: all of them.
+
+        Training: with `ema_images`, the number of images in the whole batch, w_avg moves towards
+        this batch's mean; `label_weight` scales the embedding of c, which a run raises from 0 to 1
+        to bring its labels in gradually.
+        """
         with torch.autocast(z.device.type, enabled=False):
             w = unit_second_moment(z.float())  # (N, z_dim)
             if self.c_dim:
-                w = torch.cat([w, embed_label(self.embed, c)], dim=1)  # (N, z_dim + w_dim)
+                label = embed_label(self.embed, c) * label_weight
+                w = torch.cat([w, label], dim=1)  # (N, z_dim + w_dim)
             for i in range(self.num_layers):
                 w = scaled_leaky_relu(self.get_submodule(f"fc{i}")(w))  # (N, w_dim)
-        if update_emas:
-            self.w_avg.copy_(w.detach().mean(dim=0).lerp(self.w_avg, W_AVG_DECAY))
+        if ema_images:
+            mean = mean_over_processes(w.detach().mean(dim=0))
+            self.w_avg.copy_(mean.lerp(self.w_avg, W_AVG_DECAY))
         ws = w.unsqueeze(1).expand(-1, self.num_ws, -1)  # (N, num_ws, w_dim)
         if truncation_psi == 1:
             return ws
@@ -167,12 +176,12 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("up_filter", up, persistent=False)
             self.register_buffer("down_filter", down, persistent=False)
 
-    def forward(self, x: Tensor, w: Tensor, update_emas: bool = False) -> Tensor:
-        if update_emas:
-            decay = 0.5 ** (x.shape[0] / MAGNITUDE_HALF_LIFE)
-            magnitude = x.detach().float().square().mean()
-            self.magnitude_ema.copy_(magnitude.lerp(self.magnitude_ema, decay))
+    def forward(self, x: Tensor, w: Tensor, ema_images: int = 0) -> Tensor:
         gain, style, spec = self.magnitude_ema.rsqrt(), self.affine(w).float(), self.spec
+        if ema_images:  # the next pass sees it: parts of one batch are all drawn with one gain
+            magnitude = mean_over_processes(x.detach().float().square().mean())
+            decay = 0.5 ** (ema_images / MAGNITUDE_HALF_LIFE)
+            self.magnitude_ema.copy_(magnitude.lerp(self.magnitude_ema, decay))
         if spec.is_torgb:
             style = style / math.sqrt(self.weight[0].numel())
             x = modulated_conv2d(x, self.weight, self.bias, style, gain, demodulate=False)
@@ -197,16 +206,18 @@ class SynthesisNetwork(nn.Module):
         for spec in specs:
             self.add_module(spec.name, SynthesisLayer(config.w_dim, spec))
 
-    def forward(
-        self, ws: Tensor, transform: Tensor | None = None, update_emas: bool = False
-    ) -> Tensor:
-        """`transform` (3, 3) or (N, 3, 3) moves the image: see `stylegan.transforms`."""
+    def forward(self, ws: Tensor, transform: Tensor | None = None, ema_images: int = 0) -> Tensor:
+        """`transform` (3, 3) or (N, 3, 3) moves the image: see `stylegan.transforms`.
+
+        With `ema_images`, the number of images in the whole batch, the layers' magnitudes move
+        towards this batch's.
+        """
         dtype = compute_dtype(ws)
         with torch.autocast(ws.device.type, enabled=False):
             ws = ws.double()
             x = self.input(ws[:, 0], transform).to(dtype)
             for i, name in enumerate(self.layer_names, start=1):
-                x = self.get_submodule(name)(x, ws[:, i], update_emas)
+                x = self.get_submodule(name)(x, ws[:, i], ema_images)
         return x * OUTPUT_SCALE
 
 
@@ -244,11 +255,8 @@ class Generator(
         c: Tensor | None = None,
         truncation_psi: float = 1.0,
         truncation_cutoff: int | None = None,
-        update_emas: bool = False,
     ) -> Tensor:
-        """`update_emas` moves w_avg and the layers' magnitudes towards this batch's."""
-        ws = self.mapping(z, c, truncation_psi, truncation_cutoff, update_emas)
-        return self.synthesis(ws, update_emas=update_emas)
+        return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff))
 
     @classmethod
     def from_pretrained(cls, folder_or_repo: str | Path, revision: str | None = None) -> Self:

@@ -7,7 +7,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from stylegan.ops import GAIN, SLOPE
 
@@ -16,6 +16,15 @@ def compute_dtype(x: Tensor) -> torch.dtype:
     """The type that wide features take: autocast's where it is on, else float32."""
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+
+
+def mean_over_processes(x: Tensor) -> Tensor:
+    """The mean of x over the processes that train together; x itself where there is only one."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return x
+    x = x / distributed.get_world_size()
+    distributed.all_reduce(x)
+    return x
 
 
 def unit_second_moment(x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from the config), and what is stored must match the network tensor by tensor.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -40,8 +41,12 @@ Made with StyleGAN PlayGround. To draw with it:
 """
 
 
-def find_pretrained(folder_or_repo: str | Path, revision: str | None = None) -> Path:
+def find_pretrained(
+    folder_or_repo: str | Path, revision: str | None = None, also: Sequence[str] = ()
+) -> Path:
     """The folder itself, or the local copy of one commit of a Hub repository.
+
+    Of a repository only the generator's files are copied, and those named in `also`.
 
     Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach;
     ValueError if the name cannot be one.
@@ -53,7 +58,7 @@ def find_pretrained(folder_or_repo: str | Path, revision: str | None = None) -> 
     if not (owner.strip(".") and name and "/" not in name):
         raise FileNotFoundError(f"{repo!r} is no folder and no user/repository name")
     try:
-        files = [CONFIG, WEIGHTS]
+        files = [CONFIG, WEIGHTS, *also]
         return Path(snapshot_download(repo, revision=revision, allow_patterns=files))
     except LocalEntryNotFoundError as e:
         raise FileNotFoundError(

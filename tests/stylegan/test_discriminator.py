@@ -60,17 +60,19 @@ def test_an_image_is_judged_within_its_group():
 
 @torch.no_grad()
 def test_labels_project_the_features():
-    """The logit is <features, direction of the label> / sqrt(dim): linear in the last layer, and
-    doubled when the direction is."""
+    """The logit is one without label plus <features, direction of the label> / sqrt(dim), scaled
+    by the label's weight."""
     D = Discriminator(small(c_dim=2))
     img, c = torch.randn(4, 3, 32, 32), torch.tensor([[1.0, 0], [0, 1.0]] * 2)
     seen = {}
-    D.b4.register_forward_hook(lambda m, a, y: seen.update(features=y))
+    D.b4.register_forward_hook(lambda m, a, y: seen.update(plain=y[0], features=y[1]))
     logits = D(img, c)
     directions = D.mapping(c)
-    expected = (seen["features"] * directions).sum(dim=1, keepdim=True) / math.sqrt(8)
+    projection = (seen["features"] * directions).sum(dim=1, keepdim=True) / math.sqrt(8)
     assert seen["features"].shape == directions.shape == (4, 8)
-    torch.testing.assert_close(logits, expected)
+    torch.testing.assert_close(logits, seen["plain"] + projection)
+    torch.testing.assert_close(D(img, c, 0.25), seen["plain"] + projection / 4)
+    assert torch.equal(D(img, c, 0.0), D(img, c.flip(1), 0.0))
     assert not torch.allclose(D(img, c.flip(1)), logits)
     with pytest.raises(ValueError, match="give labels c"):
         D(img)

@@ -75,26 +75,28 @@ def test_w_avg_moves_by_two_thousandths(tiny):
     G.mapping.w_avg.fill_(1.0)
     z = torch.randn(4, 8)
     w = G.mapping(z)[:, 0]
-    G.mapping(z, truncation_psi=0.5, update_emas=True)
+    G.mapping(z, truncation_psi=0.5, ema_images=4)
     torch.testing.assert_close(G.mapping.w_avg, 0.998 + 0.002 * w.mean(dim=0))
 
 
 @torch.no_grad()
 def test_magnitude_ema_moves_with_a_half_life_of_20000_images(tiny):
-    """A constant input of 3 has a mean square of 9. Three images of 20000 move 1 towards it."""
+    """A constant input of 3 has a mean square of 9. A batch of 60 images of 20000, of which three
+    are drawn here, moves 1 towards it."""
     G = Generator(tiny())
     layer = G.synthesis.get_submodule(G.synthesis.layer_names[0])
     x, w = torch.full((3, 8, 36, 36), 3.0), torch.randn(3, 12, dtype=torch.float64)
-    drawn = layer(x, w, update_emas=True)
-    expected = 9 - 8 * 0.5 ** (3 / 20_000)
+    before = layer(x, w)
+    assert torch.equal(before, layer(x, w, ema_images=60))  # the next pass sees the new value
+    expected = 9 - 8 * 0.5 ** (60 / 20_000)
     assert layer.magnitude_ema.item() - 1 == pytest.approx(expected - 1, rel=1e-3)
-    assert torch.equal(drawn, layer(x, w))  # the new value counts at once
+    assert not torch.equal(before, layer(x, w))
 
 
 @torch.no_grad()
-def test_update_emas_reaches_every_layer(tiny):
+def test_averages_are_updated_in_every_layer(tiny):
     G = Generator(tiny())
-    G(torch.randn(2, 8), update_emas=True)
+    G.synthesis(G.mapping(torch.randn(2, 8), ema_images=2), ema_images=2)
     for name, buffer in G.named_buffers():
         if name.endswith("magnitude_ema"):
             assert buffer != 1, name
