@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"app", "playground", "preprocessing", "stylegan", "training"}
+OURS = {"app", "benchmarks", "playground", "preprocessing", "stylegan", "training"}
 
 ALLOWED_OURS = {
     "app.py": {"playground", "stylegan"},
+    "benchmarks": {"benchmarks", "training", "stylegan"},
     "playground": {"playground", "stylegan", "preprocessing"},
     "preprocessing": {"preprocessing"},
     "stylegan": {"stylegan"},
@@ -19,7 +20,10 @@ ALLOWED_OURS = {
 ALLOWED_OTHERS = {
     "preprocessing": {"numpy", "cv2", "PIL", "tqdm"},
     "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors"},
-    "training": {"torch", "numpy", "huggingface_hub", "accelerate", "PIL"},
+    "training": {
+        *("torch", "numpy", "huggingface_hub", "safetensors", "accelerate", "PIL"),
+        *("filelock", "trackio"),
+    },
 }
 
 

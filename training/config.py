@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,61 +10,112 @@ from typing import get_args, get_type_hints
 
 from stylegan import DiscriminatorConfig, GeneratorConfig
 
+PROGRAM = "accelerate launch training/train.py"
+PLAIN = dict(mirror=False, balance=False, ada_max=0.0)
 
-def option(help: str, default: object = dataclasses.MISSING) -> dataclasses.Field:
+PRESETS = {
+    # the published widths and no help for small data, as the first team ran it at 64 px
+    "seed": dict(num_layers=14, channel_base=32768, channel_max=512, r1_gamma=0.025, **PLAIN),
+    # a laptop without a GPU: faces after a night on two cores
+    "tiny": dict(
+        channel_base=2048,
+        channel_max=64,
+        d_channel_base=4096,
+        d_channel_max=128,
+        batch=8,
+        snapshot_kimg=4.0,
+    ),
+    # what a Space on a CPU draws in real time; trained on a GPU
+    "space": dict(),
+    # for a long run on a GPU
+    "quality": dict(channel_base=16384, channel_max=256, batch=64, total_kimg=5000.0),
+}
+
+
+def option(
+    help: str, default: object = dataclasses.MISSING, choices: Sequence[str] | None = None
+) -> dataclasses.Field:
     """A field that is also a flag; without a default the flag is required."""
-    return field(default=default, metadata={"help": help})
+    return field(default=default, metadata={"help": help, "choices": choices})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Train StyleGAN3 on a folder of faces. The same command again goes on from the last snapshot.
+    """Train StyleGAN3 on a folder of faces. The same command again goes on where it stopped.
+
+    The defaults are those of `--preset space`; a preset changes defaults, flags come on top.
 
     Raises: ValueError naming the flag and its value.
     """
 
     data: str = option("folder written by preprocessing.prepare: sub-folders of square pictures")
-    out: str = option("folder of the run: weights/, samples/, log.jsonl, state.pt")
-    config: str = option("t: equivariant to translation; r: to rotation as well", "t")
-    num_layers: int = option("synthesis layers without ToRGB", 14)
-    channel_base: int = option("width of the generator: features x resolution", 16384)
-    channel_max: int = option("most features in a layer of the generator", 256)
+    out: str = option("folder of the run; its README.md says what it holds")
+    preset: str = option("sizes and recipe to start from", "space", tuple(PRESETS))
+    config: str = option("t: equivariant to translation; r: to rotation as well", "t", ("t", "r"))
+    num_layers: int = option("synthesis layers without ToRGB", 10)
+    channel_base: int = option("width of the generator: features x resolution", 8192)
+    channel_max: int = option("most features in a layer of the generator", 128)
     d_channel_base: int | None = option("the discriminator's; left out: as the generator's", None)
     d_channel_max: int | None = option("the discriminator's; left out: as the generator's", None)
     z_dim: int = option("size of z and w", 512)
     total_kimg: float = option("length of the run, in thousands of real images shown", 1000.0)
     batch: int = option("images per step, all processes together", 32)
-    r1_gamma: float | None = option("R1 weight; left out: 0.125 at 64 px and batch 32", None)
+    accumulate: int = option("parts that a process makes of its share of a batch, for memory", 1)
+    loss: str = option(
+        "relativistic: pairs, with R1 and R2", "logistic", ("logistic", "relativistic")
+    )
+    r1_gamma: float | None = option(
+        "R1 weight; left out: 0.125 at 64 px and batch 32, by N^2 / batch", None
+    )
     r1_interval: int = option("apply R1 every so many steps", 16)
+    path_length: float = option("weight of path length regularization; 2 is usual, 0 is off", 0.0)
+    style_mixing: float = option("share of images drawn with two styles; 0 is off", 0.0)
     g_lr: float = option("learning rate of the generator", 0.0025)
     d_lr: float = option("learning rate of the discriminator", 0.002)
     mirror: bool = option("show every second picture mirrored", True)
+    balance: bool = option("show every sub-folder equally often", True)
+    conditional: bool = option("learn the sub-folders as labels, brought in gradually", False)
+    ada_target: float = option("sign of D on reals that the augmentation holds", 0.6)
+    ada_kimg: float = option("images that take its probability from 0 to 1, in thousands", 100.0)
+    ada_start: float = option("its probability at the beginning, if --ada-max allows", 0.2)
+    ada_max: float = option("its largest probability; 0: no augmentation", 0.8)
+    init_from: str | None = option("folder or Hub repository of weights to begin with", None)
+    partial: bool = option("begin also with weights of which only some fit", False)
+    freeze_d: int = option("first blocks of the loaded discriminator that stay as they are", 0)
+    mixed_precision: str = option("auto: the faster one", "auto", ("auto", "no", "bf16"))
     snapshot_kimg: float = option("save weights, samples and state this often", 20.0)
+    keep: int = option("older states kept beside the newest", 1)
     seed: int = option("of everything random", 0)
+    log_with: str | None = option(
+        "log to one of these too", None, ("trackio", "tensorboard", "wandb")
+    )
     push_to_hub: str | None = option("Hub repository that gets every snapshot", None)
 
     def __post_init__(self):
-        if self.config not in ("t", "r"):
-            raise ValueError(f"--config must be t or r, got {self.config}")
-        at_least_one = (
-            "num_layers",
-            "channel_base",
-            "channel_max",
-            "z_dim",
-            "batch",
-            "r1_interval",
-        )
-        for name in at_least_one:
-            self._check(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("total_kimg", "snapshot_kimg", "g_lr", "d_lr"):
-            self._check(name, 0 < getattr(self, name) < float("inf"), "more than 0")
-        for name in ("d_channel_base", "d_channel_max"):
+        for f in dataclasses.fields(self):
+            choices, value = f.metadata["choices"], getattr(self, f.name)
+            self._check(f.name, not choices or value in (*choices, f.default), f"one of {choices}")
+        at_least = dict.fromkeys(
+            (
+                *("num_layers", "channel_base", "channel_max", "d_channel_base", "d_channel_max"),
+                *("z_dim", "batch", "accumulate", "r1_interval", "keep"),
+            ),
+            1,
+        ) | dict.fromkeys(("r1_gamma", "path_length", "freeze_d"), 0)
+        for name, minimum in at_least.items():
             value = getattr(self, name)
-            self._check(name, value is None or value >= 1, "at least 1")
-        self._check("r1_gamma", 0 <= (self.r1_gamma or 0) < float("inf"), "0 or more")
+            holds = value is None or minimum <= value < math.inf
+            self._check(name, holds, f"at least {minimum}")
+        for name in ("total_kimg", "snapshot_kimg", "g_lr", "d_lr", "ada_kimg"):
+            self._check(name, 0 < getattr(self, name) < math.inf, "more than 0")
+        for name in ("style_mixing", "ada_target", "ada_start", "ada_max"):
+            self._check(name, 0 <= getattr(self, name) <= 1, "between 0 and 1")
         self._check("seed", 0 <= self.seed < 2**31, "0 to 2147483647")
         if not Path(self.data).is_dir():
             raise ValueError(f"--data {self.data} is not a folder")
+        if self.init_from is None and (self.partial or self.freeze_d):
+            flag = "--partial" if self.partial else "--freeze-d"
+            raise ValueError(f"{flag} needs --init-from, the weights to begin with")
 
     def _check(self, name: str, holds: bool, wanted: str) -> None:
         if not holds:
@@ -80,31 +132,40 @@ class TrainConfig:
         """Half-life of G_ema in images: 10 kimg at batch 32, as many steps at any other."""
         return 10_000 * self.batch / 32
 
-    def generator(self, img_resolution: int) -> GeneratorConfig:
+    def label_weight(self, nimg: int) -> float:
+        """Weight of the labels after `nimg` images: 0 for a fifth of the run, 1 after two fifths.
+
+        Reference: Shahbazi et al. 2022 (arXiv:2201.06578), Sec. 4.
+        """
+        return min(max(nimg / (1000 * self.total_kimg) / 0.2 - 1, 0.0), 1.0)
+
+    def generator(self, img_resolution: int, num_labels: int) -> GeneratorConfig:
         """The generator that the flags describe."""
         preset = {"t": GeneratorConfig.stylegan3_t, "r": GeneratorConfig.stylegan3_r}[self.config]
         return preset(
             img_resolution,
             z_dim=self.z_dim,
             w_dim=self.z_dim,
+            c_dim=num_labels if self.conditional else 0,
             num_layers=self.num_layers,
             channel_base=self.channel_base,
             channel_max=self.channel_max,
         )
 
-    def discriminator(self, img_resolution: int) -> DiscriminatorConfig:
+    def discriminator(self, img_resolution: int, num_labels: int) -> DiscriminatorConfig:
         """The discriminator that the flags describe."""
         return DiscriminatorConfig(
             img_resolution,
+            c_dim=num_labels if self.conditional else 0,
             channel_base=self.d_channel_base or self.channel_base,
             channel_max=self.d_channel_max or self.channel_max,
         )
 
 
-def parse_args(argv: Sequence[str] | None = None) -> TrainConfig:
-    """Flags to a TrainConfig; prints what is wrong and exits with 2 if a value is refused."""
+def _parser(preset: str) -> argparse.ArgumentParser:
+    """All flags, with the defaults of one preset."""
     parser = argparse.ArgumentParser(
-        prog="accelerate launch training/train.py",
+        prog=PROGRAM,
         description=TrainConfig.__doc__.splitlines()[0],
         allow_abbrev=False,
     )
@@ -113,15 +174,26 @@ def parse_args(argv: Sequence[str] | None = None) -> TrainConfig:
         flag = "--" + f.name.replace("_", "-")
         kind = next(t for t in (*get_args(types[f.name]), types[f.name]) if t is not type(None))
         required = f.default is dataclasses.MISSING
+        default = PRESETS[preset].get(f.name, f.default)
         text = f.metadata["help"]
-        text += "" if required or f.default is None else f" (default: {f.default})"
+        text += "" if required or default is None else f" (default: {default})"
         arguments = {"help": text, "required": required}
         if not required:
-            arguments["default"] = f.default
+            arguments["default"] = default
         if kind is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, **arguments)
+        elif f.metadata["choices"]:
+            parser.add_argument(flag, choices=f.metadata["choices"], **arguments)
         else:
             parser.add_argument(flag, type=kind, metavar=kind.__name__.upper(), **arguments)
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> TrainConfig:
+    """Flags to a TrainConfig; prints what is wrong and exits with 2 if a value is refused."""
+    chosen = argparse.ArgumentParser(prog=PROGRAM, add_help=False, allow_abbrev=False)
+    chosen.add_argument("--preset", choices=PRESETS, default="space")
+    parser = _parser(chosen.parse_known_args(argv)[0].preset)
     try:
         return TrainConfig(**vars(parser.parse_args(argv)))
     except ValueError as e:

@@ -4,7 +4,7 @@ What comes when depends only on the seed and the number of images shown so far, 
 taken up again sees what it would have seen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,14 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from stylegan.images import from_uint8
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+TURNS, EPOCHS = 1, 2  # what a stream of random numbers is for; more are in training.draws
+SMALL = 128  # pixels; pictures up to this size are decoded once and kept
 
 
 class ImageDataset(Dataset):
-    """Pictures of one size; an item is chosen by (index, mirrored).
+    """Pictures of one size with their sub-folder's number; chosen by (index, mirrored).
 
-    Shapes: item uint8 (3, H, H), RGB.
+    Shapes: item uint8 (3, H, H), RGB, and a whole number that indexes `labels`.
     Raises: ValueError if there are no pictures, or naming the first that is not square or has
     another size than the first one.
     """
@@ -42,29 +44,48 @@ class ImageDataset(Dataset):
                     raise ValueError(
                         f"{path} is {size} pixels, the first picture asks for {wanted}"
                     )
-        self.labels = sorted({p.relative_to(folder).parent.as_posix() for p in self.paths})
+        names = [p.relative_to(folder).parent.as_posix() for p in self.paths]
+        self.labels = sorted(set(names))
+        self.label_of = [self.labels.index(name) for name in names]
+        self.decoded = {}
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, item: tuple[int, bool]) -> Tensor:
-        index, mirrored = item
+    def _pixels(self, index: int) -> Tensor:
+        """Uint8 (3, H, H)."""
+        if index in self.decoded:
+            return self.decoded[index]
         with Image.open(self.paths[index]) as image:
-            pixels = np.array(image.convert("RGB"))  # (H, W, 3)
-        if mirrored:
-            pixels = pixels[:, ::-1]
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+            pixels = np.array(image.convert("RGB")).transpose(2, 0, 1)
+        pixels = torch.from_numpy(np.ascontiguousarray(pixels))
+        if self.resolution <= SMALL:
+            self.decoded[index] = pixels
+        return pixels
+
+    def __getitem__(self, item: tuple[int, bool]) -> tuple[Tensor, int]:
+        index, mirrored = item
+        pixels = self._pixels(index)
+        return pixels.flip(2) if mirrored else pixels, self.label_of[index]
+
+    def groups(self, *, balance: bool) -> list[list[int]]:
+        """Indices by sub-folder or, without balance, all of them as one group."""
+        if not balance:
+            return [list(range(len(self)))]
+        labels = np.array(self.label_of)
+        return [np.flatnonzero(labels == i).tolist() for i in range(len(self.labels))]
 
 
 class EndlessSampler(Sampler):
     """Batches of (index, mirrored) for one of `num_processes`, beginning at image `first`.
 
-    Every epoch is a new permutation; processes take turns within a batch.
+    Every run of len(groups) images holds one of each group, in random order, and every group shows
+    all its pictures in a new order before it begins again. Processes take turns within a batch.
     """
 
     def __init__(
         self,
-        size: int,
+        groups: Sequence[Sequence[int]],
         *,
         batch: int,
         first: int,
@@ -73,28 +94,40 @@ class EndlessSampler(Sampler):
         rank: int = 0,
         num_processes: int = 1,
     ):
-        self.size, self.batch, self.first, self.seed = size, batch, first, seed
+        self.groups, self.batch, self.first, self.seed = groups, batch, first, seed
         self.mirror, self.rank, self.num_processes = mirror, rank, num_processes
+        self._epochs = {}
+
+    def _epoch(self, group: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Order and mirroring of a group's pictures in one of its epochs."""
+        if self._epochs.get(group, (None,))[0] != epoch:
+            rng = np.random.default_rng((self.seed, EPOCHS, group, epoch))
+            size = len(self.groups[group])
+            self._epochs[group] = epoch, rng.permutation(self.groups[group]), rng.random(size) < 0.5
+        return self._epochs[group][1:]
+
+    def _item(self, n: int) -> tuple[int, bool]:
+        """What the n-th image of the run is."""
+        turn, place = divmod(n, len(self.groups))
+        rng = np.random.default_rng((self.seed, TURNS, turn))
+        group = int(rng.permutation(len(self.groups))[place])
+        epoch, i = divmod(turn, len(self.groups[group]))
+        order, flips = self._epoch(group, epoch)
+        return int(order[i]), bool(flips[i]) and self.mirror
 
     def __iter__(self) -> Iterator[list[tuple[int, bool]]]:
-        epoch, start = -1, self.first
+        start = self.first
         while True:
-            items = []
-            for n in range(start + self.rank, start + self.batch, self.num_processes):
-                if n // self.size != epoch:
-                    epoch = n // self.size
-                    rng = np.random.default_rng((self.seed, epoch))
-                    order, flips = rng.permutation(self.size), rng.random(self.size) < 0.5
-                i = n % self.size
-                items.append((int(order[i]), bool(flips[i]) and self.mirror))
-            yield items
+            turns = range(start + self.rank, start + self.batch, self.num_processes)
+            yield [self._item(n) for n in turns]
             start += self.batch
 
 
-def endless_batches(dataset: ImageDataset, sampler: EndlessSampler) -> Iterator[Tensor]:
-    """Float32 batches (N, 3, H, H) in [-1, 1], without end."""
-    # Small pictures are decoded faster than they travel between processes.
-    num_workers = 0 if dataset.resolution <= 128 else 2
+def endless_batches(
+    dataset: ImageDataset, sampler: EndlessSampler
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Float32 images (N, 3, H, H) in [-1, 1] and labels (N,), without end."""
+    num_workers = 0 if dataset.resolution <= SMALL else 2
     loader = DataLoader(dataset, batch_sampler=sampler, num_workers=num_workers)
-    for batch in loader:
-        yield from_uint8(batch)
+    for images, labels in loader:
+        yield from_uint8(images), labels

@@ -1,47 +1,101 @@
-"""What a run says while it goes on."""
+"""What a run says while it goes on: a line on the screen, and what accelerate's trackers get."""
 
 import json
 import time
 from pathlib import Path
 
-from training.config import TrainConfig
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.tracking import GeneralTracker
+
+from stylegan.layers import mean_over_processes
 from training.steps import Stats
 
-REPORT_SECONDS = 10.0
+
+class JsonLines(GeneralTracker):
+    """`log.jsonl`: one JSON object per report.
+
+    A run that goes on at `nimg` drops the reports of steps that it will take again.
+    """
+
+    name, requires_logging_directory, main_process_only = "jsonl", False, True
+
+    def __init__(self, path: Path, nimg: int):
+        super().__init__()
+        self.path = path
+        if path.exists():
+            lines = path.read_text().splitlines(keepends=True)
+            whole = [line for line in lines if line.endswith("\n")]
+            kept = [line for line in whole if json.loads(line)["kimg"] <= nimg / 1000]
+            path.write_text("".join(kept))
+
+    @property
+    def tracker(self) -> Path:
+        return self.path
+
+    def log(self, values: dict, step: int | None = None, **_) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(values) + "\n")
 
 
 class Reporter:
-    """Averages statistics between reports; prints one line and logs one JSON line per report."""
+    """Collects statistics on the device; a report averages them over steps and processes."""
 
-    def __init__(self, config: TrainConfig, nimg: int):
-        self.path, self.total = Path(config.out) / "log.jsonl", 1000 * config.total_kimg
-        self.sums, self.counts = {}, {}
+    def __init__(self, accelerator: Accelerator, total: float, nimg: int):
+        self.accelerator, self.total = accelerator, total
+        self.steps: list[tuple[int, Stats]] = []
         self.nimg, self.time = nimg, time.monotonic()
 
-    def add(self, stats: Stats) -> None:
-        """Tensors are added up where they live; nothing waits for the device."""
-        for name, value in stats.items():
-            self.sums[name] = self.sums.get(name, 0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
+    def add(self, nimg: int, stats: Stats) -> None:
+        """Note the statistics of the step that began at image `nimg`; waits for nothing."""
+        self.steps.append((nimg, stats))
 
-    def due(self) -> bool:
-        return time.monotonic() - self.time > REPORT_SECONDS
+    def _means(self) -> dict[str, float]:
+        """Raises FloatingPointError naming the first term that is no number, and its step."""
+        names, rows = [], []
+        for nimg, stats in self.steps:
+            for name, value in stats.items():
+                names.append((nimg, name))
+                rows.append(value if value.ndim else torch.stack([value, torch.ones_like(value)]))
+        table = mean_over_processes(torch.stack(rows)).cpu()  # (rows, 2): sums and counts
+        for (nimg, name), (value, _) in zip(names, table.tolist(), strict=True):
+            if not np.isfinite(value):
+                raise FloatingPointError(
+                    f"{name} is {value} in the step that began at kimg {nimg / 1000:.3f}"
+                )
+        totals = {}
+        for (_, name), row in zip(names, table, strict=True):
+            totals[name] = totals.get(name, 0) + row
+        return {name: (row[0] / row[1]).item() for name, row in totals.items() if row[1]}
 
     def report(self, nimg: int) -> None:
-        """Say and record what happened since the last report."""
-        if nimg == self.nimg:
+        """Say and record what happened since the last report; for all processes to call."""
+        if not self.steps:
             return
-        now = time.monotonic()
+        means, now = self._means(), time.monotonic()
         pace = (now - self.time) / (nimg - self.nimg) * 1000  # seconds per kimg
-        means = {name: float(value) / self.counts[name] for name, value in self.sums.items()}
         minutes = round(pace * max(self.total - nimg, 0) / 60_000)
-        print(
+        self.accelerator.print(
             f"kimg {nimg / 1000:.2f}/{self.total / 1000:g}  {pace:.1f} s/kimg  "
-            f"loss G {means['loss/G']:.3f} D {means['loss/D']:.3f}  "
+            f"loss G {means['loss/G']:.3f} D {means['loss/D']:.3f}  ADA p {means['ada/p']:.2f}  "
             f"left {minutes // 60} h {minutes % 60:02d} min",
             flush=True,
         )
-        record = {"kimg": nimg / 1000, "sec_per_kimg": pace, "time": time.time(), **means}
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
-        self.sums, self.counts, self.nimg, self.time = {}, {}, nimg, now
+        values = {"kimg": nimg / 1000, "sec_per_kimg": pace, "time": time.time(), **means}
+        self.accelerator.log(values, step=nimg)
+        self.steps, self.nimg, self.time = [], nimg, now
+
+
+def log_pictures(accelerator: Accelerator, pictures: dict[str, np.ndarray], nimg: int) -> None:
+    """Hand pictures, uint8 (H, W, 3), to the trackers that show them."""
+    for tracker in accelerator.trackers:
+        for name, picture in pictures.items():
+            if tracker.name == "tensorboard":
+                tracker.log_images({name: picture[None]}, step=nimg, dataformats="NHWC")
+            elif tracker.name == "wandb":
+                tracker.log_images({name: [picture]}, step=nimg)
+            elif tracker.name == "trackio":
+                import trackio
+
+                tracker.log({name: trackio.Image(picture)}, step=nimg)

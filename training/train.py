@@ -1,13 +1,16 @@
 """Train a generator: `accelerate launch training/train.py --data FACES --out runs/NAME`.
 
-A run folder holds weights/ (a `save_pretrained` folder of G_ema per snapshot), samples/ (the same
-seeds drawn at every snapshot), log.jsonl (one line per report) and state.pt (all that is needed to
-go on). Everything random follows from the seed and the images shown so far.
+Everything random follows from the seed and the images shown so far. The README.md of a run folder
+says what it holds.
 """
 
 import copy
+import dataclasses
+import importlib.util
+import math
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # found without being installed
@@ -15,20 +18,31 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # found without be
 # thread it waits for as soon as another program wants a core too.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-import numpy as np
 import torch
-from accelerate import Accelerator
-from torch import Tensor
+from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
+from accelerate.utils import ProjectConfiguration, broadcast_object_list
+from safetensors import SafetensorError
 
 from stylegan import Discriminator, Generator
+from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
-from training.checkpoint import Checkpoint, check_flags, save_flags
+from training.augment import AdaptiveAugment
+from training.checkpoint import Checkpoint, check_flags, claim, recorded_flags, save_flags
 from training.config import TrainConfig, parse_args
+from training.cost import costs, training_flops
 from training.data import EndlessSampler, ImageDataset, endless_batches
+from training.draws import Dealer
 from training.ema import ema_decay, update_ema
-from training.report import Reporter
-from training.snapshot import open_repository, push, save_snapshot
-from training.steps import Run, discriminator_step, generator_step
+from training.precision import fastest_precision
+from training.report import JsonLines, Reporter, log_pictures
+from training.snapshot import open_repository, push, save_run_card, save_snapshot
+from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
+from training.stop import Stopper, stop_with_launcher
+from training.transfer import begin_with
+
+ADA_INTERVAL = 4  # steps between two changes of the augmentation's probability
+PATH_INTERVAL = 4  # steps between two measurements of path lengths
+REPORT_INTERVAL = 32  # steps between two reports
 
 
 def use_all_cores() -> None:
@@ -42,105 +56,218 @@ def use_all_cores() -> None:
 
 
 def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> None:
-    """Raise ValueError for flags that do not fit the data, the processes or the run folder."""
-    per_process, rest = divmod(config.batch, num_processes)
+    """Raise ValueError for flags that do not fit the data or the processes, or lack a package."""
+    per_share, rest = divmod(config.batch, num_processes * config.accumulate)
     if rest:
-        raise ValueError(f"--batch {config.batch} cannot be split over {num_processes} processes")
-    group = config.discriminator(dataset.resolution).mbstd_group_size
-    if per_process > group and per_process % group:
+        parts = f" in {config.accumulate} parts each" if config.accumulate > 1 else ""
         raise ValueError(
-            f"--batch {config.batch} gives {per_process} images per process; "
+            f"--batch {config.batch} cannot be split over {num_processes} processes{parts}"
+        )
+    num_labels = len(dataset.labels)
+    group = config.discriminator(dataset.resolution, num_labels).mbstd_group_size
+    if per_share > group and per_share % group:
+        raise ValueError(
+            f"--batch {config.batch} gives {per_share} images per process and part; "
             f"the minibatch statistics need a multiple of {group}"
         )
-    config.generator(dataset.resolution)  # refuses a resolution that no network has
+    if config.conditional and num_labels < 2:
+        raise ValueError(f"--conditional needs sub-folders to tell apart, {config.data} has one")
+    config.generator(dataset.resolution, num_labels)  # refuses a resolution that no network has
+    if config.log_with and importlib.util.find_spec(config.log_with) is None:
+        raise ValueError(f"--log-with {config.log_with} needs: pip install {config.log_with}")
 
 
-def draw_z(config: TrainConfig, accelerator: Accelerator, nimg: int, purpose: int) -> Tensor:
-    """Latents (batch / processes, z_dim) that only the seed, the progress and the rank decide."""
-    rng = np.random.default_rng((config.seed, nimg, accelerator.process_index, purpose))
-    shape = config.batch // accelerator.num_processes, config.z_dim
-    return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(accelerator.device)
+def settle(config: TrainConfig, state: PartialState) -> TrainConfig:
+    """Choose what was left to choose, as the run was begun; the same on all processes.
+
+    Raises: ValueError for flags that differ from those the run was begun with.
+    """
+    answer = None
+    if state.is_main_process:  # only its machine needs to have the run folder
+        try:
+            begun = recorded_flags(config)
+            if config.mixed_precision == "auto":
+                precision = begun["mixed_precision"] if begun else fastest_precision(state.device)
+                config = dataclasses.replace(config, mixed_precision=precision)
+            check_flags(config, begun)
+            if config.push_to_hub:
+                open_repository(config.push_to_hub)
+            answer = config
+        except ValueError as e:
+            answer = e
+    answer = broadcast_object_list([answer])[0]
+    if isinstance(answer, ValueError):
+        raise answer
+    return answer
 
 
-def build(config: TrainConfig, accelerator: Accelerator, resolution: int) -> tuple[Run, Generator]:
-    """Networks and optimizers from the seed, the same on every process."""
+def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) -> Run:
+    """Networks and optimizers from the seed or `--init-from`, the same on every process."""
     torch.manual_seed(config.seed)
-    G = Generator(config.generator(resolution))
-    D = Discriminator(config.discriminator(resolution))
+    G = Generator(config.generator(dataset.resolution, len(dataset.labels)))
+    D = Discriminator(config.discriminator(dataset.resolution, len(dataset.labels)))
+    if config.init_from:
+        begin_with(G, D, config)
     G_ema = copy.deepcopy(G).eval().requires_grad_(False).to(accelerator.device)
-    lazy = config.r1_interval / (config.r1_interval + 1)  # R1 comes on top of every 16th step
-    G_opt = torch.optim.Adam(G.parameters(), lr=config.g_lr, betas=(0.0, 0.99))
-    D_opt = torch.optim.Adam(D.parameters(), lr=config.d_lr * lazy, betas=(0.0, 0.99**lazy))
-    return Run(accelerator, *accelerator.prepare(G, D, G_opt, D_opt)), G_ema
+
+    def adam(network: torch.nn.Module, lr: float, interval: float) -> torch.optim.Adam:
+        """`interval`: a regularizer comes on top of every so-many-th step."""
+        lazy = interval / (interval + 1)
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        capturable = accelerator.device.type == "cuda"
+        betas = (0.0, 0.99**lazy)
+        return torch.optim.Adam(
+            parameters, lr=lr * lazy, betas=betas, fused=True, capturable=capturable
+        )
+
+    G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 1e9)
+    D_opt = adam(D, config.d_lr, config.r1_interval)
+    G, D, G_opt, D_opt = accelerator.prepare(TrainedGenerator(G), D, G_opt, D_opt)
+    start = min(config.ada_start, config.ada_max)
+    ada = AdaptiveAugment(
+        target=config.ada_target, kimg=config.ada_kimg, start=start, cap=config.ada_max
+    ).to(accelerator.device)
+    mean_path = torch.zeros((), device=accelerator.device)
+    return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path)
+
+
+def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.device) -> Recipe:
+    """How the step that begins at image `nimg` is taken. What is applied rarely weighs more."""
+    step, gamma = nimg // config.batch, config.gamma(resolution)
+    relativistic = config.loss == "relativistic"
+    if relativistic:  # from ten times gamma down to gamma along a cosine
+        done = min(nimg / (1000 * config.total_kimg), 1.0)
+        gamma *= 1 + 9 * (1 + math.cos(math.pi * done)) / 2
+    labels = None
+    if config.conditional:
+        labels = torch.tensor(config.label_weight(nimg), device=device)
+    return Recipe(
+        batch=config.batch,
+        augment=config.ada_max > 0,
+        relativistic=relativistic,
+        labels=labels,
+        r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
+        path_weight=config.path_length * PATH_INTERVAL * (step % PATH_INTERVAL == 0),
+    )
+
+
+def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -> None:
+    """Say what is about to run."""
+    accelerator, resolution = run.accelerator, dataset.resolution
+    g, d = costs(accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D))
+    flops = training_flops(g, d, config.r1_interval)
+    accelerator.print(
+        f"preset {config.preset}: G {g}\n"
+        f"preset {config.preset}: D {d}; training {flops / 1e9:.1f} GFLOP per image shown\n"
+        f"{len(dataset)} pictures of {resolution} px, {accelerator.num_processes} process(es) "
+        f"on {accelerator.device.type}, precision {accelerator.mixed_precision}, R1 gamma "
+        f"{config.gamma(resolution):g}, {'going on' if nimg else 'beginning'} at kimg "
+        f"{nimg / 1000:.3f}",
+        flush=True,
+    )
+    if nimg >= 1000 * config.total_kimg:
+        accelerator.print(
+            f"--total-kimg {config.total_kimg:g} is reached already; raise it to go on"
+        )
 
 
 def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) -> None:
-    """Run from the last state, or from the start, to `config.total_kimg`."""
-    run, G_ema = build(config, accelerator, dataset.resolution)
-    checkpoint = Checkpoint(run, G_ema, config)
+    """Run from the last state, or from the start, to `config.total_kimg`.
+
+    Raises: FloatingPointError if a loss is no number; OSError if something cannot be saved.
+    """
+    run = build(config, accelerator, dataset)
+    checkpoint = Checkpoint(run, config)
     nimg = checkpoint.load()
-    gamma, half_life = config.gamma(dataset.resolution), config.ema_half_life()
-    if accelerator.is_main_process:
-        print(
-            f"{len(dataset)} pictures of {dataset.resolution} px, {accelerator.num_processes} "
-            f"process(es) on {accelerator.device.type}, precision {accelerator.mixed_precision}, "
-            f"R1 gamma {gamma:g}, {'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}",
-            flush=True,
-        )
-        if nimg >= 1000 * config.total_kimg:
-            print(f"--total-kimg {config.total_kimg:g} is reached already; raise it to go on")
+    stopper = Stopper()
+    introduce(config, dataset, run, nimg)
+    accelerator.log_with.append(JsonLines(Path(config.out) / "log.jsonl", nimg))
+    settings = {name: str(value) for name, value in dataclasses.asdict(config).items()}
+    accelerator.init_trackers(Path(config.out).name, settings)
+    where = dict(rank=accelerator.process_index, num_processes=accelerator.num_processes)
     sampler = EndlessSampler(
-        len(dataset),
+        dataset.groups(balance=config.balance),
         batch=config.batch,
         first=nimg,
         seed=config.seed,
         mirror=config.mirror,
-        rank=accelerator.process_index,
-        num_processes=accelerator.num_processes,
+        **where,
     )
-    reporter = Reporter(config, nimg)
+    dealer = Dealer(
+        config,
+        num_ws=run.G_ema.num_ws,
+        num_labels=len(dataset.labels),
+        device=accelerator.device,
+        **where,
+    )
     total, every = 1000 * config.total_kimg, 1000 * config.snapshot_kimg
+    reporter = Reporter(accelerator, total, nimg)
     batches = endless_batches(dataset, sampler)
     while nimg < total:
-        reals = next(batches).to(accelerator.device)
-        reporter.add(generator_step(run, draw_z(config, accelerator, nimg, 0)))
-        use_r1 = nimg // config.batch % config.r1_interval == 0
-        r1_weight = gamma / 2 * config.r1_interval * use_r1  # applied rarely, weighted up to match
-        z = draw_z(config, accelerator, nimg, 1)
-        reporter.add(discriminator_step(run, reals, z, r1_weight))
+        recipe = recipe_at(config, dataset.resolution, nimg, accelerator.device)
+        shares = dealer.deal(nimg, *next(batches), paths=recipe.path_weight > 0)
+        stats = generator_step(run, shares, recipe)
+        stats |= discriminator_step(run, shares, recipe, dataset.labels)
         before, nimg = nimg, nimg + config.batch
-        update_ema(G_ema, checkpoint.parts["G"], ema_decay(config.batch, half_life, nimg))
-        if not accelerator.is_main_process:
-            continue
-        last = nimg >= total
-        if last or reporter.due():
+        if nimg // config.batch % ADA_INTERVAL == 0:
+            run.ada.adjust(ADA_INTERVAL * config.batch, mean_over_processes)
+        reporter.add(before, stats | {"ada/p": run.ada.p.clone()})
+        decay = ema_decay(config.batch, config.ema_half_life(), nimg)
+        update_ema(run.G_ema, checkpoint.parts["G"], decay)
+        stop = stopper.agreed()
+        snapshot = nimg >= total or nimg // every > before // every
+        if stop or snapshot or nimg // config.batch % REPORT_INTERVAL == 0:
             reporter.report(nimg)
-        if last or nimg // every > before // every:
-            folder = save_snapshot(config, dataset, G_ema, nimg)
-            checkpoint.save(nimg)
+        if snapshot and accelerator.is_main_process:
+            D = checkpoint.parts["D"]
+            folder, pictures = save_snapshot(config, dataset, run.G_ema, D, nimg)
+            log_pictures(accelerator, pictures, nimg)
             if config.push_to_hub:
-                push(config.push_to_hub, folder, last=last)
+                push(config.push_to_hub, folder, last=nimg >= total)
+        if (snapshot or stop) and accelerator.is_main_process:
+            checkpoint.save(nimg)
+        if stop and nimg < total:
+            accelerator.print(f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there")
+            break
     accelerator.end_training()
 
 
+def start(config: TrainConfig) -> None:
+    """Refuse what does not fit before anything is built, then train. Raises as `train`, and
+    ValueError."""
+    on_cpu = not torch.cuda.is_available()
+    torch.backends.cudnn.benchmark = True  # all shapes stay the same
+    state = PartialState(cpu=on_cpu)
+    dataset = ImageDataset(config.data)
+    check(config, dataset, state.num_processes)
+    with claim(config) if state.is_main_process else nullcontext():
+        config = settle(config, state)
+        if state.is_main_process:
+            save_flags(config)
+            save_run_card(config, dataset)
+        folders = ProjectConfiguration(config.out, logging_dir=str(Path(config.out) / "logs"))
+        accelerator = Accelerator(
+            cpu=on_cpu,
+            mixed_precision=config.mixed_precision,
+            log_with=config.log_with,
+            project_config=folders,
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+        train(config, dataset, accelerator)
+
+
 def main() -> None:
-    """Refuse what does not fit before anything is built, then train."""
+    """Train as the command line says, or end with one sentence."""
     config = parse_args()
+    stop_with_launcher()
     keep_freed_memory()
     use_all_cores()
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
     try:
-        dataset = ImageDataset(config.data)
-        check(config, dataset, accelerator.num_processes)
-        check_flags(config)
-        if accelerator.is_main_process and config.push_to_hub:
-            open_repository(config.push_to_hub)
-    except ValueError as e:
+        start(config)
+    except FloatingPointError as e:
+        sys.exit(f"error: {e}; what was saved before it is kept")
+    except (ValueError, OSError, SafetensorError) as e:
         sys.exit(f"error: {e}")
-    accelerator.wait_for_everyone()  # no process writes before all have read
-    if accelerator.is_main_process:
-        save_flags(config)
-    train(config, dataset, accelerator)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from PIL import Image
 
 from training.data import EndlessSampler, ImageDataset, endless_batches
 
+GROUPS = [list(range(3)), list(range(10, 15)), list(range(20, 27))]  # of 3, 5 and 7 pictures
+
 
 def save(path, size=(32, 32), mode="RGB"):
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -17,16 +19,32 @@ def save(path, size=(32, 32), mode="RGB"):
     return pixels
 
 
-def test_pictures_of_all_sub_folders_as_bytes_in_rgb(tmp_path):
+def test_pictures_of_all_sub_folders_as_bytes_in_rgb_with_their_label(tmp_path):
     save(tmp_path / "b" / "grey.png", mode="L")
     pixels = save(tmp_path / "a" / "colour.PNG")
     (tmp_path / "a" / "notes.txt").write_text("not a picture")
     dataset = ImageDataset(str(tmp_path))
     assert len(dataset) == 2 and dataset.resolution == 32 and dataset.labels == ["a", "b"]
-    plain, mirrored = dataset[0, False], dataset[0, True]
-    assert plain.dtype == torch.uint8 and plain.shape == dataset[1, False].shape == (3, 32, 32)
+    (plain, label), (mirrored, same), (grey, other) = (
+        dataset[item] for item in ((0, False), (0, True), (1, False))
+    )
+    assert plain.dtype == torch.uint8 and plain.shape == grey.shape == (3, 32, 32)
     np.testing.assert_array_equal(plain.permute(1, 2, 0), pixels)
     assert torch.equal(mirrored, plain.flip(2))
+    assert (label, same, other) == (0, 0, 1)
+
+
+def test_groups_are_the_sub_folders_or_all_as_one(tmp_path):
+    for name in ("late/1.png", "early/1.png", "late/2.png", "early/deep/1.png"):
+        save(tmp_path / name)
+    dataset = ImageDataset(str(tmp_path))
+    assert dataset.labels == ["early", "early/deep", "late"]
+    assert dataset.groups(balance=False) == [[0, 1, 2, 3]]
+    names = [
+        [dataset.paths[i].relative_to(tmp_path).as_posix() for i in group]
+        for group in dataset.groups(balance=True)
+    ]
+    assert names == [["early/1.png"], ["early/deep/1.png"], ["late/1.png", "late/2.png"]]
 
 
 def test_an_empty_folder_is_named(tmp_path):
@@ -47,8 +65,11 @@ def test_a_picture_of_another_size_is_named(tmp_path):
         ImageDataset(str(tmp_path))
 
 
-def sampler(size=10, batch=4, first=0, seed=3, mirror=True, **processes):
-    return EndlessSampler(size, batch=batch, first=first, seed=seed, mirror=mirror, **processes)
+# The order
+
+
+def sampler(groups=GROUPS, batch=4, first=0, seed=3, mirror=True, **processes):
+    return EndlessSampler(groups, batch=batch, first=first, seed=seed, mirror=mirror, **processes)
 
 
 def take(count, *args, **kwargs):
@@ -57,47 +78,77 @@ def take(count, *args, **kwargs):
     return [item for batch in batches for item in batch]
 
 
-def test_order_depends_on_the_seed_alone():
+def one_group(size):
+    return [list(range(size))]
+
+
+@pytest.mark.parametrize("groups", [GROUPS, one_group(10)])
+def test_order_depends_on_the_seed_alone(groups):
     torch.manual_seed(0)
-    once = take(20)
+    once = take(20, groups)
     np.random.seed(1)
     torch.manual_seed(1)
-    assert take(20) == once
-    assert take(20, seed=4) != once
+    assert take(20, groups) == once
+    assert take(20, groups, seed=4) != once
 
 
-def test_every_epoch_shows_every_picture_once_in_a_new_order():
-    items = take(10)  # four epochs of ten pictures
-    epochs = [[index for index, _ in items[i : i + 10]] for i in range(0, 40, 10)]
+@pytest.mark.parametrize("batch", [4, 25])  # 25: larger than the data
+def test_every_epoch_shows_every_picture_once_in_a_new_order(batch):
+    items = take(100 // batch, one_group(10), batch=batch)  # ten epochs of ten pictures
+    epochs = [[index for index, _ in items[i : i + 10]] for i in range(0, 100, 10)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
-    assert epochs[0] != epochs[1] and epochs[0] != sorted(epochs[0])
+    assert len({tuple(epoch) for epoch in epochs}) == 10 and epochs[0] != sorted(epochs[0])
+
+
+def test_every_run_of_as_many_images_as_groups_has_one_of_each_in_changing_order():
+    groups_shown = [index // 10 for index, _ in take(30)]  # 40 runs of three
+    runs = [tuple(groups_shown[i : i + 3]) for i in range(0, 120, 3)]
+    assert all(sorted(run) == [0, 1, 2] for run in runs)
+    assert len(set(runs)) == 6  # every order there is
+
+
+@pytest.mark.parametrize("batch", [4, 40])  # 40: larger than the data
+def test_a_group_shows_all_its_pictures_before_it_begins_again(batch):
+    """Whatever its size; the smaller, the more often."""
+    items = take(1000 // batch, batch=batch)
+    for i, group in enumerate(GROUPS):
+        shown = [index for index, _ in items if index // 10 == i]
+        size = len(group)
+        epochs = [shown[j : j + size] for j in range(0, len(shown) - size + 1, size)]
+        assert len(shown) >= 333
+        assert all(sorted(epoch) == group for epoch in epochs)
+        assert len({tuple(epoch) for epoch in epochs}) > 3  # in more than a few orders
 
 
 def test_about_half_of_the_pictures_are_mirrored():
-    flips = [flip for _, flip in take(100, size=400)]
+    flips = [flip for _, flip in take(100, one_group(400))]
     assert 150 < sum(flips) < 250
-    assert not any(flip for _, flip in take(100, size=400, mirror=False))
+    assert not any(flip for _, flip in take(100, one_group(400), mirror=False))
 
 
+@pytest.mark.parametrize("groups", [GROUPS, one_group(10)])
 @pytest.mark.parametrize("num_processes", [2, 4])
-def test_processes_together_see_what_one_sees(num_processes):
+def test_processes_together_see_what_one_sees(groups, num_processes):
     """In turns: image n of the run goes to process n mod num_processes."""
-    alone = take(12)
-    shares = [take(12, rank=r, num_processes=num_processes) for r in range(num_processes)]
+    alone = take(12, groups)
+    shares = [take(12, groups, rank=r, num_processes=num_processes) for r in range(num_processes)]
     assert [item for turn in zip(*shares, strict=True) for item in turn] == alone
 
 
+@pytest.mark.parametrize("groups", [GROUPS, one_group(10)])
 @pytest.mark.parametrize("first", [4, 12, 40])
-def test_going_on_equals_the_tail_of_the_unbroken_order(first):
-    assert take(6, first=first) == take(20)[first : first + 24]
+def test_going_on_equals_the_tail_of_the_unbroken_order(groups, first):
+    assert take(6, groups, first=first) == take(20, groups)[first : first + 24]
 
 
-def test_batches_are_floats_between_minus_one_and_one(faces):
+def test_batches_are_floats_between_minus_one_and_one_with_their_labels(faces):
     dataset = ImageDataset(str(faces))
-    order = sampler(size=8)
+    order = sampler(dataset.groups(balance=True))
     batches = list(islice(endless_batches(dataset, order), 5))
-    assert all(b.shape == (4, 3, 32, 32) and b.dtype == torch.float32 for b in batches)
-    for batch, items in zip(batches, order, strict=False):
-        expected = torch.stack([dataset[item] for item in items]).float() / 127.5 - 1
-        torch.testing.assert_close(batch, expected)
-    assert -1 <= torch.cat(batches).min() < -0.5 and 0.5 < torch.cat(batches).max() <= 1
+    for (images, labels), items in zip(batches, order, strict=False):
+        assert images.shape == (4, 3, 32, 32) and images.dtype == torch.float32
+        expected = torch.stack([dataset[item][0] for item in items]).float() / 127.5 - 1
+        torch.testing.assert_close(images, expected)
+        assert labels.tolist() == [int(index >= 4) for index, _ in items]  # 4 early, 4 late
+    images = torch.cat([images for images, _ in batches])
+    assert -1 <= images.min() < -0.5 and 0.5 < images.max() <= 1

@@ -2,37 +2,50 @@
 
 import dataclasses
 import json
+import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 
 import training.train
-from stylegan import Generator
-from training.checkpoint import check_flags, save_flags
+from stylegan import Discriminator, Generator
+from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.data import ImageDataset
-from training.train import build, check, draw_z
+from training.train import build, check, recipe_at
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerate():
+    """Accelerate remembers its precision, and a run its signal handlers, as long as the process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
 def config(faces, tmp_path):
     """Eight steps of eight images, R1 every second step, snapshots after 24, 48 and 64 images."""
     size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=8, r1_interval=2)
-    kimg = dict(total_kimg=0.064, snapshot_kimg=0.024)
+    kimg = dict(total_kimg=0.064, snapshot_kimg=0.024, mixed_precision="no")
     return TrainConfig(str(faces), str(tmp_path / "run"), **size, **kimg)
 
 
 def run(config):
     """As main() does after reading the flags."""
-    check_flags(config)
-    save_flags(config)
-    training.train.train(config, ImageDataset(config.data), Accelerator(cpu=True))
+    training.train.start(config)
 
 
 def state_of(config):
-    return torch.load(Path(config.out) / "state.pt", weights_only=True)
+    path = max((Path(config.out) / "state").iterdir())
+    return torch.load(path, weights_only=True)
 
 
 def assert_same(a, b, path="state"):
@@ -49,39 +62,23 @@ def assert_same(a, b, path="state"):
         assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, path
 
 
-def test_a_killed_run_goes_on_as_if_it_had_never_stopped(config, tmp_path, monkeypatch, capsys):
-    """Killed in its sixth step, two after the snapshot at 24 images; then the same command."""
-    unbroken = dataclasses.replace(config, out=str(tmp_path / "unbroken"))
-    run(unbroken)
-    steps = []
+def built(config):
+    return build(config, Accelerator(cpu=True), ImageDataset(config.data))
 
-    def die_in_the_sixth(*args):
-        steps.append(args)
-        if len(steps) == 6:
-            raise KeyboardInterrupt
-        return generator_step(*args)
 
-    generator_step = training.train.generator_step
-    monkeypatch.setattr(training.train, "generator_step", die_in_the_sixth)
-    with pytest.raises(KeyboardInterrupt):
-        run(config)
-    assert state_of(config)["nimg"] == 24
-    torch.randn(7)  # the state of the global generator plays no part
+def test_the_last_states_are_kept(config):
     run(config)
-    assert "going on at kimg 0.024" in capsys.readouterr().out
-    assert len(steps) == 6 + 5  # 40 more images
-    assert state_of(config)["nimg"] == 64
-    assert_same(state_of(config), state_of(unbroken))
-    z = torch.randn(1, 8)
-    a, b = (
-        Generator.from_pretrained(Path(c.out) / "weights/kimg-000000.064")
-        for c in (config, unbroken)
-    )
-    assert torch.equal(a(z), b(z))
+    names = sorted(path.name for path in (Path(config.out) / "state").iterdir())
+    assert names == ["kimg-000000.048.pt", "kimg-000000.064.pt"]
+    longer = dataclasses.replace(config, total_kimg=0.096, keep=3)
+    run(longer)
+    assert len(list((Path(config.out) / "state").iterdir())) == 4
 
 
 def test_a_finished_run_can_be_made_longer(config, tmp_path):
     run(dataclasses.replace(config, total_kimg=0.048))
+    torch.randn(7)  # the state of the global generators plays no part
+    np.random.rand(7)
     run(config)
     whole = dataclasses.replace(config, out=str(tmp_path / "whole"))
     run(whole)
@@ -92,17 +89,64 @@ def test_training_moves_all_that_it_should(config):
     """Weights of G and D, and G_ema after them; buffers of G_ema are those of G."""
     run(dataclasses.replace(config, total_kimg=0.016))
     state = state_of(config)
-    fresh, ema = build(config, Accelerator(cpu=True), 32)
-    for name, parameter in fresh.G.named_parameters():
+    fresh = built(config)
+    for name, parameter in fresh.G.G.named_parameters():
         assert not torch.equal(parameter, state["G"][name]), name
         assert not torch.equal(parameter, state["G_ema"][name]), name
         assert not torch.equal(state["G"][name], state["G_ema"][name]) or parameter.ndim == 1, name
     for name, parameter in fresh.D.named_parameters():
         assert not torch.equal(parameter, state["D"][name]) or name == "b4.out.bias", name
-    for name, buffer in ema.named_buffers():
+    for name, buffer in fresh.G_ema.named_buffers():
         if name in state["G"]:
             assert torch.equal(state["G_ema"][name], state["G"][name]), name
             assert torch.equal(buffer, state["G"][name]) == name.endswith(("freqs", "phases"))
+
+
+@pytest.mark.parametrize("sign, p", [(1.0, 0.5), (-1.0, 0.2)])
+def test_the_augmentation_follows_the_signs(config, monkeypatch, sign, p):
+    """Each fourth step moves p by 32 images of 320, from 0.4: up to the largest, or down twice."""
+    observe = AdaptiveAugment.observe
+    monkeypatch.setattr(
+        AdaptiveAugment, "observe", lambda ada, logits: observe(ada, torch.full_like(logits, sign))
+    )
+    run(dataclasses.replace(config, ada_start=0.4, ada_kimg=0.32, ada_max=0.5))
+    assert state_of(config)["ada"]["p"].item() == pytest.approx(p)
+    assert log_of(config)[-1]["ada/p"] == pytest.approx(p)
+
+
+def log_of(config):
+    lines = (Path(config.out) / "log.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_without_augmentation_nothing_is_augmented(config, monkeypatch):
+    plain = dataclasses.replace(config, ada_max=0.0, total_kimg=0.016)
+    monkeypatch.setattr(training.steps, "augment", None)
+    run(plain)
+    assert log_of(plain)[-1]["ada/p"] == 0
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(config):
+    """Rates without measure: the step and the term are named, what was saved stays."""
+    run(dataclasses.replace(config, total_kimg=0.024))
+    kept = {path: path.read_bytes() for path in Path(config.out).rglob("*.*") if path.is_file()}
+    wild = dataclasses.replace(config, total_kimg=0.16, snapshot_kimg=0.08)
+    real = training.train.generator_step
+
+    def explode(run, shares, recipe):
+        stats = real(run, shares, recipe)
+        for parameter in run.G.parameters():
+            parameter.data.fill_(float("nan"))
+        return stats
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.train, "generator_step", explode)
+        with pytest.raises(FloatingPointError, match="loss/D is nan .* began at kimg 0.024"):
+            run(wild)
+    for path, content in kept.items():
+        assert path.name == "config.json" or path.read_bytes() == content, path
+    run(wild)
+    assert state_of(wild)["nimg"] == 160
 
 
 def test_a_changed_flag_is_named_and_the_record_kept(config):
@@ -111,14 +155,24 @@ def test_a_changed_flag_is_named_and_the_record_kept(config):
         run(dataclasses.replace(config, batch=4))
     with pytest.raises(ValueError, match="begun with --channel-max 8, not 16"):
         run(dataclasses.replace(config, channel_max=16))
+    with pytest.raises(ValueError, match="begun with --mixed-precision no, not bf16"):
+        run(dataclasses.replace(config, mixed_precision="bf16"))
+    run(dataclasses.replace(config, mixed_precision="auto", total_kimg=0.016))  # as it was begun
     assert json.loads((Path(config.out) / "config.json").read_text())["batch"] == 8
+
+
+def test_the_length_of_a_run_with_a_schedule_is_fixed(config):
+    relativistic = dataclasses.replace(config, loss="relativistic", total_kimg=0.008)
+    run(relativistic)
+    with pytest.raises(ValueError, match="begun with --total-kimg 0.008, not 0.016"):
+        run(dataclasses.replace(relativistic, total_kimg=0.016))
 
 
 @pytest.mark.parametrize(
     "batch, num_processes, sentence",
     [
         (9, 2, "--batch 9 cannot be split over 2 processes"),
-        (6, 1, "--batch 6 gives 6 images per process; .* a multiple of 4"),
+        (6, 1, "--batch 6 gives 6 images per process and part; .* a multiple of 4"),
         (12, 2, "--batch 12 gives 6 images per process"),
     ],
 )
@@ -128,48 +182,62 @@ def test_batches_that_do_not_fit_are_named(config, batch, num_processes, sentenc
         check(config, ImageDataset(config.data), num_processes)
 
 
+def test_parts_that_do_not_fit_are_named(config):
+    config = dataclasses.replace(config, accumulate=3)
+    with pytest.raises(ValueError, match="--batch 8 cannot .* 1 processes in 3 parts each"):
+        check(config, ImageDataset(config.data), 1)
+
+
+def test_labels_and_loggers_that_are_not_there_are_named(config, tmp_path, monkeypatch):
+    alone = Path(config.data) / "early"
+    config = dataclasses.replace(config, data=str(alone), conditional=True)
+    with pytest.raises(ValueError, match="--conditional needs sub-folders"):
+        check(config, ImageDataset(config.data), 1)
+    config = dataclasses.replace(config, conditional=False, log_with="wandb")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="--log-with wandb needs: pip install wandb"):
+        check(config, ImageDataset(config.data), 1)
+
+
 def test_batches_that_fit_pass(config):
     for batch, num_processes in [(3, 1), (8, 1), (16, 2), (6, 2)]:
         check(dataclasses.replace(config, batch=batch), ImageDataset(config.data), num_processes)
 
 
-def test_latents_depend_on_seed_progress_rank_and_purpose(config):
-    class Process:
-        num_processes, device = 2, "cpu"
-
-        def __init__(self, process_index):
-            self.process_index = process_index
-
-    z = draw_z(config, Process(0), 24, 0)
-    assert z.shape == (4, 8) and z.dtype == torch.float32
-    assert torch.equal(z, draw_z(config, Process(0), 24, 0))
-    other_seed = dataclasses.replace(config, seed=1)
-    others = [(config, 1, 24, 0), (config, 0, 32, 0), (config, 0, 24, 1), (other_seed, 0, 24, 0)]
-    for config, rank, nimg, purpose in others:
-        assert not torch.equal(z, draw_z(config, Process(rank), nimg, purpose))
-
-
-def test_lazy_regularization_corrects_the_rates_of_d(config):
-    """R1 every 16th step makes 17 updates' worth of 16: rate and memory shrink by 16 / 17."""
-    run, _ = build(dataclasses.replace(config, r1_interval=16), Accelerator(cpu=True), 32)
-    D, G = run.D_opt.param_groups[0], run.G_opt.param_groups[0]
+def test_lazy_regularization_corrects_the_rates(config):
+    """R1 every 16th step makes 17 updates' worth of 16: rate and memory shrink by 16 / 17; path
+    lengths every fourth step likewise."""
+    lazy = built(dataclasses.replace(config, r1_interval=16, path_length=2.0))
+    plain = built(config)
+    D, G = lazy.D_opt.param_groups[0], lazy.G_opt.param_groups[0]
     assert D["lr"] == pytest.approx(0.002 * 16 / 17)
     assert D["betas"] == pytest.approx((0.0, 0.99 ** (16 / 17)))
-    assert (G["lr"], G["betas"]) == (0.0025, (0.0, 0.99))
+    assert G["lr"] == pytest.approx(0.0025 * 4 / 5)
+    assert G["betas"] == pytest.approx((0.0, 0.99 ** (4 / 5)))
+    G = plain.G_opt.param_groups[0]
+    assert G["lr"] == pytest.approx(0.0025) and G["betas"] == pytest.approx((0.0, 0.99))
 
 
-def test_r1_is_applied_rarely_and_weighted_up(config, monkeypatch):
-    """Every third of six steps, with gamma / 2 times the interval: 0.8 / 2 * 3 = 1.2."""
-    weights = []
-    step = training.train.discriminator_step
+def test_what_is_applied_rarely_is_weighted_up(config):
+    """R1 every third step with gamma / 2 times 3: 0.8 / 2 * 3 = 1.2; path lengths every fourth."""
+    config = dataclasses.replace(config, r1_gamma=0.8, r1_interval=3, path_length=2.0)
+    recipes = [recipe_at(config, 32, nimg, torch.device("cpu")) for nimg in range(0, 64, 8)]
+    assert [r.r1_weight for r in recipes] == pytest.approx([1.2, 0, 0, 1.2, 0, 0, 1.2, 0])
+    assert [r.path_weight for r in recipes] == [8.0, 0, 0, 0, 8.0, 0, 0, 0]
+    assert all(r.augment and r.labels is None and not r.relativistic for r in recipes)
 
-    def spy(run, reals, z, r1_weight):
-        weights.append(r1_weight)
-        return step(run, reals, z, r1_weight)
 
-    monkeypatch.setattr(training.train, "discriminator_step", spy)
-    run(dataclasses.replace(config, r1_gamma=0.8, r1_interval=3, total_kimg=0.048))
-    assert weights == pytest.approx([1.2, 0, 0, 1.2, 0, 0])
+def test_the_relativistic_loss_starts_with_ten_times_gamma(config):
+    """A cosine: 10, 5.5 and 1 times gamma at the beginning, the middle and the end."""
+    config = dataclasses.replace(config, loss="relativistic", r1_gamma=0.5, r1_interval=1)
+    weights = [recipe_at(config, 32, n, torch.device("cpu")).r1_weight for n in (0, 32, 64)]
+    assert weights == pytest.approx([2.5, 1.375, 0.25])
+
+
+def test_labels_come_in_gradually(config):
+    config = dataclasses.replace(config, conditional=True, total_kimg=1.0)
+    weights = [recipe_at(config, 32, n, torch.device("cpu")).labels for n in (0, 200, 300, 400)]
+    assert [weight.item() for weight in weights] == pytest.approx([0, 0, 0.5, 1])
 
 
 def test_what_does_not_fit_ends_with_a_sentence_and_leaves_nothing(tmp_path, monkeypatch):
@@ -181,3 +249,14 @@ def test_what_does_not_fit_ends_with_a_sentence_and_leaves_nothing(tmp_path, mon
     with pytest.raises(SystemExit, match="^error: --data .* holds no pictures"):
         training.train.main()
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_begins_with_the_weights_it_is_given(config, tmp_path):
+    run(dataclasses.replace(config, total_kimg=0.024))
+    weights = Path(config.out) / "weights/kimg-000000.024"
+    begun = built(dataclasses.replace(config, init_from=str(weights), seed=5))
+    G = Generator.from_pretrained(weights)
+    assert_same(dict(begun.G_ema.state_dict()), dict(G.state_dict()))
+    assert_same(dict(begun.G.G.state_dict()), dict(G.state_dict()))
+    assert isinstance(begun.D, Discriminator)
+    assert_same(dict(begun.D.state_dict()), dict(state_of(config)["D"]))

@@ -1,14 +1,21 @@
 """Flags become a config, or a sentence that names the flag and its value."""
 
+import dataclasses
+
 import pytest
 
-from stylegan import GeneratorConfig
-from training.config import TrainConfig, parse_args
+from stylegan import DiscriminatorConfig, GeneratorConfig
+from training.config import PRESETS, TrainConfig, parse_args
+
+
+def parse(folder, line=""):
+    return parse_args(["--data", str(folder), "--out", "o", *line.split()])
 
 
 @pytest.mark.parametrize(
     "field, value",
     [
+        ("preset", "huge"),
         ("config", "x"),
         ("num_layers", 0),
         ("channel_base", 0),
@@ -17,6 +24,8 @@ from training.config import TrainConfig, parse_args
         ("d_channel_max", 0),
         ("z_dim", 0),
         ("batch", 0),
+        ("accumulate", 0),
+        ("loss", "hinge"),
         ("r1_interval", 0),
         ("total_kimg", 0.0),
         ("total_kimg", float("nan")),
@@ -24,14 +33,36 @@ from training.config import TrainConfig, parse_args
         ("g_lr", -0.1),
         ("d_lr", 0.0),
         ("r1_gamma", -1.0),
+        ("path_length", -2.0),
+        ("path_length", float("nan")),
+        ("style_mixing", 1.1),
+        ("style_mixing", float("nan")),
+        ("ada_target", -0.1),
+        ("ada_kimg", 0.0),
+        ("ada_start", 1.1),
+        ("ada_start", -0.1),
+        ("ada_max", 1.5),
+        ("freeze_d", -1),
+        ("mixed_precision", "fp16"),
+        ("keep", 0),
+        ("log_with", "paper"),
         ("seed", -1),
         ("seed", 2**31),
     ],
 )
 def test_a_refused_value_is_named_with_its_flag(tmp_path, field, value):
     flag = "--" + field.replace("_", "-")
-    with pytest.raises(ValueError, match=f"^{flag} must be .*{value}"):
+    with pytest.raises(ValueError, match=f"^{flag} must be .*, got {value}$"):
         TrainConfig(**{"data": str(tmp_path), "out": "x", field: value})
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [("style_mixing", 1.0), ("path_length", 0.0), ("ada_start", 0.8), ("r1_gamma", 0.0)],
+)
+def test_bounds_themselves_are_accepted(tmp_path, field, value):
+    config = TrainConfig(**{"data": str(tmp_path), "out": "x", field: value})
+    assert getattr(config, field) == value
 
 
 def test_a_folder_that_does_not_exist_is_named():
@@ -39,13 +70,24 @@ def test_a_folder_that_does_not_exist_is_named():
         TrainConfig(data="nowhere", out="x")
 
 
+@pytest.mark.parametrize("flags", [dict(partial=True), dict(freeze_d=2)])
+def test_what_concerns_loaded_weights_needs_some(tmp_path, flags):
+    flag = "--" + next(iter(flags)).replace("_", "-")
+    with pytest.raises(ValueError, match=f"^{flag} needs --init-from"):
+        TrainConfig(str(tmp_path), "o", **flags)
+    TrainConfig(str(tmp_path), "o", **flags, init_from="alice/faces")
+
+
 def test_flags_are_read_with_their_types(tmp_path):
-    argv = f"--data {tmp_path} --out o --config r --batch 8 --r1-gamma 0.5 --no-mirror".split()
-    config = parse_args(argv + ["--total-kimg", "3", "--push-to-hub", "alice/faces"])
+    config = parse(tmp_path, "--config r --batch 8 --r1-gamma 0.5 --no-mirror --total-kimg 3")
     assert (config.config, config.batch, config.r1_gamma, config.mirror) == ("r", 8, 0.5, False)
-    assert config.total_kimg == 3.0 and config.push_to_hub == "alice/faces"
-    assert config.d_channel_base is None
-    assert parse_args(["--data", str(tmp_path), "--out", "o"]) == TrainConfig(str(tmp_path), "o")
+    assert config.total_kimg == 3.0 and config.d_channel_base is None
+    config = parse(tmp_path, "--conditional --no-balance --loss relativistic --style-mixing 0.9")
+    assert (config.conditional, config.balance) == (True, False)
+    assert (config.loss, config.style_mixing) == ("relativistic", 0.9)
+    config = parse(tmp_path, "--init-from alice/faces --partial --freeze-d 3 --push-to-hub a/b")
+    assert (config.init_from, config.partial, config.freeze_d) == ("alice/faces", True, 3)
+    assert config.push_to_hub == "a/b"
 
 
 @pytest.mark.parametrize(
@@ -55,33 +97,93 @@ def test_flags_are_read_with_their_types(tmp_path):
         ("--batch many", "invalid int value: 'many'"),
         ("--colour blue", "unrecognized arguments: --colour"),
         ("--bat 4", "unrecognized arguments: --bat"),  # no abbreviations
+        ("--pre tiny", "unrecognized arguments: --pre"),
+        ("--preset huge", "argument --preset: invalid choice: 'huge'"),
+        ("--loss hinge", "argument --loss: invalid choice: 'hinge'"),
+        ("--freeze-d 2", "--freeze-d needs --init-from"),
     ],
 )
 def test_wrong_flags_end_with_a_sentence(tmp_path, capsys, argv, sentence):
     with pytest.raises(SystemExit) as e:
-        parse_args(["--data", str(tmp_path), "--out", "o", *argv.split()])
+        parse(tmp_path, argv)
     assert e.value.code == 2 and sentence in capsys.readouterr().err
 
 
 def test_data_and_out_are_required(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        parse_args(["--data", str(tmp_path)])
+        parse_args(["--data", str(tmp_path), "--preset", "tiny"])
     assert "required: --out" in capsys.readouterr().err
 
 
-def test_help_names_every_flag_and_its_default(capsys):
-    with pytest.raises(SystemExit):
-        parse_args(["--help"])
-    text = capsys.readouterr().out
+# Presets
+
+
+def test_without_a_preset_the_defaults_are_those_of_space(tmp_path):
+    assert parse(tmp_path) == parse(tmp_path, "--preset space") == TrainConfig(str(tmp_path), "o")
+    assert parse(tmp_path).preset == "space"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_changes_its_defaults_and_nothing_else(tmp_path, preset):
+    config = parse(tmp_path, f"--preset {preset}")
+    expected = TrainConfig(str(tmp_path), "o", preset=preset, **PRESETS[preset])
+    assert config == expected
+
+
+def test_widths_batches_and_lengths_of_the_presets(tmp_path):
+    tiny, space, quality = (
+        parse(tmp_path, f"--preset {name}") for name in ("tiny", "space", "quality")
+    )
+    assert [c.channel_base for c in (tiny, space, quality)] == [2048, 8192, 16384]
+    assert [c.channel_max for c in (tiny, space, quality)] == [64, 128, 256]
+    assert [c.batch for c in (tiny, space, quality)] == [8, 32, 64]
+    assert [c.total_kimg for c in (tiny, space, quality)] == [1000, 1000, 5000]
+    D = tiny.discriminator(64, 2)
+    assert (D.channel_base, D.channel_max) == (4096, 128) and tiny.snapshot_kimg == 4
+    for config in (tiny, space, quality):  # what helps with few pictures
+        assert config.mirror and config.balance and config.ada_max == 0.8
+
+
+def test_the_seed_preset_is_the_plain_recipe(tmp_path):
+    """The published networks at 64 px, which both config classes have as defaults."""
+    config = parse(tmp_path, "--preset seed")
+    assert config.generator(64, 2) == GeneratorConfig.stylegan3_t(64)
+    assert config.discriminator(64, 2) == DiscriminatorConfig(64)
+    assert (config.batch, config.gamma(64), config.r1_interval) == (32, 0.025, 16)
+    assert (config.g_lr, config.d_lr, config.loss) == (0.0025, 0.002, "logistic")
+    assert not (config.mirror or config.balance or config.conditional)
+    assert config.ada_max == config.path_length == config.style_mixing == 0
+
+
+@pytest.mark.parametrize("line", ["--preset seed --mirror {}", "--mirror {} --preset=seed"])
+def test_a_flag_wins_over_the_preset_wherever_it_stands(tmp_path, line):
+    config = parse(tmp_path, line.format("--batch 16 --r1-gamma 2"))
+    preset = parse(tmp_path, "--preset seed")
+    assert config == dataclasses.replace(preset, mirror=True, batch=16, r1_gamma=2.0)
+
+
+@pytest.mark.parametrize(
+    "preset, base", [("seed", 32768), ("tiny", 2048), ("space", 8192), ("quality", 16384)]
+)
+def test_help_names_every_flag_and_the_defaults_of_the_preset(capsys, preset, base):
+    with pytest.raises(SystemExit) as e:
+        parse_args(["--preset", preset, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert e.value.code == 0
     for name in TrainConfig.__dataclass_fields__:
         assert "--" + name.replace("_", "-") in text
-    assert "(default: 16384)" in text
+    assert f"width of the generator: features x resolution (default: {base})" in text
+
+
+# What follows from the flags
 
 
 def test_gamma_grows_with_the_resolution_and_falls_with_the_batch(tmp_path):
     config = TrainConfig(str(tmp_path), "o", batch=32)
     assert [config.gamma(r) for r in (64, 128, 256)] == [0.125, 0.5, 2.0]
     assert TrainConfig(str(tmp_path), "o", batch=8).gamma(64) == 0.5
+    given = TrainConfig(str(tmp_path), "o", batch=8, r1_gamma=3.0)
+    assert given.gamma(64) == given.gamma(256) == 3.0
     assert TrainConfig(str(tmp_path), "o", r1_gamma=0.0).gamma(64) == 0
 
 
@@ -90,10 +192,17 @@ def test_the_half_life_of_the_average_grows_with_the_batch(tmp_path):
     assert TrainConfig(str(tmp_path), "o", batch=8).ema_half_life() == 2500
 
 
+def test_labels_wait_for_a_fifth_of_the_run_and_count_fully_after_two(tmp_path):
+    config = TrainConfig(str(tmp_path), "o", total_kimg=10.0)
+    weights = [config.label_weight(nimg) for nimg in (0, 1000, 2000, 2500, 3000, 4000, 9000)]
+    assert weights == pytest.approx([0, 0, 0, 0.25, 0.5, 1, 1])
+
+
 def test_networks_follow_the_flags(tmp_path):
     shape = dict(num_layers=8, channel_base=2048, channel_max=20, z_dim=16)
     config = TrainConfig(str(tmp_path), "o", config="r", **shape, d_channel_max=40)
-    D = config.discriminator(32)
-    expected = GeneratorConfig.stylegan3_r(32, w_dim=16, **shape)
-    assert config.generator(32) == expected
-    assert (D.img_resolution, D.channel_base, D.channel_max) == (32, 2048, 40)
+    assert config.generator(32, 2) == GeneratorConfig.stylegan3_r(32, w_dim=16, **shape)
+    assert config.discriminator(32, 2) == DiscriminatorConfig(32, channel_base=2048, channel_max=40)
+    config = dataclasses.replace(config, conditional=True, d_channel_base=4096)
+    D = config.discriminator(32, 3)
+    assert config.generator(32, 3).c_dim == D.c_dim == 3 and D.channel_base == 4096

@@ -1,6 +1,6 @@
-"""What every process of a two-process run does in test_launch.py: one step of both networks.
+"""What every process of a run does in test_launch.py: one step of both networks.
 
-Usage: two_processes.py FOLDER, which holds inputs.pt and gets rank0.pt and rank1.pt.
+Usage: two_processes.py FOLDER, which gets rank0.pt, rank1.pt ...
 """
 
 import sys
@@ -12,27 +12,53 @@ import torch
 from accelerate import Accelerator
 
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-from training.steps import Run, discriminator_step, generator_step
+from training.augment import AdaptiveAugment
+from training.config import TrainConfig
+from training.draws import Dealer
+from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
+
+BATCH = 8
 
 
-def step(accelerator: Accelerator, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Parameters after a step of gradient descent on this process's share of the inputs."""
+def step(accelerator: Accelerator, *, accumulate: int = 1) -> dict[str, torch.Tensor]:
+    """Gradients, running averages and signs after a step on this process's share of a batch."""
     torch.manual_seed(0)
-    small = dict(channel_base=128, channel_max=8)
+    reals, labels = torch.rand(BATCH, 3, 32, 32) * 2 - 1, torch.arange(BATCH) % 3 % 2
+    small = dict(c_dim=2, channel_base=128, channel_max=8)
     G = Generator(GeneratorConfig.stylegan3_t(32, z_dim=8, w_dim=12, num_layers=4, **small))
     D = Discriminator(DiscriminatorConfig(32, **small))
-    optimizers = [torch.optim.SGD(network.parameters(), lr=0.01) for network in (G, D)]
-    run = Run(accelerator, *accelerator.prepare(G, D, *optimizers))
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    generator_step(run, inputs["z"][share])
-    discriminator_step(run, inputs["reals"][share], inputs["z"][share], r1_weight=1.0)
-    named = [*G.named_parameters("G"), *D.named_parameters("D")]
-    return {name: parameter.detach().clone() for name, parameter in named}
+    still = [torch.optim.SGD(network.parameters(), lr=0.0) for network in (G, D)]
+    prepared = accelerator.prepare(TrainedGenerator(G), D, *still)
+    ada = AdaptiveAugment(start=0.5)
+    run = Run(accelerator, *prepared[:2], G, *prepared[2:], ada, torch.zeros(()))
+    config = TrainConfig(
+        data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8, style_mixing=0.5
+    )
+    rank, num_processes = accelerator.process_index, accelerator.num_processes
+    dealer = Dealer(
+        config,
+        num_ws=G.num_ws,
+        num_labels=2,
+        rank=rank,
+        num_processes=num_processes,
+        device=accelerator.device,
+    )
+    mine = slice(rank, None, num_processes)
+    shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
+    recipe = Recipe(
+        batch=BATCH, augment=True, relativistic=True, labels=torch.tensor(0.5), r1_weight=1.0
+    )
+    generator_step(run, shares, recipe)
+    discriminator_step(run, shares, recipe, ["a", "b"])
+    result = {"signs": ada.signs}
+    for prefix, network in (("G", G), ("D", D)):
+        result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
+    result |= {name: b for name, b in G.named_buffers() if name.endswith(("w_avg", "ema"))}
+    return result
 
 
 if __name__ == "__main__":
     folder, accelerator = Path(sys.argv[1]), Accelerator(cpu=True)
-    result = step(accelerator, torch.load(folder / "inputs.pt"))
-    torch.save(result, folder / f"rank{accelerator.process_index}.pt")
+    torch.save(step(accelerator), folder / f"rank{accelerator.process_index}.pt")
     accelerator.wait_for_everyone()
     accelerator.end_training()

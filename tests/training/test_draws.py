@@ -1,0 +1,168 @@
+"""The parts of a batch: what they depend on, and that together they are the whole batch."""
+
+import dataclasses
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from stylegan.discriminator import minibatch_deviation
+from training.config import TrainConfig
+from training.draws import DISCRIMINATOR, GENERATOR, PATHS, REALS, Dealer
+
+NUM_WS, NUM_LABELS = 8, 2
+
+
+@pytest.fixture
+def config(tmp_path):
+    return TrainConfig(str(tmp_path), "o", batch=16, z_dim=8, style_mixing=0.5)
+
+
+def deal(config, nimg=48, rank=0, num_processes=1, paths=True):
+    """A process's shares of a batch whose image n is filled with n and has the label n % 3 % 2."""
+    where = dict(rank=rank, num_processes=num_processes, device=torch.device("cpu"))
+    dealer = Dealer(config, num_ws=NUM_WS, num_labels=NUM_LABELS, **where)
+    mine = torch.arange(config.batch)[rank::num_processes]
+    reals = mine.float()[:, None, None, None].expand(-1, 3, 4, 4)
+    return dealer.deal(nimg, reals, mine % 3 % 2, paths=paths)
+
+
+def tensors(share):
+    """All that a share holds, by name."""
+    found = {}
+    for field in dataclasses.fields(share):
+        value = getattr(share, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= {f"{field.name}.{name}": x for name, x in tensors(value).items()}
+        elif value is not None:
+            found[field.name] = value
+    return found
+
+
+def assert_same(a, b):
+    assert tensors(a).keys() == tensors(b).keys()
+    for name, x in tensors(a).items():
+        assert torch.equal(x, tensors(b)[name]), name
+
+
+def all_shares(config, num_processes, accumulate):
+    """Of all processes, in turns: the first of each process, then the second of each."""
+    config = dataclasses.replace(config, accumulate=accumulate)
+    dealt = [deal(config, rank=r, num_processes=num_processes) for r in range(num_processes)]
+    return [share for turn in zip(*dealt, strict=True) for share in turn]
+
+
+def in_turns(parts):
+    """One image of each part, then the next of each."""
+    return torch.stack(parts, dim=1).flatten(0, 1)
+
+
+def test_shapes(config):
+    (share,) = deal(config)
+    shapes = {name: tuple(x.shape) for name, x in tensors(share).items()}
+    num_numbers = shapes["numbers"][1]
+    assert shapes == {
+        "reals": (16, 3, 4, 4),
+        "labels": (16, 2),
+        "numbers": (16, num_numbers),
+        "for_g.z": (16, 2, 8),
+        "for_g.cut": (16,),
+        "for_g.numbers": (16, num_numbers),
+        "for_d.z": (16, 2, 8),
+        "for_d.cut": (16,),
+        "for_d.numbers": (16, num_numbers),
+        "paths": (16, 3, 4, 4),
+    }
+    assert share.labels.argmax(1).tolist() == [n % 3 % 2 for n in range(16)]
+    assert (share.labels.sum(1) == 1).all() and share.labels.dtype == torch.float32
+    assert deal(config, paths=False)[0].paths is None
+
+
+def test_seed_and_progress_decide_and_nothing_else(config):
+    """Asked again, by another dealer, in another order: the same. Every purpose has its own."""
+    torch.manual_seed(0)
+    (share,) = deal(config)
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
+    deal(config, nimg=64)
+    assert_same(deal(config)[0], share)
+    others = deal(config, nimg=64) + deal(dataclasses.replace(config, seed=1))
+    for other in others:
+        for name, x in tensors(other).items():
+            given = name in ("reals", "labels")
+            assert torch.equal(x, tensors(share)[name]) == given, name
+    assert not torch.equal(share.for_g.z, share.for_d.z)
+    assert not torch.equal(share.for_g.numbers, share.for_d.numbers)
+    assert not torch.equal(share.numbers, share.for_g.numbers)
+    assert not torch.equal(share.numbers, share.for_d.numbers)
+
+
+def test_every_purpose_has_a_stream_of_its_own():
+    assert len({GENERATOR, DISCRIMINATOR, REALS, PATHS}) == 4
+
+
+def test_what_was_drawn_for_one_purpose_does_not_hang_on_the_others(config):
+    """A step that measures path lengths draws the same images as one that does not."""
+    assert_same(dataclasses.replace(deal(config)[0], paths=None), deal(config, paths=False)[0])
+
+
+def test_global_generators_are_left_alone(config):
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    deal(config)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (np.random.get_state()[1].tolist(), random.getstate()) == before[1:]
+
+
+@pytest.mark.parametrize("num_processes, accumulate", [(2, 1), (1, 2), (2, 2), (1, 4), (4, 2)])
+def test_processes_and_parts_together_see_what_one_sees(config, num_processes, accumulate):
+    (whole,) = deal(config)
+    shares = all_shares(config, num_processes, accumulate)
+    assert len(shares) == num_processes * accumulate
+    for name, x in tensors(whole).items():
+        assert torch.equal(in_turns([tensors(share)[name] for share in shares]), x), name
+
+
+@pytest.mark.parametrize("num_processes, accumulate", [(2, 1), (1, 2), (2, 2), (1, 4)])
+def test_the_discriminator_compares_the_same_images_in_parts(config, num_processes, accumulate):
+    """Groups of 4 of the batch of 16 stay groups in shares of 8 or 4; not so in blocks."""
+    x = torch.randn(16, 2, 4, 4)
+    parts = [
+        minibatch_deviation(x[share.reals[:, 0, 0, 0].long()], 4)
+        for share in all_shares(config, num_processes, accumulate)
+    ]
+    whole = minibatch_deviation(x, 4)
+    torch.testing.assert_close(in_turns(parts), whole)
+    blocks = torch.cat([minibatch_deviation(block, 4) for block in x.split(8)])
+    assert not torch.allclose(blocks, whole)
+
+
+def test_without_style_mixing_there_is_one_style(config):
+    (share,) = deal(dataclasses.replace(config, style_mixing=0.0))
+    assert share.for_g.z.shape == (16, 1, 8)
+    assert (share.for_g.cut == NUM_WS).all()
+
+
+def test_always_mixed_images_are_cut_anywhere_between_the_first_and_the_last_style(config):
+    (share,) = deal(dataclasses.replace(config, style_mixing=1.0, batch=1000), paths=False)
+    for drawing in (share.for_g, share.for_d):
+        assert set(drawing.cut.tolist()) == set(range(1, NUM_WS))
+        counts = drawing.cut.bincount(minlength=NUM_WS)[1:]
+        assert counts.min() > 100  # 143 each on average
+
+
+def test_the_share_of_mixed_images_is_the_one_given(config):
+    (share,) = deal(dataclasses.replace(config, style_mixing=0.25, batch=4000), paths=False)
+    mixed = (share.for_g.cut < NUM_WS).double().mean().item()
+    assert mixed == pytest.approx(0.25, abs=0.03)
+
+
+def test_latents_and_path_noise_are_standard_normal(config):
+    (share,) = deal(dataclasses.replace(config, batch=2000))
+    for x in (share.for_g.z[:, 0], share.for_g.z[:, 1], share.for_d.z, share.paths):
+        assert x.dtype == torch.float32
+        assert x.mean().item() == pytest.approx(0, abs=0.03)
+        assert x.std().item() == pytest.approx(1, abs=0.03)
+    both = share.for_g.z[:, 0] * share.for_g.z[:, 1]  # the two styles are independent
+    assert both.mean().item() == pytest.approx(0, abs=0.03)

@@ -1,0 +1,114 @@
+"""The parts of a batch: images and everything random that a step does with them.
+
+All of it follows from the seed and the images shown so far. Numbers are drawn for the whole batch
+and then dealt out in turns, as the images are, so that several processes, or one that takes its
+batch in parts, do together what one process does with all of it at once. (The discriminator's
+groups of images that are compared stay together, too.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.augment import draw_numbers
+from training.config import TrainConfig
+
+GENERATOR, DISCRIMINATOR, REALS, PATHS = range(3, 7)  # streams beside those of training.data
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What one generated image of each of N hangs on.
+
+    Shapes: z (N, 1 or 2, z_dim); cut (N,), the first position of the second style; numbers (N, K)
+    of the augmentation.
+    """
+
+    z: Tensor
+    cut: Tensor
+    numbers: Tensor
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a batch, on the device.
+
+    Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, numbers (N, K) of the
+    augmentation of the reals; paths (N, C, H, W) standard normal, or None.
+    """
+
+    reals: Tensor
+    labels: Tensor
+    numbers: Tensor
+    for_g: Drawing
+    for_d: Drawing
+    paths: Tensor | None
+
+
+class Dealer:
+    """Deals one process its shares of every batch.
+
+    Args: num_ws and num_labels of the networks and the data.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        num_ws: int,
+        num_labels: int,
+        rank: int,
+        num_processes: int,
+        device: torch.device,
+    ):
+        self.config, self.num_ws, self.num_labels = config, num_ws, num_labels
+        self.rank, self.num_processes, self.device = rank, num_processes, device
+
+    def _stream(self, nimg: int, purpose: int) -> np.random.Generator:
+        return np.random.default_rng((self.config.seed, purpose, nimg))
+
+    def _send(self, numbers: np.ndarray | Tensor, part: int) -> Tensor:
+        """Every num_processes * accumulate-th row, on the device."""
+        start, step = (
+            self.rank + self.num_processes * part,
+            self.num_processes * self.config.accumulate,
+        )
+        return torch.as_tensor(numbers)[start::step].to(self.device, non_blocking=True)
+
+    def _drawings(self, nimg: int, purpose: int) -> list[Drawing]:
+        config, rng = self.config, self._stream(nimg, purpose)
+        styles = 2 if config.style_mixing else 1
+        z = rng.standard_normal((config.batch, styles, config.z_dim), dtype=np.float32)
+        cut = rng.integers(1, self.num_ws, config.batch)
+        cut[rng.random(config.batch) >= config.style_mixing] = self.num_ws
+        numbers = draw_numbers(rng, config.batch)
+        parts = range(config.accumulate)
+        return [Drawing(*(self._send(x, part) for x in (z, cut, numbers))) for part in parts]
+
+    def deal(self, nimg: int, reals: Tensor, labels: Tensor, *, paths: bool) -> list[Share]:
+        """The shares of the batch that begins at image `nimg`.
+
+        Shapes: this process's reals (N, C, H, W) and labels (N,).
+        """
+        config = self.config
+        one_hot = F.one_hot(labels, self.num_labels).float()
+        numbers = draw_numbers(self._stream(nimg, REALS), config.batch)
+        for_g, for_d = self._drawings(nimg, GENERATOR), self._drawings(nimg, DISCRIMINATOR)
+        noise = None
+        if paths:
+            shape = (config.batch, *reals.shape[1:])
+            noise = self._stream(nimg, PATHS).standard_normal(shape, dtype=np.float32)
+        return [
+            Share(
+                reals=reals[part :: config.accumulate].to(self.device, non_blocking=True),
+                labels=one_hot[part :: config.accumulate].to(self.device, non_blocking=True),
+                numbers=self._send(numbers, part),
+                for_g=for_g[part],
+                for_d=for_d[part],
+                paths=None if noise is None else self._send(noise, part),
+            )
+            for part in range(config.accumulate)
+        ]

@@ -1,0 +1,82 @@
+"""Beginning with weights that exist.
+
+Reference: Mo et al. 2020 (arXiv:2002.10964), Sec. 3, for freezing the discriminator's first layers.
+"""
+
+import sys
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from stylegan import Discriminator, Generator
+from stylegan.pretrained import find_pretrained, load_pretrained
+from training.config import TrainConfig
+from training.snapshot import DISCRIMINATOR
+
+
+def _fill(network: nn.Module, state: dict[str, Tensor], what: str, config: TrainConfig) -> set[str]:
+    """Load what fits and return its names.
+
+    Raises: ValueError naming what does not fit; with --partial that is only said.
+    """
+    expected = network.state_dict()
+    misfits = [f"{name} is missing" for name in expected if name not in state]
+    misfits += [f"{name} is not part of this run's" for name in state if name not in expected]
+    fitting = {}
+    for name in state.keys() & expected.keys():
+        if state[name].shape == expected[name].shape:
+            fitting[name] = state[name]
+        else:
+            shapes = f"{tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
+            misfits.append(f"{name} has shape {shapes}")
+    if misfits:
+        words = f"{what} of {config.init_from}: {'; '.join(sorted(misfits)[:4])}"
+        words += f" and {len(misfits) - 4} more" if len(misfits) > 4 else ""
+        if not config.partial:
+            raise ValueError(f"--init-from does not fit, the {words}; --partial takes the rest")
+        print(f"beginning with part of the {words}", file=sys.stderr)
+    network.load_state_dict(fitting, strict=False)
+    return set(fitting)
+
+
+def _freeze(D: Discriminator, loaded: set[str], config: TrainConfig) -> None:
+    """Raises ValueError if there are fewer blocks, or one of them was not loaded."""
+    num_blocks = len(D.block_names)
+    if config.freeze_d > num_blocks:
+        raise ValueError(f"--freeze-d must be at most {num_blocks}, got {config.freeze_d}")
+    for block in D.block_names[: config.freeze_d]:
+        for name, parameter in D.get_submodule(block).named_parameters(block):
+            if name not in loaded:
+                raise ValueError(
+                    f"--freeze-d {config.freeze_d}: {config.init_from} has no {name} that fits, "
+                    "so it has to be trained"
+                )
+            parameter.requires_grad_(False)
+
+
+def begin_with(G: Generator, D: Discriminator, config: TrainConfig) -> None:
+    """Load the weights of `config.init_from` and freeze D's first blocks as the flags say.
+
+    A folder without a discriminator leaves D as it is.
+
+    Raises: ValueError or FileNotFoundError naming what is missing or does not fit.
+    """
+    folder, loaded = find_pretrained(config.init_from, also=[DISCRIMINATOR]), set()
+    g_config, state = load_pretrained(folder)
+    if g_config.radial_filters != G.config.radial_filters:
+        kinds = {False: "t", True: "r"}
+        raise ValueError(
+            f"--init-from {config.init_from} is of --config {kinds[g_config.radial_filters]}, "
+            f"this run of {kinds[G.config.radial_filters]}"
+        )
+    _fill(G, state, "generator", config)
+    if (folder / DISCRIMINATOR).exists():
+        try:
+            state = load_file(folder / DISCRIMINATOR)
+        except SafetensorError as e:
+            raise ValueError(f"{folder / DISCRIMINATOR} is not a whole file: {e}") from e
+        loaded = _fill(D, state, "discriminator", config)
+    else:
+        print(f"{config.init_from} has no {DISCRIMINATOR}; D begins anew", file=sys.stderr)
+    _freeze(D, loaded, config)
