@@ -1,0 +1,371 @@
+"""How long training takes and where the time goes: `python -m benchmarks.train_step`.
+
+The trainer's own parts are timed one by one on pictures of noise in memory, so reading files is
+left out. What is compared takes turns, each time with new random numbers and pictures; a first
+round only warms up. The table is printed, and a JSON file takes the medians:
+
+    seconds_per_kimg   the parts, each times how often a step has it
+    parts, inside      seconds per kimg if every step had it; what is inside adds nothing to the sum
+    wall               on the clock, until the device is done
+    cpu                of all threads of the process; on a GPU, until all work is queued
+    gflops             operations counted by `training.cost`, in 10^9 per second on the clock
+    peak_bytes         on a GPU what this setting took; on a CPU what the process took so far
+"""
+
+import argparse
+import dataclasses
+import gc
+import json
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor
+
+from stylegan.layers import mean_over_processes
+from stylegan.memory import keep_freed_memory
+from training.augment import augment
+from training.config import PRESETS, TrainConfig, parse_args
+from training.cost import costs, training_flops
+from training.data import EndlessSampler, ImageDataset, endless_batches
+from training.draws import Dealer
+from training.ema import ema_decay, update_ema
+from training.steps import Run, discriminator_step, generator_step
+from training.train import ADA_INTERVAL, build, check, recipe_at, use_all_cores
+
+INSIDE = ("G fwd", "G fwd+bwd", "D fwd", "D fwd+bwd", "aug fwd+bwd")
+NUM_PICTURES = 64
+
+
+class Noise(ImageDataset):
+    """Pictures of noise, as many of either label; made in memory."""
+
+    def __init__(self, resolution: int):
+        self.resolution, self.labels = resolution, ["a", "b"]
+        self.paths = [Path(str(i)) for i in range(NUM_PICTURES)]  # only their number is asked for
+        self.label_of = [i % 2 for i in range(NUM_PICTURES)]
+        shape, rng = (NUM_PICTURES, 3, resolution, resolution), torch.Generator().manual_seed(0)
+        self.pixels = torch.randint(256, shape, generator=rng, dtype=torch.uint8)
+
+    def __getitem__(self, item: tuple[int, bool]) -> tuple[Tensor, int]:
+        index, mirrored = item
+        return self.pixels[index].flip(2) if mirrored else self.pixels[index], self.label_of[index]
+
+
+def weights_channels_last(run: Run) -> None:
+    """Store the weights of convolutions as cuDNN reads them."""
+    for network in (run.G, run.D, run.G_ema):
+        network.to(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to run the same step; `prepare` changes what the trainer built."""
+
+    precision: str  # "no" or "bf16", as accelerate calls it
+    prepare: Callable[[Run], None] | None = None
+    images: torch.memory_format = torch.contiguous_format
+    gpu_only: bool = False
+
+
+VARIANTS = {
+    "no": Variant("no"),
+    "bf16": Variant("bf16"),
+    "bf16 channels_last": Variant("bf16", weights_channels_last, torch.channels_last, True),
+}
+
+
+def per_step(config: TrainConfig) -> dict[str, float]:
+    """How many of each part a step has, on average."""
+    r1 = 1 / config.r1_interval
+    return {"deal": 1, "G": 1, "D": 1 - r1, "D with R1": r1, "adjust": 1 / ADA_INTERVAL, "EMA": 1}
+
+
+class Trainer:
+    """What the trainer builds for one setting, and its step taken apart.
+
+    Raises: ValueError for a setting that no network has.
+    """
+
+    def __init__(self, config: TrainConfig, variant: Variant, dataset: ImageDataset):
+        check(config, dataset, num_processes=1)
+        AcceleratorState._reset_state(True)  # else the first precision would hold for all
+        on_cpu = not torch.cuda.is_available()
+        accelerator = Accelerator(cpu=on_cpu, mixed_precision=variant.precision)
+        self.config, self.variant, self.device = config, variant, accelerator.device
+        self.labels, self.nimg = dataset.labels, 0
+        self.run = build(config, accelerator, dataset)  # binds the precision to the networks
+        self.G = accelerator.unwrap_model(self.run.G).G
+        if variant.prepare:
+            variant.prepare(self.run)
+        g, d = costs(self.G, accelerator.unwrap_model(self.run.D))
+        self.flops = training_flops(g, d, config.r1_interval)  # per image shown
+        self.with_r1, self.plain = (
+            recipe_at(config, dataset.resolution, nimg, self.device) for nimg in (0, config.batch)
+        )
+        sampler = EndlessSampler(
+            dataset.groups(balance=config.balance),
+            batch=config.batch,
+            first=0,
+            seed=config.seed,
+            mirror=config.mirror,
+        )
+        self.batches = endless_batches(dataset, sampler)
+        self.dealer = Dealer(
+            config,
+            num_ws=self.G.num_ws,
+            num_labels=len(dataset.labels),
+            rank=0,
+            num_processes=1,
+            device=self.device,
+        )
+
+    def deal(self) -> None:
+        """The next batch."""
+        images, labels = next(self.batches)
+        images = images.to(memory_format=self.variant.images)
+        self.shares = self.dealer.deal(self.nimg, images, labels, paths=False)
+        self.nimg += self.config.batch
+
+    def average(self) -> None:
+        decay = ema_decay(self.config.batch, self.config.ema_half_life(), self.nimg)
+        update_ema(self.run.G_ema, self.G, decay)
+
+    def parts(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        """Names and what to time, in this order: first what a step has, then what is inside."""
+        run, num_images = self.run, ADA_INTERVAL * self.config.batch
+        yield "deal", self.deal
+        shares = self.shares
+        yield "G", lambda: generator_step(run, shares, self.plain)
+        yield "D", lambda: discriminator_step(run, shares, self.plain, self.labels)
+        yield "D with R1", lambda: discriminator_step(run, shares, self.with_r1, self.labels)
+        yield "adjust", lambda: run.ada.adjust(num_images, mean_over_processes)
+        yield "EMA", self.average
+        (share,) = shares  # no preset accumulates
+        z, cut, numbers = share.for_g.z, share.for_g.cut, share.for_g.numbers
+        reals = share.reals.clone().requires_grad_()
+
+        def draw() -> Tensor:
+            return run.G(z, cut)[0]
+
+        def differentiate(output: Tensor, *inputs: Tensor) -> None:
+            torch.autograd.grad(output.square().sum(), inputs)
+
+        yield "G fwd", torch.no_grad()(draw)
+        yield "G fwd+bwd", lambda: differentiate(draw(), *run.G.parameters())
+        yield "D fwd", torch.no_grad()(lambda: run.D(share.reals))
+        yield "D fwd+bwd", lambda: differentiate(run.D(share.reals), *run.trained_d)
+        yield "aug fwd+bwd", lambda: differentiate(augment(reals, run.ada.p, numbers), reals)
+
+
+class Times(NamedTuple):
+    """Seconds; what they are is said above."""
+
+    wall: float
+    cpu: float
+
+
+def timed(work: Callable[[], object], device: torch.device) -> Times:
+    """Do the work once, with nothing else left to do before and after."""
+    synchronize = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    synchronize()
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    cpu = time.process_time() - cpu
+    synchronize()
+    return Times(time.perf_counter() - wall, cpu)
+
+
+def start_counting_memory() -> int:
+    """Bytes that are none of the next peak's, which begins to be counted here."""
+    if not torch.cuda.is_available():
+        return 0
+    torch.cuda.synchronize()  # also wakes the device up
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_allocated()
+
+
+def peak_memory() -> int:
+    """Bytes; on a CPU of the process since it began."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kB on Linux
+
+
+class Setting:
+    """What to run, and what came of it so far."""
+
+    def __init__(self, config: TrainConfig, variant: str):
+        self.config, self.variant = config, variant
+        self.rounds: list[dict[str, Times]] = []
+        self.said = {"preset": config.preset, "batch": config.batch, "variant": variant}
+
+    def take_turn(self, dataset: ImageDataset) -> None:
+        """One round, unless one failed; the first builds the trainer and is not counted."""
+        if "failure" in self.said:
+            return
+        try:
+            if "peak_bytes" in self.said:
+                self._round()
+            else:
+                before = start_counting_memory()
+                self.trainer = Trainer(self.config, VARIANTS[self.variant], dataset)
+                self._round()
+                self.rounds.clear()
+                self.said["peak_bytes"] = peak_memory() - before
+        except Exception as e:  # whatever it was, the other settings are still worth measuring
+            self.said["failure"] = f"{type(e).__name__}: {(str(e) or 'no reason').splitlines()[0]}"
+            self.trainer = None
+        if "failure" in self.said and torch.cuda.is_available():
+            gc.collect()  # networks refer to themselves
+            torch.cuda.empty_cache()
+
+    def _round(self) -> None:
+        parts, device = self.trainer.parts(), self.trainer.device
+        self.rounds.append({name: timed(work, device) for name, work in parts})
+
+    def result(self) -> dict:
+        """For the JSON file."""
+        if "failure" in self.said:
+            return self.said
+        often, scale = per_step(self.config), 1000 / self.config.batch
+        medians = {
+            name: {
+                kind: scale * statistics.median(getattr(r[name], kind) for r in self.rounds)
+                for kind in Times._fields
+            }
+            for name in (*often, *INSIDE)
+        }
+        wall, cpu = (sum(medians[x][kind] * n for x, n in often.items()) for kind in Times._fields)
+        each = [scale * sum(r[name].wall * n for name, n in often.items()) for r in self.rounds]
+        return self.said | {
+            "seconds_per_kimg": wall,
+            "cpu_seconds_per_kimg": cpu,
+            "each_round": each,
+            "gflop_per_image": self.trainer.flops / 1e9,
+            "gflops": self.trainer.flops * 1000 / wall / 1e9,
+            "parts": {name: medians[name] | {"per_step": n} for name, n in often.items()},
+            "inside": {name: medians[name] for name in INSIDE},
+            "config": dataclasses.asdict(self.config),
+        }
+
+
+def measure(
+    configs: Sequence[TrainConfig], variants: Sequence[str], *, resolution: int, repeat: int
+) -> list[dict]:
+    """Every config in every variant of VARIANTS, in turns."""
+    dataset = Noise(resolution)
+    settings = [Setting(config, variant) for config in configs for variant in variants]
+    for _ in range(1 + repeat):
+        for setting in settings:
+            setting.take_turn(dataset)
+    return [setting.result() for setting in settings]
+
+
+def machine() -> dict[str, object]:
+    """What the times depend on besides the code."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    cuda = torch.cuda.is_available()
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "tf32_convolutions": cuda and torch.backends.cudnn.allow_tf32,
+    }
+
+
+def table(title: str, results: Sequence[dict], cells: Callable[[dict], dict[str, float]]) -> str:
+    """One row per result; the names of its cells head the columns."""
+    header, rows = "", []
+    for r in results:
+        row = f"{r['preset']} {r['batch']} {r['variant']}".ljust(32)
+        if "failure" in r:
+            rows.append(f"{row}{r['failure']}")
+            continue
+        header = " " * 32 + "".join(f"{name:>12}" for name in cells(r))
+        rows.append(row + "".join(f"{value:12.3f}" for value in cells(r).values()))
+    return "\n".join([title, header, *rows])
+
+
+def summary(results: Sequence[dict]) -> str:
+    """Where the time goes, and below it how much it is."""
+
+    def inside(r: dict) -> dict[str, float]:
+        return {name: part["wall"] for name, part in r["inside"].items()}
+
+    def parts(r: dict) -> dict[str, float]:
+        return {name: part["wall"] * part["per_step"] for name, part in r["parts"].items()}
+
+    def total(r: dict) -> dict[str, float]:
+        times = {"s per kimg": r["seconds_per_kimg"], "cpu": r["cpu_seconds_per_kimg"]}
+        spread = {"least": min(r["each_round"]), "most": max(r["each_round"])}
+        return times | spread | {"GFLOP/s": r["gflops"], "peak MB": r["peak_bytes"] / 1e6}
+
+    measured = [r for r in results if "failure" not in r]
+    return "\n\n".join(
+        [
+            table("Seconds per kimg inside the parts, each once per step", measured, inside),
+            table("Seconds per kimg of the parts, as often as a step has them", measured, parts),
+            table("Their sum (preset, batch, variant)", results, total),
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, write the file, print the table; exits with 1 if nothing could be measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("--preset", nargs="+", choices=PRESETS, default=["tiny"])
+    parser.add_argument("--resolution", type=int, default=64)
+    parser.add_argument("--batch", nargs="+", type=int, help="left out: as the preset says")
+    parser.add_argument("--precision", nargs="+", choices=("no", "bf16"), default=["no", "bf16"])
+    parser.add_argument("--repeat", type=int, default=5, help="rounds that count (default: 5)")
+    parser.add_argument("--threads", type=int, help="left out: all cores")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/train_step.json"))
+    args = parser.parse_args(argv)
+    for name in ("repeat", "threads"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            parser.error(f"--{name} must be at least 1, got {value}")
+    keep_freed_memory()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    else:
+        use_all_cores()
+    batches = [[f"--batch={batch}"] for batch in args.batch or ()] or [[]]
+    configs = [
+        parse_args(["--data=.", "--out=.", f"--preset={preset}", *batch])
+        for preset in args.preset
+        for batch in batches
+    ]
+    variants = [
+        name
+        for name, variant in VARIANTS.items()
+        if variant.precision in args.precision
+        and (torch.cuda.is_available() or not variant.gpu_only)
+    ]
+    results = measure(configs, variants, resolution=args.resolution, repeat=args.repeat)
+    about = {"resolution": args.resolution, "repeat": args.repeat}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"machine": machine()} | about | {"settings": results}, indent=1)
+    args.out.write_text(text + "\n", encoding="utf-8")
+    print(f"{machine()}\n\n{summary(results)}")
+    if all("failure" in r for r in results):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
