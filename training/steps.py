@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from stylegan import Generator
 from stylegan.layers import mean_over_processes
 from training.augment import AdaptiveAugment, augment
+from training.blur import blur
 from training.draws import Drawing, Share
 from training.losses import (
     gradient_penalty,
@@ -98,6 +99,7 @@ class Recipe:
     augment: bool
     relativistic: bool
     labels: Tensor | None = None
+    blur: Tensor | None = None  # taps (n,)
     r1_weight: float = 0.0
     path_weight: float = 0.0
 
@@ -113,6 +115,8 @@ def _draw(
 
 def _judge(run: Run, img: Tensor, numbers: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
     """Logits (N, 1) of augmented images."""
+    if recipe.blur is not None:
+        img = blur(img, recipe.blur)
     if recipe.augment:
         img = augment(img, run.ada.p, numbers)
     return run.D(img) if recipe.labels is None else run.D(img, labels, recipe.labels)

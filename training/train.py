@@ -27,6 +27,7 @@ from stylegan import Discriminator, Generator
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
 from training.augment import AdaptiveAugment
+from training.blur import blur_taps
 from training.checkpoint import Checkpoint, check_flags, claim, recorded_flags, save_flags
 from training.config import TrainConfig, parse_args
 from training.cost import costs, training_flops
@@ -141,11 +142,13 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
     labels = None
     if config.conditional:
         labels = torch.tensor(config.label_weight(nimg), device=device)
+    taps = blur_taps(resolution, config.batch, nimg) if config.config == "r" else None
     return Recipe(
         batch=config.batch,
         augment=config.ada_max > 0,
         relativistic=relativistic,
         labels=labels,
+        blur=None if taps is None else taps.to(device),
         r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
         path_weight=config.path_length * PATH_INTERVAL * (step % PATH_INTERVAL == 0),
     )

@@ -7,12 +7,14 @@ import pytest
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import training.steps
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from training.augment import AdaptiveAugment, augment
 from training.config import TrainConfig
 from training.draws import Dealer
+from training.ema import update_ema
 from training.losses import (
     gradient_penalty,
     logistic_d,
@@ -384,3 +386,33 @@ def test_gradients_that_overflowed_do_not_spoil_the_weights(start, deal):
         discriminator_step(run, shares, plain(), NAMES)
         hook.remove()
         torch.testing.assert_close(weight.detach(), before + step)
+
+
+class NoReading(TorchDispatchMode):
+    """Refuses what would have to wait for an accelerator: a value read, a shape that depends on
+    one."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        assert name not in ("_local_scalar_dense", "nonzero", "masked_select", "equal"), name
+        return function(*args, **kwargs or {})
+
+
+def test_the_guard_against_reading_sees_a_value_read():
+    with NoReading(), pytest.raises(AssertionError, match="_local_scalar_dense"):
+        torch.ones(1).item()
+
+
+@pytest.mark.parametrize("relativistic", [False, True])
+def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, relativistic):
+    """So an accelerator is never waited for: augmentation, labels, blur, R1, R2, path lengths, the
+    controller and the average included."""
+    run = start(c_dim=2)
+    shares = deal(style_mixing=0.5, paths=True)
+    extras = dict(labels=torch.tensor(0.5), blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
+    recipe = plain(augment=True, relativistic=relativistic, **extras)
+    with NoReading():
+        generator_step(run, shares, recipe)
+        discriminator_step(run, shares, recipe, NAMES)
+        run.ada.adjust(16)
+        update_ema(run.G_ema, run.G.G, 0.5)

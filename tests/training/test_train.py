@@ -234,6 +234,15 @@ def test_the_relativistic_loss_starts_with_ten_times_gamma(config):
     assert weights == pytest.approx([2.5, 1.375, 0.25])
 
 
+def test_only_config_r_begins_with_a_blur(config):
+    r = dataclasses.replace(config, config="r")
+    assert recipe_at(config, 32, 0, torch.device("cpu")).blur is None
+    assert len(recipe_at(r, 32, 0, torch.device("cpu")).blur) == 7
+    assert recipe_at(r, 32, 50_000, torch.device("cpu")).blur is None
+    run(dataclasses.replace(r, total_kimg=0.016))
+    assert log_of(r)[-1]["loss/D"] > 0
+
+
 def test_labels_come_in_gradually(config):
     config = dataclasses.replace(config, conditional=True, total_kimg=1.0)
     weights = [recipe_at(config, 32, n, torch.device("cpu")).labels for n in (0, 200, 300, 400)]
