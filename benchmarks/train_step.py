@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
+
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -138,7 +140,7 @@ class Trainer:
         self.nimg += self.config.batch
 
     def average(self) -> None:
-        decay = ema_decay(self.config.batch, self.config.ema_half_life(), self.nimg)
+        decay = ema_decay(self.config.batch, self.config.ema_half_life(self.nimg))
         update_ema(self.run.G_ema, self.G, decay)
 
     def parts(self) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -14,6 +14,7 @@ Karras et al. 2020 (arXiv:1912.04958), Sec. 2.2 for the modulation.
 """
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -175,7 +176,14 @@ def modulated_conv2d(
     return torch.addcmul(bias.to(x.dtype)[:, None, None], x, gain.to(x.dtype)[..., None, None])
 
 
+@cache
+def _blur_taps(device: torch.device) -> Tensor:
+    """Copied to the device once."""
+    with torch.inference_mode(False):  # kept, so it must suit any later caller
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        return taps.outer(taps).to(device)
+
+
 def downsample_blur(x: Tensor, padding: int, stride: int) -> Tensor:
     """Low-pass x (N, C, H, W) with outer([1, 3, 3, 1]) / 64 after zero padding on all sides."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
-    return depthwise(x, taps.outer(taps), stride, padding)
+    return depthwise(x, _blur_taps(x.device), stride, padding)

@@ -286,7 +286,10 @@ class AdaptiveAugment(nn.Module):
 
     @torch.no_grad()
     def adjust(self, num_images: int, reduce: Callable[[Tensor], Tensor] = lambda x: x) -> None:
-        """Move p for the `num_images` shown since the last time; `reduce` sums over processes."""
+        """Move p for the `num_images` shown since the last time.
+
+        `reduce` joins the signs of all processes.
+        """
         total, count = reduce(self.signs).unbind()
         direction = (total - self.target * count).sign()  # of r - target; 0 if nothing was seen
         self.p.add_(direction * (num_images / (1000 * self.kimg))).clamp_(0, self.cap)

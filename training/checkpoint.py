@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 
 import torch
-from accelerate.utils import broadcast_object_list
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from training.config import TrainConfig
+from training.data import ImageDataset
+from training.processes import on_main
 from training.steps import Run
 
 # What the networks, the optimizers, the data's order and the latents depend on: fixed when a run
@@ -36,58 +37,74 @@ FIXED_FLAGS = (
     "g_lr",
     "d_lr",
     "conditional",
+    "path_length",
+    "init_from",
     "freeze_d",
     "mixed_precision",
     "seed",
 )
 SUM_BYTES = hashlib.sha256().digest_size
+CLAIM_SECONDS = 30
 
 
-def recorded_flags(config: TrainConfig) -> dict[str, object] | None:
-    """The flags that the run folder was begun with; None for a new one.
+def recorded(config: TrainConfig) -> dict[str, object]:
+    """The run folder's config.json; empty for a new one.
 
     Raises: ValueError if there are states and no record of their flags.
     """
-    out = Path(config.out)
-    if not any((out / "state").glob("kimg-*.pt")):
-        return None
-    if not (out / "config.json").exists():
-        raise ValueError(f"{out} holds a state but no config.json to compare with")
-    return json.loads((out / "config.json").read_text())
+    path = Path(config.out) / "config.json"
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    if has_state(config):
+        raise ValueError(f"{config.out} holds a state but no config.json to compare with")
+    return {}
 
 
-def check_flags(config: TrainConfig, begun: dict[str, object] | None) -> None:
-    """Raise ValueError naming a flag that differs from the one a run was begun with."""
+def has_state(config: TrainConfig) -> bool:
+    """Whether there is something to go on from."""
+    return any((Path(config.out) / "state").glob("kimg-*.pt"))
+
+
+def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, object]) -> None:
+    """Raise ValueError naming what differs from the record of a run that has a state."""
     fixed = FIXED_FLAGS
     if config.conditional or config.loss == "relativistic":
         fixed += ("total_kimg",)  # their weights follow the share of the run that is done
-    for name in fixed if begun else ():
-        value = getattr(config, name)
-        if value != begun.get(name):
+    for name in fixed:
+        value, was = getattr(config, name), begun.get(name)
+        if value != was:
             flag = "--" + name.replace("_", "-")
             raise ValueError(
-                f"{config.out} was begun with {flag} {begun.get(name)}, not {value}; "
+                f"{config.out} was begun with {flag} {was}, not {value}; "
                 "give another --out to begin anew"
             )
+    if dataset.identity() != begun.get("pictures"):
+        raise ValueError(
+            f"{config.data} does not hold the pictures that {config.out} was begun with; "
+            "give another --out, and --init-from to begin with its weights"
+        )
 
 
-def save_flags(config: TrainConfig) -> None:
-    """Write config.json into the run folder, made if need be."""
+def save_flags(config: TrainConfig, dataset: ImageDataset) -> None:
+    """Write config.json into the run folder."""
     path = Path(config.out) / "config.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".new").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+    values = dataclasses.asdict(config) | {"pictures": dataset.identity()}
+    path.with_suffix(".new").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     os.replace(path.with_suffix(".new"), path)
 
 
-def claim(config: TrainConfig) -> FileLock:
-    """Hold the run folder until the process ends; ValueError if another process holds it."""
+def claim(config: TrainConfig) -> AcquireReturnProxy:
+    """Hold the run folder, made if need be, while the returned context lasts.
+
+    A run that was just told to stop may still be saving, so half a minute is waited for it.
+
+    Raises: ValueError if another process holds it still.
+    """
     Path(config.out).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(Path(config.out) / ".lock")
     try:
-        lock.acquire(timeout=0)
+        return FileLock(Path(config.out) / ".lock").acquire(timeout=CLAIM_SECONDS)
     except Timeout as e:
         raise ValueError(f"--out {config.out} is in use by a run that has not ended") from e
-    return lock
 
 
 class Checkpoint:
@@ -137,20 +154,33 @@ class Checkpoint:
             old.unlink()
 
     def _read(self) -> dict[str, object] | None:
-        """The newest whole state; says which files are torn."""
-        for path in reversed(self._files()):
+        """The newest whole state; torn ones are told and put aside. None: there never was one.
+
+        Raises: ValueError if all are torn.
+        """
+        for leftover in self.folder.glob("*.new"):  # of a run that was killed
+            leftover.unlink()
+        files = self._files()
+        for path in reversed(files):
             content = path.read_bytes()
             content, digest = content[:-SUM_BYTES], content[-SUM_BYTES:]
             if hashlib.sha256(content).digest() == digest:
                 return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-            print(f"{path} is torn, going back to the state before it", file=sys.stderr)
-            path.unlink()
+            print(f"{path} is torn, looking for the state before it", file=sys.stderr)
+            os.replace(path, path.with_suffix(".torn"))
+        if files:
+            raise ValueError(
+                f"no state in {self.folder} is whole; delete the folder to begin anew, "
+                "or give --init-from one of the run's weights and another --out"
+            )
         return None
 
     def load(self) -> int:
-        """Images shown so far; 0 without a state. The main process reads for all of them."""
-        main = self.run.accelerator.is_main_process
-        state = broadcast_object_list([self._read() if main else None])[0]
+        """Images shown so far; 0 without a state. The main process reads for all of them.
+
+        Raises: ValueError if there are only torn ones.
+        """
+        state = on_main(self._read)
         if state is None:
             return 0
         for name, part in self.parts.items():

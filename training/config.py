@@ -15,7 +15,7 @@ PLAIN = dict(mirror=False, balance=False, ada_max=0.0)
 
 PRESETS = {
     # the published widths and no help for small data, as the first team ran it at 64 px
-    "seed": dict(num_layers=14, channel_base=32768, channel_max=512, r1_gamma=0.025, **PLAIN),
+    "seed": dict(num_layers=14, channel_base=32768, channel_max=512, gamma=0.025, **PLAIN),
     # a laptop without a GPU: faces after a night on two cores
     "tiny": dict(
         channel_base=2048,
@@ -29,6 +29,15 @@ PRESETS = {
     "space": dict(),
     # for a long run on a GPU
     "quality": dict(channel_base=16384, channel_max=256, batch=64, total_kimg=5000.0),
+}
+
+
+LEAST = {  # values that flags may have
+    1: (
+        *("num_layers", "channel_base", "channel_max", "d_channel_base", "d_channel_max"),
+        *("z_dim", "batch", "accumulate", "r1_interval", "keep"),
+    ),
+    0: ("gamma", "path_length", "freeze_d"),
 }
 
 
@@ -64,7 +73,7 @@ class TrainConfig:
     loss: str = option(
         "relativistic: pairs, with R1 and R2", "logistic", ("logistic", "relativistic")
     )
-    r1_gamma: float | None = option(
+    gamma: float | None = option(
         "R1 weight; left out: 0.125 at 64 px and batch 32, by N^2 / batch", None
     )
     r1_interval: int = option("apply R1 every so many steps", 16)
@@ -95,17 +104,11 @@ class TrainConfig:
         for f in dataclasses.fields(self):
             choices, value = f.metadata["choices"], getattr(self, f.name)
             self._check(f.name, not choices or value in (*choices, f.default), f"one of {choices}")
-        at_least = dict.fromkeys(
-            (
-                *("num_layers", "channel_base", "channel_max", "d_channel_base", "d_channel_max"),
-                *("z_dim", "batch", "accumulate", "r1_interval", "keep"),
-            ),
-            1,
-        ) | dict.fromkeys(("r1_gamma", "path_length", "freeze_d"), 0)
-        for name, minimum in at_least.items():
-            value = getattr(self, name)
-            holds = value is None or minimum <= value < math.inf
-            self._check(name, holds, f"at least {minimum}")
+        for minimum, names in LEAST.items():
+            for name in names:
+                value = getattr(self, name)
+                holds = value is None or minimum <= value < math.inf
+                self._check(name, holds, f"at least {minimum}")
         for name in ("total_kimg", "snapshot_kimg", "g_lr", "d_lr", "ada_kimg"):
             self._check(name, 0 < getattr(self, name) < math.inf, "more than 0")
         for name in ("style_mixing", "ada_target", "ada_start", "ada_max"):
@@ -122,21 +125,27 @@ class TrainConfig:
             flag = name.replace("_", "-")
             raise ValueError(f"--{flag} must be {wanted}, got {getattr(self, name)}")
 
-    def gamma(self, img_resolution: int) -> float:
+    def r1_gamma(self, img_resolution: int) -> float:
         """The R1 weight: quadratic in the resolution, inverse in the batch, unless given."""
-        if self.r1_gamma is not None:
-            return self.r1_gamma
+        if self.gamma is not None:
+            return self.gamma
         return 0.125 * (img_resolution / 64) ** 2 * 32 / self.batch
 
-    def ema_half_life(self) -> float:
-        """Half-life of G_ema in images: 10 kimg at batch 32, as many steps at any other."""
-        return 10_000 * self.batch / 32
+    def ema_half_life(self, nimg: int) -> float:
+        """Half-life of G_ema, in images, after `nimg`: 10 kimg at batch 32, as many steps at any
+        other; early on 5 % of the images seen, unless the run began with an average."""
+        half_life = 10_000 * self.batch / 32
+        return half_life if self.init_from else min(half_life, 0.05 * nimg)
 
     def label_weight(self, nimg: int) -> float:
         """Weight of the labels after `nimg` images: 0 for a fifth of the run, 1 after two fifths.
 
+        1 from the beginning on weights that know them.
+
         Reference: Shahbazi et al. 2022 (arXiv:2201.06578), Sec. 4.
         """
+        if self.init_from and not self.partial:
+            return 1.0
         return min(max(nimg / (1000 * self.total_kimg) / 0.2 - 1, 0.0), 1.0)
 
     def generator(self, img_resolution: int, num_labels: int) -> GeneratorConfig:

@@ -4,6 +4,8 @@ What comes when depends only on the seed and the number of images shown so far, 
 taken up again sees what it would have seen.
 """
 
+import hashlib
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -44,9 +46,10 @@ class ImageDataset(Dataset):
                     raise ValueError(
                         f"{path} is {size} pixels, the first picture asks for {wanted}"
                     )
-        names = [p.relative_to(folder).parent.as_posix() for p in self.paths]
-        self.labels = sorted(set(names))
-        self.label_of = [self.labels.index(name) for name in names]
+        self.names = [p.relative_to(folder).as_posix() for p in self.paths]
+        parents = [Path(name).parent.as_posix() for name in self.names]
+        self.labels = sorted(set(parents))
+        self.label_of = [self.labels.index(parent) for parent in parents]
         self.decoded = {}
 
     def __len__(self) -> int:
@@ -56,8 +59,11 @@ class ImageDataset(Dataset):
         """Uint8 (3, H, H)."""
         if index in self.decoded:
             return self.decoded[index]
-        with Image.open(self.paths[index]) as image:
-            pixels = np.array(image.convert("RGB")).transpose(2, 0, 1)
+        try:
+            with Image.open(self.paths[index]) as image:
+                pixels = np.array(image.convert("RGB")).transpose(2, 0, 1)
+        except OSError as e:
+            raise ValueError(f"{self.paths[index]} cannot be read: {e}") from e
         pixels = torch.from_numpy(np.ascontiguousarray(pixels))
         if self.resolution <= SMALL:
             self.decoded[index] = pixels
@@ -67,6 +73,11 @@ class ImageDataset(Dataset):
         index, mirrored = item
         pixels = self._pixels(index)
         return pixels.flip(2) if mirrored else pixels, self.label_of[index]
+
+    def identity(self) -> dict[str, object]:
+        """What tells this set from another, as JSON has it."""
+        digest = hashlib.sha256("\n".join(self.names).encode()).hexdigest()
+        return {"resolution": self.resolution, "labels": self.labels, "names": digest}
 
     def groups(self, *, balance: bool) -> list[list[int]]:
         """Indices by sub-folder or, without balance, all of them as one group."""
@@ -123,11 +134,19 @@ class EndlessSampler(Sampler):
             start += self.batch
 
 
+def _leave_signals(worker: int) -> None:
+    """A helper process ends with the trainer, which decides when that is."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def endless_batches(
     dataset: ImageDataset, sampler: EndlessSampler
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Float32 images (N, 3, H, H) in [-1, 1] and labels (N,), without end."""
     num_workers = 0 if dataset.resolution <= SMALL else 2
-    loader = DataLoader(dataset, batch_sampler=sampler, num_workers=num_workers)
+    loader = DataLoader(
+        dataset, batch_sampler=sampler, num_workers=num_workers, worker_init_fn=_leave_signals
+    )
     for images, labels in loader:
         yield from_uint8(images), labels

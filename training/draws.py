@@ -2,8 +2,8 @@
 
 All of it follows from the seed and the images shown so far. Numbers are drawn for the whole batch
 and then dealt out in turns, as the images are, so that several processes, or one that takes its
-batch in parts, do together what one process does with all of it at once. (The discriminator's
-groups of images that are compared stay together, too.)
+batch in parts, do together what one process does with all of it at once. The discriminator's
+groups of images that are compared stay together, too.
 """
 
 from dataclasses import dataclass
@@ -48,6 +48,13 @@ class Share:
     paths: Tensor | None
 
 
+def send(x: Tensor, device: torch.device) -> Tensor:
+    """A copy on the device, which is not waited for."""
+    if device.type == "cuda":
+        return x.pin_memory().to(device, non_blocking=True)
+    return x.to(device)
+
+
 class Dealer:
     """Deals one process its shares of every batch.
 
@@ -76,7 +83,7 @@ class Dealer:
             self.rank + self.num_processes * part,
             self.num_processes * self.config.accumulate,
         )
-        return torch.as_tensor(numbers)[start::step].to(self.device, non_blocking=True)
+        return send(torch.as_tensor(numbers)[start::step].contiguous(), self.device)
 
     def _drawings(self, nimg: int, purpose: int) -> list[Drawing]:
         config, rng = self.config, self._stream(nimg, purpose)
@@ -103,8 +110,8 @@ class Dealer:
             noise = self._stream(nimg, PATHS).standard_normal(shape, dtype=np.float32)
         return [
             Share(
-                reals=reals[part :: config.accumulate].to(self.device, non_blocking=True),
-                labels=one_hot[part :: config.accumulate].to(self.device, non_blocking=True),
+                reals=send(reals[part :: config.accumulate].contiguous(), self.device),
+                labels=send(one_hot[part :: config.accumulate], self.device),
                 numbers=self._send(numbers, part),
                 for_g=for_g[part],
                 for_d=for_d[part],

@@ -1,16 +1,15 @@
 """The averaged generator, which is the one that is drawn with and shared.
 
-Reference: Karras et al. 2018 (arXiv:1710.10196), App. A, with a half-life that starts short.
+Reference: Karras et al. 2018 (arXiv:1710.10196), App. A.
 """
 
 import torch
 from torch import nn
 
 
-def ema_decay(batch: int, half_life: float, nimg: int) -> float:
-    """Decay for one step of `batch` images; early on the half-life is 5 % of the images seen."""
-    half_life = min(half_life, 0.05 * nimg)
-    return 0.5 ** (batch / max(half_life, 1e-8))
+def ema_decay(num_images: int, half_life: float) -> float:
+    """Decay for a step of `num_images`; the half-life is in images, too."""
+    return 0.5 ** (num_images / max(half_life, 1e-8))
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """What a run says while it goes on: a line on the screen, and what accelerate's trackers get."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -24,11 +25,12 @@ class JsonLines(GeneralTracker):
     def __init__(self, path: Path, nimg: int):
         super().__init__()
         self.path = path
-        if path.exists():
-            lines = path.read_text().splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith("\n")]
-            kept = [line for line in whole if json.loads(line)["kimg"] <= nimg / 1000]
-            path.write_text("".join(kept))
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        whole = [line for line in lines if line.endswith("\n")]  # a kill may cut one short
+        kept = [line for line in whole if json.loads(line)["kimg"] <= nimg / 1000]
+        if kept != lines:
+            path.with_suffix(".new").write_text("".join(kept))
+            os.replace(path.with_suffix(".new"), path)
 
     @property
     def tracker(self) -> Path:
@@ -82,7 +84,7 @@ class Reporter:
             f"left {minutes // 60} h {minutes % 60:02d} min",
             flush=True,
         )
-        values = {"kimg": nimg / 1000, "sec_per_kimg": pace, "time": time.time(), **means}
+        values = {"kimg": nimg / 1000, "sec_per_kimg": pace, "unix_time": time.time(), **means}
         self.accelerator.log(values, step=nimg)
         self.steps, self.nimg, self.time = [], nimg, now
 

@@ -1,5 +1,6 @@
 """What a run leaves behind for others: weights with their card, pictures, a Hub repository."""
 
+import copy
 import os
 import shlex
 import shutil
@@ -38,9 +39,9 @@ on {num_pictures} pictures of {resolution} px: {labels}. The same command goes o
 | `log.jsonl` | a line per report: losses, logits, signs per sub-folder, R1, augmentation, speed |
 | `samples/kimg-N.png` | the same seeds at every snapshot, not truncated |
 | `samples/kimg-N-mix.png` | a row of faces, a column of faces, every crossing half of each |
-| `weights/kimg-N/` | the averaged generator, to load and to look at with `app.py --model`; \
-the discriminator beside it is for `--init-from` |
-| `state/` | what the run goes on from, bit for bit; can go when the run is over |
+| `weights/kimg-N/` | the averaged generator, to load and, without labels, to show with \
+`app.py --model`; the discriminator beside it is for `--init-from` |
+| `state/` | what the run goes on from; can go when it is over |
 """
 
 
@@ -52,7 +53,7 @@ def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
         f"Config {config.config.upper()}, {resolution}x{resolution} pixels, "
         f"{config.num_layers} layers, channel base {config.channel_base}, channel max "
         f"{config.channel_max}. Trained for {nimg / 1000:g} thousand images (batch {config.batch}, "
-        f"R1 gamma {config.gamma(resolution):g}) on {len(dataset)} pictures of: "
+        f"R1 gamma {config.r1_gamma(resolution):g}) on {len(dataset)} pictures of: "
         f"{', '.join(dataset.labels)}{start}. These are the averaged weights (G_ema)."
     )
 
@@ -65,7 +66,7 @@ def save_run_card(config: TrainConfig, dataset: ImageDataset) -> None:
         resolution=dataset.resolution,
         labels=", ".join(dataset.labels),
     )
-    (Path(config.out) / "README.md").write_text(text)
+    (Path(config.out) / "README.md").write_text(text, encoding="utf-8")
 
 
 def _styles(G: Generator, seeds: range, labels: list[int], weight: float, psi: float) -> Tensor:
@@ -102,6 +103,16 @@ def mixing_grid(G: Generator, label_weight: float = 1.0) -> np.ndarray:
     return image_grid(to_uint8(torch.cat(rows)), NUM_PARENTS + 1)
 
 
+def _with_full_labels(G: Generator, label_weight: float) -> Generator:
+    """One that draws with labels of weight 1 what G draws with labels of `label_weight`."""
+    if not G.c_dim or label_weight == 1:
+        return G
+    G = copy.deepcopy(G)
+    with torch.no_grad():
+        G.mapping.fc0.weight[:, G.z_dim :] *= label_weight
+    return G
+
+
 def save_snapshot(
     config: TrainConfig, dataset: ImageDataset, G_ema: Generator, D: Discriminator, nimg: int
 ) -> tuple[Path, dict[str, np.ndarray]]:
@@ -110,7 +121,7 @@ def save_snapshot(
     Returns the weights' folder, and the grids, uint8 (H, W, 3), "samples" and "mix".
     """
     out, name = Path(config.out), f"kimg-{nimg / 1000:06.0f}"
-    if config.snapshot_kimg < 1:
+    if config.snapshot_kimg % 1 or config.total_kimg % 1:
         name = f"kimg-{nimg / 1000:010.3f}"
     weight = config.label_weight(nimg)
     pictures = {"samples": sample_grid(G_ema, weight), "mix": mixing_grid(G_ema, weight)}
@@ -120,7 +131,8 @@ def save_snapshot(
     folder, new = out / "weights" / name, out / "weights" / ".new"
     for leftover in (new, folder):  # of a run that was killed
         shutil.rmtree(leftover, ignore_errors=True)
-    G_ema.save_pretrained(new, model_card_kwargs={"summary": describe(config, dataset, nimg)})
+    summary = {"summary": describe(config, dataset, nimg)}
+    _with_full_labels(G_ema, weight).save_pretrained(new, model_card_kwargs=summary)
     save_file(D.state_dict(), new / DISCRIMINATOR)
     shutil.copy(out / "samples" / f"{name}.png", new / "samples.png")
     os.replace(new, folder)
@@ -139,11 +151,16 @@ def open_repository(repo_id: str) -> None:
 
 
 def push(repo_id: str, folder: Path, *, last: bool) -> None:
-    """Upload a snapshot as one commit. Until the last one, a failure is told and does not stop."""
+    """Upload a snapshot as one commit. Until the last one, a failure is told and does not stop.
+
+    Raises: OSError saying what to type if the last one failed.
+    """
     try:
         message = f"Weights at {folder.name}"
         HfApi().upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
     except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
         if last:
-            raise
+            raise OSError(
+                f"pushing to {repo_id} failed: {e}; try again with: hf upload {repo_id} {folder} ."
+            ) from e
         print(f"pushing to {repo_id} failed, the next snapshot tries again: {e}", file=sys.stderr)

@@ -213,7 +213,7 @@ def discriminator_step(
                 torch.stack([(signs * share.labels).sum(0), share.labels.sum(0)], dim=1),
                 strict=True,
             ):
-                stats[f"signs/{name}"] = sums
+                stats[f"signs/real/{name}"] = sums
             if penalize:
                 stats["r1"] = penalty = gradient_penalty(real_logits, reals)
                 if recipe.relativistic:

@@ -10,8 +10,10 @@ import importlib.util
 import math
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # found without being installed
 # Read when torch is loaded: a waiting thread soon sleeps. Left to spin, it takes the core of the
@@ -20,26 +22,33 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
-from accelerate.utils import ProjectConfiguration, broadcast_object_list
-from safetensors import SafetensorError
+from accelerate.utils import ProjectConfiguration
 
 from stylegan import Discriminator, Generator
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
 from training.augment import AdaptiveAugment
 from training.blur import blur_taps
-from training.checkpoint import Checkpoint, check_flags, claim, recorded_flags, save_flags
+from training.checkpoint import (
+    Checkpoint,
+    check_flags,
+    claim,
+    has_state,
+    recorded,
+    save_flags,
+)
 from training.config import TrainConfig, parse_args
 from training.cost import costs, training_flops
 from training.data import EndlessSampler, ImageDataset, endless_batches
-from training.draws import Dealer
+from training.draws import Dealer, send
 from training.ema import ema_decay, update_ema
 from training.precision import fastest_precision
+from training.processes import on_main
 from training.report import JsonLines, Reporter, log_pictures
 from training.snapshot import open_repository, push, save_run_card, save_snapshot
 from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
 from training.stop import Stopper, stop_with_launcher
-from training.transfer import begin_with
+from training.transfer import begin_with, freeze
 
 ADA_INTERVAL = 4  # steps between two changes of the augmentation's probability
 PATH_INTERVAL = 4  # steps between two measurements of path lengths
@@ -53,7 +62,9 @@ def use_all_cores() -> None:
     """
     if os.environ.get("OMP_NUM_THREADS", "1") == "1":
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes))
+        can_tell = hasattr(os, "sched_getaffinity")
+        cores = len(os.sched_getaffinity(0)) if can_tell else os.cpu_count() or 1
+        torch.set_num_threads(max(1, cores // processes))
 
 
 def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> None:
@@ -66,7 +77,7 @@ def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> Non
         )
     num_labels = len(dataset.labels)
     group = config.discriminator(dataset.resolution, num_labels).mbstd_group_size
-    if per_share > group and per_share % group:
+    if per_share % group and not per_share == config.batch < group:
         raise ValueError(
             f"--batch {config.batch} gives {per_share} images per process and part; "
             f"the minibatch statistics need a multiple of {group}"
@@ -78,28 +89,24 @@ def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> Non
         raise ValueError(f"--log-with {config.log_with} needs: pip install {config.log_with}")
 
 
-def settle(config: TrainConfig, state: PartialState) -> TrainConfig:
-    """Choose what was left to choose, as the run was begun; the same on all processes.
+def settle(config: TrainConfig, dataset: ImageDataset, device: torch.device) -> TrainConfig:
+    """Choose what was left to choose, as the run was begun, and write it down.
 
-    Raises: ValueError for flags that differ from those the run was begun with.
+    For the main process, whose machine alone needs to have the run folder.
+
+    Raises: ValueError for what differs from how the run was begun.
     """
-    answer = None
-    if state.is_main_process:  # only its machine needs to have the run folder
-        try:
-            begun = recorded_flags(config)
-            if config.mixed_precision == "auto":
-                precision = begun["mixed_precision"] if begun else fastest_precision(state.device)
-                config = dataclasses.replace(config, mixed_precision=precision)
-            check_flags(config, begun)
-            if config.push_to_hub:
-                open_repository(config.push_to_hub)
-            answer = config
-        except ValueError as e:
-            answer = e
-    answer = broadcast_object_list([answer])[0]
-    if isinstance(answer, ValueError):
-        raise answer
-    return answer
+    begun = recorded(config)
+    if config.mixed_precision == "auto":
+        precision = begun.get("mixed_precision") or fastest_precision(device)
+        config = dataclasses.replace(config, mixed_precision=precision)
+    if has_state(config):
+        check_flags(config, dataset, begun)
+    if config.push_to_hub:
+        open_repository(config.push_to_hub)
+    save_flags(config, dataset)
+    save_run_card(config, dataset)
+    return config
 
 
 def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) -> Run:
@@ -107,8 +114,9 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     torch.manual_seed(config.seed)
     G = Generator(config.generator(dataset.resolution, len(dataset.labels)))
     D = Discriminator(config.discriminator(dataset.resolution, len(dataset.labels)))
-    if config.init_from:
+    if config.init_from and not on_main(lambda: has_state(config)):
         begin_with(G, D, config)
+    freeze(D, config.freeze_d)
     G_ema = copy.deepcopy(G).eval().requires_grad_(False).to(accelerator.device)
 
     def adam(network: torch.nn.Module, lr: float, interval: float) -> torch.optim.Adam:
@@ -134,21 +142,23 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
 
 def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.device) -> Recipe:
     """How the step that begins at image `nimg` is taken. What is applied rarely weighs more."""
-    step, gamma = nimg // config.batch, config.gamma(resolution)
+    step, gamma = nimg // config.batch, config.r1_gamma(resolution)
     relativistic = config.loss == "relativistic"
     if relativistic:  # from ten times gamma down to gamma along a cosine
         done = min(nimg / (1000 * config.total_kimg), 1.0)
         gamma *= 1 + 9 * (1 + math.cos(math.pi * done)) / 2
     labels = None
     if config.conditional:
-        labels = torch.tensor(config.label_weight(nimg), device=device)
-    taps = blur_taps(resolution, config.batch, nimg) if config.config == "r" else None
+        labels = torch.full((), config.label_weight(nimg), device=device)
+    taps = None
+    if config.config == "r" and not config.init_from:
+        taps = blur_taps(resolution, config.batch, nimg)
     return Recipe(
         batch=config.batch,
         augment=config.ada_max > 0,
         relativistic=relativistic,
         labels=labels,
-        blur=None if taps is None else taps.to(device),
+        blur=None if taps is None else send(taps, device),
         r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
         path_weight=config.path_length * PATH_INTERVAL * (step % PATH_INTERVAL == 0),
     )
@@ -164,14 +174,32 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
         f"preset {config.preset}: D {d}; training {flops / 1e9:.1f} GFLOP per image shown\n"
         f"{len(dataset)} pictures of {resolution} px, {accelerator.num_processes} process(es) "
         f"on {accelerator.device.type}, precision {accelerator.mixed_precision}, R1 gamma "
-        f"{config.gamma(resolution):g}, {'going on' if nimg else 'beginning'} at kimg "
+        f"{config.r1_gamma(resolution):g}, {'going on' if nimg else 'beginning'} at kimg "
         f"{nimg / 1000:.3f}",
         flush=True,
     )
     if nimg >= 1000 * config.total_kimg:
-        accelerator.print(
-            f"--total-kimg {config.total_kimg:g} is reached already; raise it to go on"
-        )
+        accelerator.print(f"--total-kimg {config.total_kimg:g} is reached already")
+
+
+def keep(
+    config: TrainConfig,
+    dataset: ImageDataset,
+    run: Run,
+    checkpoint: Checkpoint,
+    nimg: int,
+    *,
+    snapshot: bool,
+) -> None:
+    """Save the state and, at a snapshot, show and share it; for the main process."""
+    if snapshot:
+        D = checkpoint.parts["D"]
+        folder, pictures = save_snapshot(config, dataset, run.G_ema, D, nimg)
+    checkpoint.save(nimg)
+    if snapshot:
+        log_pictures(run.accelerator, pictures, nimg)
+        if config.push_to_hub:
+            push(config.push_to_hub, folder, last=nimg >= 1000 * config.total_kimg)
 
 
 def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) -> None:
@@ -184,9 +212,11 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
     nimg = checkpoint.load()
     stopper = Stopper()
     introduce(config, dataset, run, nimg)
-    accelerator.log_with.append(JsonLines(Path(config.out) / "log.jsonl", nimg))
+    if accelerator.is_main_process:
+        accelerator.log_with.append(JsonLines(Path(config.out) / "log.jsonl", nimg))
     settings = {name: str(value) for name, value in dataclasses.asdict(config).items()}
-    accelerator.init_trackers(Path(config.out).name, settings)
+    folder = {"wandb": {"dir": config.out}}
+    accelerator.init_trackers(Path(config.out).resolve().name, settings, folder)
     where = dict(rank=accelerator.process_index, num_processes=accelerator.num_processes)
     sampler = EndlessSampler(
         dataset.groups(balance=config.balance),
@@ -215,20 +245,15 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         if nimg // config.batch % ADA_INTERVAL == 0:
             run.ada.adjust(ADA_INTERVAL * config.batch, mean_over_processes)
         reporter.add(before, stats | {"ada/p": run.ada.p.clone()})
-        decay = ema_decay(config.batch, config.ema_half_life(), nimg)
+        decay = ema_decay(config.batch, config.ema_half_life(nimg))
         update_ema(run.G_ema, checkpoint.parts["G"], decay)
         stop = stopper.agreed()
         snapshot = nimg >= total or nimg // every > before // every
         if stop or snapshot or nimg // config.batch % REPORT_INTERVAL == 0:
             reporter.report(nimg)
-        if snapshot and accelerator.is_main_process:
-            D = checkpoint.parts["D"]
-            folder, pictures = save_snapshot(config, dataset, run.G_ema, D, nimg)
-            log_pictures(accelerator, pictures, nimg)
-            if config.push_to_hub:
-                push(config.push_to_hub, folder, last=nimg >= total)
-        if (snapshot or stop) and accelerator.is_main_process:
-            checkpoint.save(nimg)
+        if snapshot or stop:
+            run.ada.signs.copy_(mean_over_processes(run.ada.signs))  # one state serves all
+            on_main(partial(keep, config, dataset, run, checkpoint, nimg, snapshot=snapshot))
         if stop and nimg < total:
             accelerator.print(f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there")
             break
@@ -236,18 +261,22 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
 
 
 def start(config: TrainConfig) -> None:
-    """Refuse what does not fit before anything is built, then train. Raises as `train`, and
-    ValueError."""
+    """Refuse what does not fit before anything is built, then train.
+
+    Raises: as `train`, and ValueError.
+    """
     on_cpu = not torch.cuda.is_available()
     torch.backends.cudnn.benchmark = True  # all shapes stay the same
     state = PartialState(cpu=on_cpu)
     dataset = ImageDataset(config.data)
     check(config, dataset, state.num_processes)
-    with claim(config) if state.is_main_process else nullcontext():
-        config = settle(config, state)
-        if state.is_main_process:
-            save_flags(config)
-            save_run_card(config, dataset)
+    with ExitStack() as held:
+
+        def begin() -> TrainConfig:
+            held.enter_context(claim(config))
+            return settle(config, dataset, state.device)
+
+        config = on_main(begin)
         folders = ProjectConfiguration(config.out, logging_dir=str(Path(config.out) / "logs"))
         accelerator = Accelerator(
             cpu=on_cpu,
@@ -259,6 +288,11 @@ def start(config: TrainConfig) -> None:
         train(config, dataset, accelerator)
 
 
+def fail(reason: str) -> NoReturn:
+    """End all processes; one of them says why."""
+    sys.exit(f"error: {reason}" if PartialState().is_main_process else 1)
+
+
 def main() -> None:
     """Train as the command line says, or end with one sentence."""
     config = parse_args()
@@ -268,9 +302,9 @@ def main() -> None:
     try:
         start(config)
     except FloatingPointError as e:
-        sys.exit(f"error: {e}; what was saved before it is kept")
-    except (ValueError, OSError, SafetensorError) as e:
-        sys.exit(f"error: {e}")
+        fail(f"{e}; what was saved before it is kept")
+    except (ValueError, OSError) as e:
+        fail(str(e))
 
 
 if __name__ == "__main__":

@@ -31,32 +31,26 @@ def _fill(network: nn.Module, state: dict[str, Tensor], what: str, config: Train
             shapes = f"{tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
             misfits.append(f"{name} has shape {shapes}")
     if misfits:
-        words = f"{what} of {config.init_from}: {'; '.join(sorted(misfits)[:4])}"
+        words = f"--init-from {config.init_from} does not fit this run's {what}: "
+        words += "; ".join(sorted(misfits)[:4])
         words += f" and {len(misfits) - 4} more" if len(misfits) > 4 else ""
         if not config.partial:
-            raise ValueError(f"--init-from does not fit, the {words}; --partial takes the rest")
-        print(f"beginning with part of the {words}", file=sys.stderr)
+            raise ValueError(f"{words}; --partial takes the rest")
+        if not fitting:
+            raise ValueError(f"{words}; nothing of it fits")
+        print(f"{words}; the rest is taken", file=sys.stderr)
     network.load_state_dict(fitting, strict=False)
     return set(fitting)
 
 
-def _freeze(D: Discriminator, loaded: set[str], config: TrainConfig) -> None:
-    """Raises ValueError if there are fewer blocks, or one of them was not loaded."""
-    num_blocks = len(D.block_names)
-    if config.freeze_d > num_blocks:
-        raise ValueError(f"--freeze-d must be at most {num_blocks}, got {config.freeze_d}")
-    for block in D.block_names[: config.freeze_d]:
-        for name, parameter in D.get_submodule(block).named_parameters(block):
-            if name not in loaded:
-                raise ValueError(
-                    f"--freeze-d {config.freeze_d}: {config.init_from} has no {name} that fits, "
-                    "so it has to be trained"
-                )
-            parameter.requires_grad_(False)
+def freeze(D: Discriminator, num_blocks: int) -> None:
+    """Keep D's first blocks as they are."""
+    for name in D.block_names[:num_blocks]:
+        D.get_submodule(name).requires_grad_(False)
 
 
 def begin_with(G: Generator, D: Discriminator, config: TrainConfig) -> None:
-    """Load the weights of `config.init_from` and freeze D's first blocks as the flags say.
+    """Load the weights of `config.init_from`.
 
     A folder without a discriminator leaves D as it is.
 
@@ -79,4 +73,12 @@ def begin_with(G: Generator, D: Discriminator, config: TrainConfig) -> None:
         loaded = _fill(D, state, "discriminator", config)
     else:
         print(f"{config.init_from} has no {DISCRIMINATOR}; D begins anew", file=sys.stderr)
-    _freeze(D, loaded, config)
+    if config.freeze_d > len(D.block_names):
+        raise ValueError(f"--freeze-d must be at most {len(D.block_names)}, got {config.freeze_d}")
+    for block in D.block_names[: config.freeze_d]:
+        for name, _ in D.get_submodule(block).named_parameters(block):
+            if name not in loaded:
+                raise ValueError(
+                    f"--freeze-d {config.freeze_d}: {config.init_from} has no {name} that fits, "
+                    "so it has to be trained"
+                )

@@ -7,7 +7,29 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+import torch
+
+
+def family(process: subprocess.Popen) -> list[psutil.Process]:
+    """The launcher, unless it has ended, and the trainers that it started."""
+    try:
+        launcher = psutil.Process(process.pid)
+        return [launcher, *launcher.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.fixture
+def kill() -> Callable[[subprocess.Popen, int, bool], None]:
+    """Send a signal to the launcher and, unless it is for the launcher alone, to all trainers."""
+
+    def kill(process: subprocess.Popen, number: int, everybody: bool) -> None:
+        for running in family(process) if everybody else family(process)[:1]:
+            running.send_signal(number)
+
+    return kill
 
 
 @pytest.fixture
@@ -38,9 +60,9 @@ def start() -> Callable[..., subprocess.Popen]:
 
     yield start
     for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, 9)
-        process.communicate()
+        for running in family(process):
+            running.kill()
+        process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -54,3 +76,22 @@ def launch(start) -> Callable[..., str]:
         return output
 
     return launch
+
+
+@pytest.fixture
+def assert_same() -> Callable[[object, object], None]:
+    """Assert that two states are equal bit by bit, through dicts and lists."""
+
+    def compare(a: object, b: object, path: str = "state") -> None:
+        assert type(a) is type(b), path
+        if isinstance(a, dict):
+            assert a.keys() == b.keys(), path
+            for key in a:
+                compare(a[key], b[key], f"{path}.{key}")
+        elif isinstance(a, list | tuple):
+            for i, (x, y) in enumerate(zip(a, b, strict=True)):
+                compare(x, y, f"{path}[{i}]")
+        else:
+            assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, path
+
+    return compare

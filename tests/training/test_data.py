@@ -1,5 +1,8 @@
 """Pictures of a folder and the order in which they come."""
 
+import multiprocessing
+import os
+import signal
 from itertools import islice
 
 import numpy as np
@@ -152,3 +155,30 @@ def test_batches_are_floats_between_minus_one_and_one_with_their_labels(faces):
         assert labels.tolist() == [int(index >= 4) for index, _ in items]  # 4 early, 4 late
     images = torch.cat([images for images, _ in batches])
     assert -1 <= images.min() < -0.5 and 0.5 < images.max() <= 1
+
+
+def test_helpers_that_read_are_not_ended_by_a_signal(tmp_path):
+    """Pictures above 128 px are read by two more processes; a signal to stop is sent to all."""
+    save(tmp_path / "a.png", size=(256, 256))
+    batches = endless_batches(ImageDataset(str(tmp_path)), sampler([[0]]))
+    expected = next(batches)[0]
+    helpers = multiprocessing.active_children()
+    assert len(helpers) == 2
+    for helper in helpers:
+        os.kill(helper.pid, signal.SIGTERM)
+    assert [next(batches)[0].shape for _ in range(10)] == [expected.shape] * 10
+
+
+def test_a_picture_that_is_cut_short_is_named(tmp_path):
+    save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-2000])
+    with pytest.raises(ValueError, match="a.png cannot be read: "):
+        ImageDataset(str(tmp_path))[0, False]
+
+
+def test_a_set_is_known_by_its_size_and_its_names(tmp_path):
+    save(tmp_path / "a" / "x.png")
+    before = ImageDataset(str(tmp_path)).identity()
+    assert before["resolution"] == 32 and before["labels"] == ["a"]
+    (tmp_path / "a" / "x.png").rename(tmp_path / "a" / "y.png")
+    assert ImageDataset(str(tmp_path)).identity()["names"] != before["names"]

@@ -66,7 +66,7 @@ def test_a_crossing_of_the_mixing_grid_is_half_of_each(tiny, c_dim):
 
 
 def test_a_snapshot_is_a_generator_with_its_story(tiny, faces, tmp_path):
-    config = TrainConfig(str(faces), str(tmp_path), config="r", batch=8, r1_gamma=0.25)
+    config = TrainConfig(str(faces), str(tmp_path), config="r", batch=8, gamma=0.25)
     dataset, G = ImageDataset(config.data), Generator(tiny()).eval()
     D = Discriminator(DiscriminatorConfig(32, channel_base=128, channel_max=8))
     (tmp_path / "weights/.new").mkdir(parents=True)  # left by a kill, half full
@@ -84,6 +84,18 @@ def test_a_snapshot_is_a_generator_with_its_story(tiny, faces, tmp_path):
     text = (folder / "README.md").read_text()
     assert describe(config, dataset, 12_345_678) in text
     assert "Config R, 32x32 pixels" in text and "R1 gamma 0.25" in text and "early, late" in text
+
+
+@torch.no_grad()
+def test_labels_that_came_in_halfway_are_saved_at_full_weight(tiny, faces, tmp_path):
+    """What is loaded draws what the run drew."""
+    config = TrainConfig(str(faces), str(tmp_path), conditional=True, total_kimg=10.0)
+    G, D = Generator(tiny(c_dim=2)).eval(), Discriminator(DiscriminatorConfig(32, channel_base=128))
+    folder, _ = save_snapshot(config, ImageDataset(config.data), G, D, nimg=3000)
+    z, c = sample_z([0, 1], 8), torch.eye(2)
+    loaded = Generator.from_pretrained(folder)
+    assert not torch.equal(loaded.mapping(z, c), G.mapping(z, c))
+    torch.testing.assert_close(loaded.mapping(z, c), G.mapping(z, c, label_weight=0.5))
 
 
 def test_a_run_folder_says_what_it_is(faces, tmp_path, monkeypatch):

@@ -282,8 +282,8 @@ def test_signs_are_counted_by_label_and_noted(start, deal, accumulate):
     reals = (signs * torch.arange(1, 9) / 9)[:, None, None, None].expand(8, 3, 32, 32)
     run, shares = start(D=Brightness()), deal(8, accumulate, reals=reals)
     stats = discriminator_step(run, shares, plain(batch=8), NAMES)
-    assert stats["signs/a"].tolist() == [3 - 2, 5]
-    assert stats["signs/b"].tolist() == [2 - 1, 3]
+    assert stats["signs/real/a"].tolist() == [3 - 2, 5]
+    assert stats["signs/real/b"].tolist() == [2 - 1, 3]
     assert run.ada.signs.tolist() == [2, 8]
     assert stats["signs/real"] == 0.25
     assert stats["logits/real"].item() == pytest.approx((1 - 2 - 3 + 4 + 5 - 6 + 7 + 8) / 9 / 8)

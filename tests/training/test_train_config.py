@@ -32,7 +32,7 @@ def parse(folder, line=""):
         ("snapshot_kimg", float("inf")),
         ("g_lr", -0.1),
         ("d_lr", 0.0),
-        ("r1_gamma", -1.0),
+        ("gamma", -1.0),
         ("path_length", -2.0),
         ("path_length", float("nan")),
         ("style_mixing", 1.1),
@@ -58,7 +58,7 @@ def test_a_refused_value_is_named_with_its_flag(tmp_path, field, value):
 
 @pytest.mark.parametrize(
     "field, value",
-    [("style_mixing", 1.0), ("path_length", 0.0), ("ada_start", 0.8), ("r1_gamma", 0.0)],
+    [("style_mixing", 1.0), ("path_length", 0.0), ("ada_start", 0.8), ("gamma", 0.0)],
 )
 def test_bounds_themselves_are_accepted(tmp_path, field, value):
     config = TrainConfig(**{"data": str(tmp_path), "out": "x", field: value})
@@ -79,8 +79,8 @@ def test_what_concerns_loaded_weights_needs_some(tmp_path, flags):
 
 
 def test_flags_are_read_with_their_types(tmp_path):
-    config = parse(tmp_path, "--config r --batch 8 --r1-gamma 0.5 --no-mirror --total-kimg 3")
-    assert (config.config, config.batch, config.r1_gamma, config.mirror) == ("r", 8, 0.5, False)
+    config = parse(tmp_path, "--config r --batch 8 --gamma 0.5 --no-mirror --total-kimg 3")
+    assert (config.config, config.batch, config.gamma, config.mirror) == ("r", 8, 0.5, False)
     assert config.total_kimg == 3.0 and config.d_channel_base is None
     config = parse(tmp_path, "--conditional --no-balance --loss relativistic --style-mixing 0.9")
     assert (config.conditional, config.balance) == (True, False)
@@ -149,7 +149,7 @@ def test_the_seed_preset_is_the_plain_recipe(tmp_path):
     config = parse(tmp_path, "--preset seed")
     assert config.generator(64, 2) == GeneratorConfig.stylegan3_t(64)
     assert config.discriminator(64, 2) == DiscriminatorConfig(64)
-    assert (config.batch, config.gamma(64), config.r1_interval) == (32, 0.025, 16)
+    assert (config.batch, config.r1_gamma(64), config.r1_interval) == (32, 0.025, 16)
     assert (config.g_lr, config.d_lr, config.loss) == (0.0025, 0.002, "logistic")
     assert not (config.mirror or config.balance or config.conditional)
     assert config.ada_max == config.path_length == config.style_mixing == 0
@@ -157,9 +157,9 @@ def test_the_seed_preset_is_the_plain_recipe(tmp_path):
 
 @pytest.mark.parametrize("line", ["--preset seed --mirror {}", "--mirror {} --preset=seed"])
 def test_a_flag_wins_over_the_preset_wherever_it_stands(tmp_path, line):
-    config = parse(tmp_path, line.format("--batch 16 --r1-gamma 2"))
+    config = parse(tmp_path, line.format("--batch 16 --gamma 2"))
     preset = parse(tmp_path, "--preset seed")
-    assert config == dataclasses.replace(preset, mirror=True, batch=16, r1_gamma=2.0)
+    assert config == dataclasses.replace(preset, mirror=True, batch=16, gamma=2.0)
 
 
 @pytest.mark.parametrize(
@@ -180,16 +180,24 @@ def test_help_names_every_flag_and_the_defaults_of_the_preset(capsys, preset, ba
 
 def test_gamma_grows_with_the_resolution_and_falls_with_the_batch(tmp_path):
     config = TrainConfig(str(tmp_path), "o", batch=32)
-    assert [config.gamma(r) for r in (64, 128, 256)] == [0.125, 0.5, 2.0]
-    assert TrainConfig(str(tmp_path), "o", batch=8).gamma(64) == 0.5
-    given = TrainConfig(str(tmp_path), "o", batch=8, r1_gamma=3.0)
-    assert given.gamma(64) == given.gamma(256) == 3.0
-    assert TrainConfig(str(tmp_path), "o", r1_gamma=0.0).gamma(64) == 0
+    assert [config.r1_gamma(r) for r in (64, 128, 256)] == [0.125, 0.5, 2.0]
+    assert TrainConfig(str(tmp_path), "o", batch=8).r1_gamma(64) == 0.5
+    given = TrainConfig(str(tmp_path), "o", batch=8, gamma=3.0)
+    assert given.r1_gamma(64) == given.r1_gamma(256) == 3.0
+    assert TrainConfig(str(tmp_path), "o", gamma=0.0).r1_gamma(64) == 0
 
 
-def test_the_half_life_of_the_average_grows_with_the_batch(tmp_path):
-    assert TrainConfig(str(tmp_path), "o", batch=32).ema_half_life() == 10_000
-    assert TrainConfig(str(tmp_path), "o", batch=8).ema_half_life() == 2500
+def test_the_half_life_of_the_average_grows_with_the_batch_and_the_run(tmp_path):
+    """A twentieth of the images seen, up to 10 kimg at batch 32 or as many steps."""
+    config = TrainConfig(str(tmp_path), "o", batch=32)
+    assert [config.ema_half_life(n) for n in (0, 4000, 10**6)] == [0, 200, 10_000]
+    assert TrainConfig(str(tmp_path), "o", batch=8).ema_half_life(10**6) == 2500
+
+
+def test_weights_that_one_begins_with_bring_their_average_and_their_labels(tmp_path):
+    config = TrainConfig(str(tmp_path), "o", batch=32, conditional=True, init_from="weights")
+    assert config.ema_half_life(0) == 10_000 and config.label_weight(0) == 1
+    assert dataclasses.replace(config, partial=True).label_weight(0) == 0
 
 
 def test_labels_wait_for_a_fifth_of_the_run_and_count_fully_after_two(tmp_path):

@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from training.config import TrainConfig
-from training.transfer import begin_with
+from training.transfer import begin_with, freeze
 
 BLOCKS = ["b32", "b16", "b8"]
 
@@ -69,7 +69,7 @@ def test_without_a_discriminator_d_begins_anew_and_says_so(build, saved, capsys)
 def test_a_tensor_of_another_shape_is_refused_by_name(build, saved):
     folder, *_ = saved
     sentence = (
-        f"^--init-from does not fit, the generator of {folder}: mapping.fc0.weight has shape "
+        f"^--init-from {folder} does not fit this run's generator: mapping.fc0.weight has shape "
         r"\(12, 8\), not \(12, 6\); --partial takes the rest$"
     )
     with pytest.raises(ValueError, match=sentence):
@@ -96,7 +96,9 @@ def test_missing_and_surplus_tensors_are_refused_by_name(build, saved, name, net
     lost = "b8.skip.weight" if network == "discriminator" else "mapping.w_avg"
     state["extra"] = state.pop(lost)
     save_file(state, path)
-    with pytest.raises(ValueError, match=f"the {network} of .*; --partial takes the rest") as e:
+    with pytest.raises(
+        ValueError, match=f"this run's {network}: .*; --partial takes the rest"
+    ) as e:
         begin_with(*build(), config_for(folder))
     assert f"{lost} is missing" in str(e.value)
     assert "extra is not part of this run's" in str(e.value)
@@ -120,7 +122,8 @@ def test_partial_takes_what_fits_and_names_the_rest(build, saved, capsys):
     assert_same_state(G, G_saved)
     assert_same_state(D, D_saved)
     said = capsys.readouterr().err
-    assert "part of the generator" in said and "part of the discriminator" in said
+    assert "this run's generator: " in said and "this run's discriminator: " in said
+    assert said.count("; the rest is taken") == 2
     assert "mapping.fc0.weight has shape (12, 2), not (12, 8)" in said
     assert "b32.fromrgb.weight has shape (4, 2, 1, 1), not (4, 3, 1, 1)" in said
 
@@ -131,6 +134,7 @@ def test_the_first_blocks_of_d_are_frozen(build, saved, count):
     folder, _, D_saved = saved
     G, D = build()
     begin_with(G, D, config_for(folder, freeze_d=count))
+    freeze(D, count)
     frozen = {name.split(".")[0] for name, p in D.named_parameters() if not p.requires_grad}
     moving = {name.split(".")[0] for name, p in D.named_parameters() if p.requires_grad}
     assert frozen == set(BLOCKS[:count]) and moving == {*BLOCKS[count:], "b4"}
@@ -148,6 +152,37 @@ def test_a_discriminator_that_is_not_there_cannot_be_frozen(build, saved):
     (folder / "discriminator.safetensors").unlink()
     with pytest.raises(ValueError, match=f"--freeze-d 1: {folder} has no b32.fromrgb.weight that"):
         begin_with(*build(), config_for(folder, freeze_d=1))
+
+
+def test_a_block_that_did_not_fit_cannot_be_frozen(build, saved):
+    folder, *_ = saved
+    path = folder / "discriminator.safetensors"
+    state = load_file(path)
+    save_file(state | {"b16.conv0.bias": torch.zeros(3)}, path)
+    with pytest.raises(ValueError, match="has no b16.conv0.bias that fits, so it has to be"):
+        begin_with(*build(), config_for(folder, freeze_d=2, partial=True))
+    begin_with(*build(), config_for(folder, freeze_d=1, partial=True))
+
+
+def test_weights_of_which_nothing_fits_are_refused(build, saved):
+    folder, *_ = saved
+    save_file({"other": torch.zeros(3)}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match="this run's generator: .*; nothing of it fits"):
+        begin_with(*build(), config_for(folder, partial=True))
+
+
+def test_a_discriminator_that_is_cut_short_is_named(build, saved):
+    path = saved[0] / "discriminator.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=f"{path} is not a whole file"):
+        begin_with(*build(), config_for(saved[0]))
+
+
+def test_the_other_kind_of_filters_is_refused(build, saved, tiny):
+    """The tensors are the same, the pictures would not be."""
+    G = Generator(tiny(radial_filters=True))
+    with pytest.raises(ValueError, match="is of --config t, this run of r"):
+        begin_with(G, build()[1], config_for(saved[0]))
 
 
 def test_a_folder_that_is_not_there_is_named(build, tmp_path):

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegan.layers import mean_over_processes
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.draws import Dealer
@@ -50,7 +51,7 @@ def step(accelerator: Accelerator, *, accumulate: int = 1) -> dict[str, torch.Te
     )
     generator_step(run, shares, recipe)
     discriminator_step(run, shares, recipe, ["a", "b"])
-    result = {"signs": ada.signs}
+    result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
     for prefix, network in (("G", G), ("D", D)):
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
     result |= {name: b for name, b in G.named_buffers() if name.endswith(("w_avg", "ema"))}
