@@ -61,7 +61,7 @@ def test_a_bfloat16_run_pushes_its_snapshots(launch, faces, tmp_path, hub_env):
     arguments += ["--mixed-precision", "bf16", "--conditional", "--total-kimg", "0.016"]
     output = launch(SCRIPT, *arguments, cwd=ROOT, env=hub_env)
     assert "1 process(es) on cpu, precision bf16" in output
-    local = tmp_path / "run/weights/kimg-000000"
+    local = tmp_path / "run/weights/kimg-000000.016"
     code = (
         "import sys, torch; from stylegan import Generator; z, c = torch.ones(1, 16), torch.eye(2);"
         "a, b = map(Generator.from_pretrained, sys.argv[1:]);"
@@ -141,5 +141,5 @@ def test_two_machines_with_one_process_each(start, faces, tmp_path):
         steps[kimg] = outputs
     assert "2 process(es) on cpu" in steps["0.016"][0] and "beginning at" in steps["0.016"][0]
     assert "going on at kimg 0.016" in steps["0.032"][0]
-    assert_draws(tmp_path / "machine0/run/weights/kimg-000000")
+    assert_draws(tmp_path / "machine0/run/weights/kimg-000000.032")
     assert not any((tmp_path / "machine1").rglob("*.pt"))
