@@ -1,6 +1,7 @@
 """Starting the trainer for real, as the README does."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -10,6 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+
+
+def free_port() -> int:
+    """One below those that systems hand out by themselves, so that it stays free until used."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):  # nobody answers
+                return port
 
 
 def family(process: subprocess.Popen) -> list[psutil.Process]:
@@ -33,18 +43,21 @@ def kill() -> Callable[[subprocess.Popen, int, bool], None]:
 
 
 @pytest.fixture
+def port() -> Callable[[], int]:
+    """A free port, another one each time."""
+    return free_port
+
+
+@pytest.fixture
 def start() -> Callable[..., subprocess.Popen]:
     """Start `accelerate launch SCRIPT ARGUMENTS` on the CPU, in a process group of its own."""
     started = []
 
     def start(script: Path, *arguments: str, processes: int = 1, cwd: Path, env=None, machine=""):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
         launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
         launcher += ["--multi_gpu"] if processes > 1 else []
         launcher += f"--mixed_precision no --dynamo_backend no --num_processes {processes}".split()
-        launcher += (machine or f"--num_machines 1 --main_process_port {port}").split()
+        launcher += (machine or f"--num_machines 1 --main_process_port {free_port()}").split()
         settings = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         process = subprocess.Popen(
             [*launcher, str(script), *arguments],

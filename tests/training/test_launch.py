@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -117,14 +116,12 @@ def test_parts_of_a_batch_add_up_to_the_whole():
     assert_close(parts, whole, [n for n in whole if n[:2] in ("G.", "D.")])
 
 
-def test_two_machines_with_one_process_each(start, faces, tmp_path):
+def test_two_machines_with_one_process_each(start, port, faces, tmp_path):
     """Both have local rank 0, and only the first writes; the second has no state to go on from and
     gets it from the first."""
     steps = {}
     for kimg in ("0.016", "0.032"):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            where = f"--main_process_ip 127.0.0.1 --main_process_port {s.getsockname()[1]}"
+        where = f"--main_process_ip 127.0.0.1 --main_process_port {port()}"
         machines = [
             start(
                 SCRIPT,
