@@ -83,7 +83,7 @@ class Dealer:
             self.rank + self.num_processes * part,
             self.num_processes * self.config.accumulate,
         )
-        return send(torch.as_tensor(numbers)[start::step].contiguous(), self.device)
+        return send(torch.as_tensor(numbers)[start::step], self.device)
 
     def _drawings(self, nimg: int, purpose: int) -> list[Drawing]:
         config, rng = self.config, self._stream(nimg, purpose)
@@ -110,7 +110,7 @@ class Dealer:
             noise = self._stream(nimg, PATHS).standard_normal(shape, dtype=np.float32)
         return [
             Share(
-                reals=send(reals[part :: config.accumulate].contiguous(), self.device),
+                reals=send(reals[part :: config.accumulate], self.device),
                 labels=send(one_hot[part :: config.accumulate], self.device),
                 numbers=self._send(numbers, part),
                 for_g=for_g[part],
