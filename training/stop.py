@@ -21,8 +21,11 @@ class Stopper:
         self.asked = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
-        several = distributed.is_available() and distributed.is_initialized()
-        self.group = distributed.new_group(backend="gloo") if several else None
+        self.group = None
+        if distributed.is_available() and distributed.is_initialized():
+            through_cpu = distributed.get_backend() == "gloo"
+            world = distributed.group.WORLD
+            self.group = world if through_cpu else distributed.new_group(backend="gloo")
 
     def _note(self, number: int, frame: object) -> None:
         self.asked = True

@@ -257,6 +257,7 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         if stop and nimg < total:
             accelerator.print(f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there")
             break
+    accelerator.wait_for_everyone()  # the one that saves, last
     accelerator.end_training()
 
 
