@@ -405,7 +405,8 @@ def test_the_guard_against_reading_sees_a_value_read():
 
 @pytest.mark.parametrize("relativistic", [False, True])
 def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, relativistic):
-    """No result is waited for (copies to a device are not seen here): augmentation, labels, blur, R1, R2, path lengths, the
+    """No result is waited for (copies to a device are not seen here): augmentation, labels, blur,
+    R1, R2, path lengths, the
     controller and the average included."""
     run = start(c_dim=2)
     shares = deal(style_mixing=0.5, paths=True)
