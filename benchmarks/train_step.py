@@ -125,7 +125,6 @@ class Trainer:
         self.batches = endless_batches(dataset, sampler)
         self.dealer = Dealer(
             config,
-            num_ws=self.G.num_ws,
             num_labels=len(dataset.labels),
             rank=0,
             num_processes=1,
@@ -154,11 +153,10 @@ class Trainer:
         yield "adjust", lambda: run.ada.adjust(num_images, mean_over_processes)
         yield "EMA", self.average
         (share,) = shares  # no preset accumulates
-        z, cut, numbers = share.for_g.z, share.for_g.cut, share.for_g.numbers
-        reals = share.reals.clone().requires_grad_()
+        reals, numbers = share.reals.clone().requires_grad_(), share.numbers
 
         def draw() -> Tensor:
-            return run.G(z, cut)[0]
+            return run.G(share.for_g.z)[0]
 
         def differentiate(output: Tensor, *inputs: Tensor) -> None:
             torch.autograd.grad(output.square().sum(), inputs)

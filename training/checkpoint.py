@@ -32,7 +32,6 @@ FIXED_FLAGS = (
     "d_channel_max",
     "z_dim",
     "batch",
-    "loss",
     "r1_interval",
     "g_lr",
     "d_lr",
@@ -68,7 +67,7 @@ def has_state(config: TrainConfig) -> bool:
 def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, object]) -> None:
     """Raise ValueError naming what differs from the record of a run that has a state."""
     fixed = FIXED_FLAGS
-    if config.conditional or config.loss == "relativistic":
+    if config.conditional:
         fixed += ("total_kimg",)  # their weights follow the share of the run that is done
     for name in fixed:
         value, was = getattr(config, name), begun.get(name)

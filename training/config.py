@@ -72,15 +72,11 @@ class TrainConfig:
     total_kimg: float = option("length of the run, in thousands of real images shown", 1000.0)
     batch: int = option("images per step, all processes together", 32)
     accumulate: int = option("parts that a process makes of its share of a batch, for memory", 1)
-    loss: str = option(
-        "relativistic: pairs, with R1 and R2", "logistic", ("logistic", "relativistic")
-    )
     gamma: float | None = option(
         "R1 weight; left out: 0.125 at 64 px and batch 32, by N^2 / batch", None
     )
     r1_interval: int = option("apply R1 every so many steps", 16)
     path_length: float = option("weight of path length regularization; 2 is usual, 0 is off", 0.0)
-    style_mixing: float = option("share of images drawn with two styles; 0 is off", 0.0)
     g_lr: float = option("learning rate of the generator", 0.0025)
     d_lr: float = option("learning rate of the discriminator", 0.002)
     mirror: bool = option("show every second picture mirrored", True)
@@ -113,7 +109,7 @@ class TrainConfig:
                 self._check(name, holds, f"at least {minimum}")
         for name in ("total_kimg", "snapshot_kimg", "g_lr", "d_lr", "ada_kimg"):
             self._check(name, 0 < getattr(self, name) < math.inf, "more than 0")
-        for name in ("style_mixing", "ada_target", "ada_start", "ada_max"):
+        for name in ("ada_target", "ada_start", "ada_max"):
             self._check(name, 0 <= getattr(self, name) <= 1, "between 0 and 1")
         self._check("seed", 0 <= self.seed < 2**31, "0 to 2147483647")
         if not Path(self.data).is_dir():

@@ -23,12 +23,10 @@ GENERATOR, DISCRIMINATOR, REALS, PATHS = range(3, 7)  # streams beside those of 
 class Drawing:
     """What one generated image of each of N hangs on.
 
-    Shapes: z (N, 1 or 2, z_dim); cut (N,), the first position of the second style; numbers (N, K)
-    of the augmentation.
+    Shapes: z (N, z_dim), numbers (N, K) of the augmentation.
     """
 
     z: Tensor
-    cut: Tensor
     numbers: Tensor
 
 
@@ -58,20 +56,19 @@ def send(x: Tensor, device: torch.device) -> Tensor:
 class Dealer:
     """Deals one process its shares of every batch.
 
-    Args: num_ws and num_labels of the networks and the data.
+    Args: num_labels of the data.
     """
 
     def __init__(
         self,
         config: TrainConfig,
         *,
-        num_ws: int,
         num_labels: int,
         rank: int,
         num_processes: int,
         device: torch.device,
     ):
-        self.config, self.num_ws, self.num_labels = config, num_ws, num_labels
+        self.config, self.num_labels = config, num_labels
         self.rank, self.num_processes, self.device = rank, num_processes, device
 
     def _stream(self, nimg: int, purpose: int) -> np.random.Generator:
@@ -87,13 +84,10 @@ class Dealer:
 
     def _drawings(self, nimg: int, purpose: int) -> list[Drawing]:
         config, rng = self.config, self._stream(nimg, purpose)
-        styles = 2 if config.style_mixing else 1
-        z = rng.standard_normal((config.batch, styles, config.z_dim), dtype=np.float32)
-        cut = rng.integers(1, self.num_ws, config.batch)
-        cut[rng.random(config.batch) >= config.style_mixing] = self.num_ws
+        z = rng.standard_normal((config.batch, config.z_dim), dtype=np.float32)
         numbers = draw_numbers(rng, config.batch)
         parts = range(config.accumulate)
-        return [Drawing(*(self._send(x, part) for x in (z, cut, numbers))) for part in parts]
+        return [Drawing(self._send(z, part), self._send(numbers, part)) for part in parts]
 
     def deal(self, nimg: int, reals: Tensor, labels: Tensor, *, paths: bool) -> list[Share]:
         """The shares of the batch that begins at image `nimg`.

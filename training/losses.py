@@ -1,13 +1,12 @@
 """The losses: tensors in, a scalar out. Logits are (N, 1), images (N, C, H, W).
 
-    logistic_g, logistic_d           each network against its own mistakes
-    relativistic_g, relativistic_d   a real and a drawn image compared, pair by pair
-    gradient_penalty                 R1 on real images, R2 on drawn ones
-    path_lengths                     how far an image moves per step in W
+    logistic_g, logistic_d   each network against its own mistakes
+    r1_penalty               how steep D is at the real images
+    path_lengths             how far an image moves per step in W
 
-Reference: Goodfellow et al. 2014 (arXiv:1406.2661), Sec. 3, in its non-saturating form; Huang et
-al. 2025 (arXiv:2501.05441), Sec. 2, for pairs; Mescheder et al. 2018 (arXiv:1801.04406), Sec. 4.1,
-for R1 and R2; Karras et al. 2020 (arXiv:1912.04958), Sec. 3.2, for path lengths.
+Reference: Goodfellow et al. 2014 (arXiv:1406.2661), Sec. 3, in its non-saturating form; Mescheder
+et al. 2018 (arXiv:1801.04406), Sec. 4.1, for R1; Karras et al. 2020 (arXiv:1912.04958), Sec. 3.2,
+for path lengths.
 """
 
 import torch
@@ -25,17 +24,7 @@ def logistic_d(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
 
-def relativistic_g(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """The generator's loss: a drawn image should look more real than the real one beside it."""
-    return F.softplus(real_logits - fake_logits).mean()
-
-
-def relativistic_d(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """The discriminator's loss: the real image of a pair should look more real."""
-    return F.softplus(fake_logits - real_logits).mean()
-
-
-def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
+def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:
     """Squared norm of the logits' gradient with respect to the images, averaged; differentiable."""
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.float().square().sum(dim=(1, 2, 3)).mean()

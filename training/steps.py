@@ -17,14 +17,7 @@ from stylegan.layers import mean_over_processes
 from training.augment import AdaptiveAugment, augment
 from training.blur import blur
 from training.draws import Drawing, Share
-from training.losses import (
-    gradient_penalty,
-    logistic_d,
-    logistic_g,
-    path_lengths,
-    relativistic_d,
-    relativistic_g,
-)
+from training.losses import logistic_d, logistic_g, path_lengths, r1_penalty
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
 PATH_SHRINK = 2  # path lengths are measured on every second image
@@ -33,9 +26,9 @@ Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every st
 
 
 class TrainedGenerator(nn.Module):
-    """The generator as a training step calls it: one pass, styles mixed, styles returned too.
+    """The generator as a training step calls it: one pass, styles returned too.
 
-    Shapes: z (N, 1 or 2, z_dim), cut (N,), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim).
+    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim).
     """
 
     def __init__(self, G: Generator):
@@ -45,18 +38,11 @@ class TrainedGenerator(nn.Module):
     def forward(
         self,
         z: Tensor,
-        cut: Tensor,
         c: Tensor | None = None,
         label_weight: float | Tensor = 1.0,
         ema_images: int = 0,
     ) -> tuple[Tensor, Tensor]:
-        """From position `cut` on, the second style of each image takes over."""
-        mapping = self.G.mapping
-        ws = mapping(z[:, 0], c, ema_images=ema_images, label_weight=label_weight)
-        if z.shape[1] == 2:
-            other = mapping(z[:, 1], c, label_weight=label_weight)
-            first = torch.arange(ws.shape[1], device=z.device) < cut[:, None]  # (N, num_ws)
-            ws = torch.where(first[..., None], ws, other)
+        ws = self.G.mapping(z, c, ema_images=ema_images, label_weight=label_weight)
         return self.G.synthesis(ws, ema_images=ema_images), ws
 
 
@@ -97,7 +83,6 @@ class Recipe:
 
     batch: int  # of all processes
     augment: bool
-    relativistic: bool
     labels: Tensor | None = None
     blur: Tensor | None = None  # taps (n,)
     r1_weight: float = 0.0
@@ -109,8 +94,8 @@ def _draw(
 ) -> tuple[Tensor, Tensor]:
     """Images and their styles."""
     if recipe.labels is None:
-        return run.G(drawing.z, drawing.cut, ema_images=ema_images)
-    return run.G(drawing.z, drawing.cut, labels, recipe.labels, ema_images)
+        return run.G(drawing.z, ema_images=ema_images)
+    return run.G(drawing.z, labels, recipe.labels, ema_images)
 
 
 def _judge(run: Run, img: Tensor, numbers: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
@@ -154,7 +139,7 @@ def _total(parts: list[Stats]) -> Stats:
 def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Squared distance of the path lengths from their running mean, and the lengths' mean."""
     half = slice(None, None, PATH_SHRINK)
-    drawing = Drawing(share.for_g.z[half], share.for_g.cut[half], share.for_g.numbers[half])
+    drawing = Drawing(share.for_g.z[half], share.for_g.numbers[half])
     lengths = path_lengths(*_draw(run, drawing, share.labels[half], recipe), share.paths[half])
     mean = mean_over_processes(lengths.detach().mean())
     run.mean_path.lerp_(mean, PATH_DECAY)
@@ -168,11 +153,7 @@ def generator_step(run: Run, shares: list[Share], recipe: Recipe) -> Stats:
         for share in handed:
             img, _ = _draw(run, share.for_g, share.labels, recipe)
             fake_logits = _judge(run, img, share.for_g.numbers, share.labels, recipe)
-            if recipe.relativistic:
-                real_logits = _judge(run, share.reals, share.numbers, share.labels, recipe)
-                loss = relativistic_g(real_logits, fake_logits)
-            else:
-                loss = logistic_g(fake_logits)
+            loss = logistic_g(fake_logits)
             stats = {"loss/G": loss.detach()}
             if recipe.path_weight:
                 penalty, length = _path_penalty(run, share, recipe)
@@ -195,11 +176,9 @@ def discriminator_step(
             with torch.no_grad():
                 fakes, _ = _draw(run, share.for_d, share.labels, recipe, ema_images)
             reals = share.reals.detach().requires_grad_(penalize)
-            fakes.requires_grad_(penalize and recipe.relativistic)
             real_logits = _judge(run, reals, share.numbers, share.labels, recipe)
             fake_logits = _judge(run, fakes, share.for_d.numbers, share.labels, recipe)
-            loss_of = relativistic_d if recipe.relativistic else logistic_d
-            loss = loss_of(real_logits, fake_logits)
+            loss = logistic_d(real_logits, fake_logits)
             signs = real_logits.detach().sign()  # (N, 1)
             run.ada.observe(signs)
             stats = {
@@ -215,11 +194,8 @@ def discriminator_step(
             ):
                 stats[f"signs/real/{name}"] = sums
             if penalize:
-                stats["r1"] = penalty = gradient_penalty(real_logits, reals)
-                if recipe.relativistic:
-                    stats["r2"] = gradient_penalty(fake_logits, fakes)
-                    penalty = penalty + stats["r2"]
-                loss = loss + recipe.r1_weight * penalty
+                stats["r1"] = r1_penalty(real_logits, reals)
+                loss = loss + recipe.r1_weight * stats["r1"]
             run.accelerator.backward(loss / len(shares))
             parts.append({name: value.detach() for name, value in stats.items()})
     return _total(parts)

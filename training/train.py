@@ -7,7 +7,6 @@ says what it holds.
 import copy
 import dataclasses
 import importlib.util
-import math
 import os
 import sys
 from contextlib import ExitStack
@@ -43,7 +42,7 @@ from training.data import EndlessSampler, ImageDataset, endless_batches
 from training.draws import Dealer, send
 from training.ema import ema_decay, update_ema
 from training.precision import fastest_precision
-from training.processes import on_main
+from training.processes import leave, on_main
 from training.report import JsonLines, Reporter, log_pictures
 from training.snapshot import open_repository, push, save_run_card, save_snapshot
 from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
@@ -143,10 +142,6 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
 def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.device) -> Recipe:
     """How the step that begins at image `nimg` is taken. What is applied rarely weighs more."""
     step, gamma = nimg // config.batch, config.r1_gamma(resolution)
-    relativistic = config.loss == "relativistic"
-    if relativistic:  # from ten times gamma down to gamma along a cosine
-        done = min(nimg / (1000 * config.total_kimg), 1.0)
-        gamma *= 1 + 9 * (1 + math.cos(math.pi * done)) / 2
     labels = None
     if config.conditional:
         labels = torch.full((), config.label_weight(nimg), device=device)
@@ -156,7 +151,6 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
     return Recipe(
         batch=config.batch,
         augment=config.ada_max > 0,
-        relativistic=relativistic,
         labels=labels,
         blur=None if taps is None else send(taps, device),
         r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
@@ -228,7 +222,6 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
     )
     dealer = Dealer(
         config,
-        num_ws=run.G_ema.num_ws,
         num_labels=len(dataset.labels),
         device=accelerator.device,
         **where,
@@ -306,6 +299,7 @@ def main() -> None:
         fail(f"{e}; what was saved before it is kept")
     except (ValueError, OSError) as e:
         fail(str(e))
+    leave()
 
 
 if __name__ == "__main__":

@@ -11,18 +11,18 @@ from stylegan.discriminator import minibatch_deviation
 from training.config import TrainConfig
 from training.draws import DISCRIMINATOR, GENERATOR, PATHS, REALS, Dealer
 
-NUM_WS, NUM_LABELS = 8, 2
+NUM_LABELS = 2
 
 
 @pytest.fixture
 def config(tmp_path):
-    return TrainConfig(str(tmp_path), "o", batch=16, z_dim=8, style_mixing=0.5)
+    return TrainConfig(str(tmp_path), "o", batch=16, z_dim=8)
 
 
 def deal(config, nimg=48, rank=0, num_processes=1, paths=True):
     """A process's shares of a batch whose image n is filled with n and has the label n % 3 % 2."""
     where = dict(rank=rank, num_processes=num_processes, device=torch.device("cpu"))
-    dealer = Dealer(config, num_ws=NUM_WS, num_labels=NUM_LABELS, **where)
+    dealer = Dealer(config, num_labels=NUM_LABELS, **where)
     mine = torch.arange(config.batch)[rank::num_processes]
     reals = mine.float()[:, None, None, None].expand(-1, 3, 4, 4)
     return dealer.deal(nimg, reals, mine % 3 % 2, paths=paths)
@@ -66,11 +66,9 @@ def test_shapes(config):
         "reals": (16, 3, 4, 4),
         "labels": (16, 2),
         "numbers": (16, num_numbers),
-        "for_g.z": (16, 2, 8),
-        "for_g.cut": (16,),
+        "for_g.z": (16, 8),
         "for_g.numbers": (16, num_numbers),
-        "for_d.z": (16, 2, 8),
-        "for_d.cut": (16,),
+        "for_d.z": (16, 8),
         "for_d.numbers": (16, num_numbers),
         "paths": (16, 3, 4, 4),
     }
@@ -138,31 +136,9 @@ def test_the_discriminator_compares_the_same_images_in_parts(config, num_process
     assert not torch.allclose(blocks, whole)
 
 
-def test_without_style_mixing_there_is_one_style(config):
-    (share,) = deal(dataclasses.replace(config, style_mixing=0.0))
-    assert share.for_g.z.shape == (16, 1, 8)
-    assert (share.for_g.cut == NUM_WS).all()
-
-
-def test_always_mixed_images_are_cut_anywhere_between_the_first_and_the_last_style(config):
-    (share,) = deal(dataclasses.replace(config, style_mixing=1.0, batch=1000), paths=False)
-    for drawing in (share.for_g, share.for_d):
-        assert set(drawing.cut.tolist()) == set(range(1, NUM_WS))
-        counts = drawing.cut.bincount(minlength=NUM_WS)[1:]
-        assert counts.min() > 100  # 143 each on average
-
-
-def test_the_share_of_mixed_images_is_the_one_given(config):
-    (share,) = deal(dataclasses.replace(config, style_mixing=0.25, batch=4000), paths=False)
-    mixed = (share.for_g.cut < NUM_WS).double().mean().item()
-    assert mixed == pytest.approx(0.25, abs=0.03)
-
-
 def test_latents_and_path_noise_are_standard_normal(config):
     (share,) = deal(dataclasses.replace(config, batch=2000))
-    for x in (share.for_g.z[:, 0], share.for_g.z[:, 1], share.for_d.z, share.paths):
+    for x in (share.for_g.z, share.for_d.z, share.paths):
         assert x.dtype == torch.float32
         assert x.mean().item() == pytest.approx(0, abs=0.03)
         assert x.std().item() == pytest.approx(1, abs=0.03)
-    both = share.for_g.z[:, 0] * share.for_g.z[:, 1]  # the two styles are independent
-    assert both.mean().item() == pytest.approx(0, abs=0.03)

@@ -15,18 +15,10 @@ from training.augment import AdaptiveAugment, augment
 from training.config import TrainConfig
 from training.draws import Dealer
 from training.ema import update_ema
-from training.losses import (
-    gradient_penalty,
-    logistic_d,
-    logistic_g,
-    path_lengths,
-    relativistic_d,
-    relativistic_g,
-)
+from training.losses import logistic_d, logistic_g, path_lengths, r1_penalty
 from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
 
 NAMES = ["a", "b"]
-NUM_WS = 8  # of the tiny generator
 
 
 @pytest.fixture
@@ -53,16 +45,10 @@ def start(tiny):
 def deal(tmp_path):
     """Shares of a batch of which image n has the label n % 3 % 2."""
 
-    def deal(batch=4, accumulate=1, style_mixing=0.0, paths=False, reals=None):
-        config = TrainConfig(
-            *(str(tmp_path), "o"),
-            batch=batch,
-            accumulate=accumulate,
-            z_dim=8,
-            style_mixing=style_mixing,
-        )
+    def deal(batch=4, accumulate=1, paths=False, reals=None):
+        config = TrainConfig(str(tmp_path), "o", batch=batch, accumulate=accumulate, z_dim=8)
         where = dict(rank=0, num_processes=1, device=torch.device("cpu"))
-        dealer = Dealer(config, num_ws=NUM_WS, num_labels=len(NAMES), **where)
+        dealer = Dealer(config, num_labels=len(NAMES), **where)
         if reals is None:
             generator = torch.Generator().manual_seed(2)
             reals = torch.rand(batch, 3, 32, 32, generator=generator) * 2 - 1
@@ -72,13 +58,13 @@ def deal(tmp_path):
 
 
 def plain(**changes):
-    return Recipe(**dict(batch=4, augment=False, relativistic=False) | changes)
+    return Recipe(**dict(batch=4, augment=False) | changes)
 
 
 def draw(run, drawing):
     """By a copy of the generator; and the copy."""
     G = copy.deepcopy(run.G.G)
-    return G(drawing.z[:, 0]), G
+    return G(drawing.z), G
 
 
 def parameters(network):
@@ -101,24 +87,14 @@ def assert_stepped(network, before):
 
 
 @torch.no_grad()
-def test_from_its_cut_on_an_image_has_the_second_style(tiny):
-    """Both have the image's label; only the first, which every image has, moves w_avg."""
+def test_a_step_gets_images_and_their_styles(tiny):
     G = Generator(tiny(c_dim=2))
-    twin, c = copy.deepcopy(G), torch.eye(2).repeat(2, 1)
-    z, cut = torch.randn(4, 2, 8), torch.tensor([1, 3, NUM_WS - 1, NUM_WS])
-    img, ws = TrainedGenerator(G)(z, cut, c, label_weight=0.25, ema_images=4)
-    first, second = (twin.mapping(z[:, i], c, label_weight=0.25) for i in (0, 1))
-    mixed = [torch.cat([first[i, :n], second[i, n:]]) for i, n in enumerate(cut.tolist())]
-    assert torch.equal(ws, torch.stack(mixed))
-    assert torch.equal(img, twin.synthesis(torch.stack(mixed)))
-    torch.testing.assert_close(G.mapping.w_avg, 0.002 * first[:, 0].mean(dim=0))
-
-
-@torch.no_grad()
-def test_with_one_style_a_cut_means_nothing(tiny):
-    G, z = Generator(tiny()), torch.randn(2, 1, 8)
-    img, _ = TrainedGenerator(G)(z, torch.tensor([1, 3]))
-    assert torch.equal(img, G(z[:, 0]))
+    twin, z, c = copy.deepcopy(G), torch.randn(4, 8), torch.eye(2).repeat(2, 1)
+    img, ws = TrainedGenerator(G)(z, c, label_weight=0.25, ema_images=4)
+    expected = twin.mapping(z, c, label_weight=0.25)
+    assert torch.equal(ws, expected)
+    assert torch.equal(img, twin.synthesis(expected))
+    torch.testing.assert_close(G.mapping.w_avg, 0.002 * expected[:, 0].mean(dim=0))
 
 
 # The generator's step
@@ -140,20 +116,11 @@ def test_a_generator_step_follows_its_loss_and_leaves_d_alone(start, deal):
     assert run.mean_path == 0.5 and run.ada.signs.tolist() == [0, 0]
 
 
-def test_a_relativistic_generator_step_compares_with_the_reals(start, deal):
-    run, shares = start(), deal()
-    fakes, twin = draw(run, shares[0].for_g)
-    D = copy.deepcopy(run.D)
-    relativistic_g(D(shares[0].reals), D(fakes)).backward()
-    generator_step(run, shares, plain(relativistic=True))
-    assert_stepped(run.G.G, twin)
-
-
 def test_path_lengths_are_held_to_their_mean_on_half_of_the_images(start, deal):
     """The mean goes a hundredth of the way to this step's before they are compared with it."""
     run, (share,) = start(), deal(paths=True)
     fakes, twin = draw(run, share.for_g)
-    ws = twin.mapping(share.for_g.z[[0, 2], 0])
+    ws = twin.mapping(share.for_g.z[[0, 2]])
     lengths = path_lengths(twin.synthesis(ws), ws, share.paths[[0, 2]])
     mean = lengths.mean().item()
     new = 0.5 + 0.01 * (mean - 0.5)
@@ -178,33 +145,14 @@ def test_a_discriminator_step_follows_its_loss_and_leaves_g_alone(start, deal, r
     images = share.reals.clone().requires_grad_()
     logits = twin(images)
     loss = logistic_d(logits, twin(fakes))
-    (loss + r1_weight * gradient_penalty(logits, images)).backward()
+    (loss + r1_weight * r1_penalty(logits, images)).backward()
     stats = discriminator_step(run, [share], plain(r1_weight=r1_weight), NAMES)
     assert_equal(parameters(run.G), G_before)
     assert_stepped(run.D, twin)
     torch.testing.assert_close(stats["loss/D"], loss.detach())
     torch.testing.assert_close(stats["logits/real"], logits.detach().mean())
-    assert ("r1" in stats) == (r1_weight > 0) and "r2" not in stats
+    assert ("r1" in stats) == (r1_weight > 0)
     assert not any(x.requires_grad for x in [share.reals, *stats.values()])
-
-
-@pytest.mark.parametrize("weight", [0.0, 2.5])
-def test_a_relativistic_discriminator_step_penalizes_reals_and_fakes(start, deal, weight):
-    run, (share,) = start(), deal()
-    G_before, twin = parameters(run.G), copy.deepcopy(run.D)
-    reals = share.reals.clone().requires_grad_()
-    fakes = draw(run, share.for_d)[0].detach().requires_grad_()
-    real_logits, fake_logits = twin(reals), twin(fakes)
-    r1, r2 = gradient_penalty(real_logits, reals), gradient_penalty(fake_logits, fakes)
-    (relativistic_d(real_logits, fake_logits) + weight * (r1 + r2)).backward()
-    stats = discriminator_step(run, [share], plain(relativistic=True, r1_weight=weight), NAMES)
-    assert_stepped(run.D, twin)
-    assert_equal(parameters(run.G), G_before)
-    assert all(p.grad is None for p in run.G.parameters())
-    assert {"r1", "r2"} & set(stats) == ({"r1", "r2"} if weight else set())
-    if weight:
-        torch.testing.assert_close(stats["r1"], r1.detach())
-        torch.testing.assert_close(stats["r2"], r2.detach())
 
 
 def test_averages_move_once_with_the_images_drawn_for_d(start, deal):
@@ -212,7 +160,7 @@ def test_averages_move_once_with_the_images_drawn_for_d(start, deal):
     run, (share,) = start(), deal()
     layer, seen = run.G.G.synthesis.get_submodule("L0_36_8"), []
     layer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
-    w = run.G.G.mapping(share.for_d.z[:, 0])[:, 0].detach()
+    w = run.G.G.mapping(share.for_d.z)[:, 0].detach()
     discriminator_step(run, [share], plain(batch=16), NAMES)
     torch.testing.assert_close(run.G.G.mapping.w_avg, 0.002 * w.mean(dim=0))
     magnitude, keep = seen[0].square().mean(), 0.5 ** (16 / 20_000)
@@ -237,7 +185,7 @@ def test_both_networks_judge_augmented_images(start, deal):
     fakes, reals = draw(run, share.for_d)[0].detach(), share.reals.clone().requires_grad_()
     logits = D(augment(reals, p, share.numbers))
     loss = logistic_d(logits, D(augment(fakes, p, share.for_d.numbers)))
-    (loss + gradient_penalty(logits, reals)).backward()
+    (loss + r1_penalty(logits, reals)).backward()
     discriminator_step(run, [share], plain(augment=True, r1_weight=1.0), NAMES)
     assert_stepped(run.D, D)
 
@@ -249,7 +197,7 @@ def test_both_networks_see_the_labels_with_their_weight(start, deal, weight):
     assert c.argmax(1).tolist() == [0, 1, 0, 0]
 
     def drawn(G, drawing):
-        return G.synthesis(G.mapping(drawing.z[:, 0], c, label_weight=weight))
+        return G.synthesis(G.mapping(drawing.z, c, label_weight=weight))
 
     twin, D = copy.deepcopy(run.G.G), copy.deepcopy(run.D)
     logistic_g(D(drawn(twin, share.for_g), c, weight)).backward()
@@ -323,15 +271,11 @@ def assert_same_stats(a, b):
         torch.testing.assert_close(x, b[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize("relativistic", [False, True])
-def test_a_batch_in_parts_is_the_batch_at_once(both_ways, relativistic):
-    """Its gradients and statistics, regularized, augmented, with labels and mixed styles. (Groups
-    that the discriminator compares are dealt to one part.)"""
-    recipe = plain(
-        **dict(batch=8, augment=True, relativistic=relativistic),
-        **dict(labels=torch.tensor(0.5), r1_weight=1.0),
-    )
-    (whole, stats), (parts, stats_of_parts) = both_ways(recipe, style_mixing=0.5)
+def test_a_batch_in_parts_is_the_batch_at_once(both_ways):
+    """Its gradients and statistics, regularized, augmented and with labels. (Groups that the
+    discriminator compares are dealt to one part.)"""
+    recipe = plain(batch=8, augment=True, labels=torch.tensor(0.5), r1_weight=1.0)
+    (whole, stats), (parts, stats_of_parts) = both_ways(recipe)
     assert_same_gradients(whole.G, parts.G)
     assert_same_gradients(whole.D, parts.D)
     assert_same_stats(stats, stats_of_parts)
@@ -403,15 +347,13 @@ def test_the_guard_against_reading_sees_a_value_read():
         torch.ones(1).item()
 
 
-@pytest.mark.parametrize("relativistic", [False, True])
-def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, relativistic):
+def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal):
     """No result is waited for (copies to a device are not seen here): augmentation, labels, blur,
-    R1, R2, path lengths, the
-    controller and the average included."""
+    R1, path lengths, the controller and the average included."""
     run = start(c_dim=2)
-    shares = deal(style_mixing=0.5, paths=True)
+    shares = deal(paths=True)
     extras = dict(labels=torch.tensor(0.5), blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
-    recipe = plain(augment=True, relativistic=relativistic, **extras)
+    recipe = plain(augment=True, **extras)
     with NoReading():
         generator_step(run, shares, recipe)
         discriminator_step(run, shares, recipe, NAMES)

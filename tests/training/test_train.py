@@ -172,10 +172,10 @@ def test_going_on_does_not_need_the_weights_it_began_with(config, tmp_path):
 
 
 def test_the_length_of_a_run_with_a_schedule_is_fixed(config):
-    relativistic = dataclasses.replace(config, loss="relativistic", total_kimg=0.008)
-    run(relativistic)
+    labelled = dataclasses.replace(config, conditional=True, total_kimg=0.008)
+    run(labelled)
     with pytest.raises(ValueError, match="begun with --total-kimg 0.008, not 0.016"):
-        run(dataclasses.replace(relativistic, total_kimg=0.016))
+        run(dataclasses.replace(labelled, total_kimg=0.016))
 
 
 @pytest.mark.parametrize(
@@ -235,14 +235,7 @@ def test_what_is_applied_rarely_is_weighted_up(config):
     recipes = [recipe_at(config, 32, nimg, torch.device("cpu")) for nimg in range(0, 64, 8)]
     assert [r.r1_weight for r in recipes] == pytest.approx([1.2, 0, 0, 1.2, 0, 0, 1.2, 0])
     assert [r.path_weight for r in recipes] == [8.0, 0, 0, 0, 8.0, 0, 0, 0]
-    assert all(r.augment and r.labels is None and not r.relativistic for r in recipes)
-
-
-def test_the_relativistic_loss_starts_with_ten_times_gamma(config):
-    """A cosine: 10, 5.5 and 1 times gamma at the beginning, the middle and the end."""
-    config = dataclasses.replace(config, loss="relativistic", gamma=0.5, r1_interval=1)
-    weights = [recipe_at(config, 32, n, torch.device("cpu")).r1_weight for n in (0, 32, 64)]
-    assert weights == pytest.approx([2.5, 1.375, 0.25])
+    assert all(r.augment and r.labels is None for r in recipes)
 
 
 def test_only_config_r_begins_with_a_blur(config):

@@ -25,7 +25,6 @@ def parse(folder, line=""):
         ("z_dim", 0),
         ("batch", 0),
         ("accumulate", 0),
-        ("loss", "hinge"),
         ("r1_interval", 0),
         ("total_kimg", 0.0),
         ("total_kimg", float("nan")),
@@ -35,8 +34,6 @@ def parse(folder, line=""):
         ("gamma", -1.0),
         ("path_length", -2.0),
         ("path_length", float("nan")),
-        ("style_mixing", 1.1),
-        ("style_mixing", float("nan")),
         ("ada_target", -0.1),
         ("ada_kimg", 0.0),
         ("ada_start", 1.1),
@@ -58,7 +55,7 @@ def test_a_refused_value_is_named_with_its_flag(tmp_path, field, value):
 
 @pytest.mark.parametrize(
     "field, value",
-    [("style_mixing", 1.0), ("path_length", 0.0), ("ada_start", 0.8), ("gamma", 0.0)],
+    [("ada_max", 1.0), ("path_length", 0.0), ("ada_start", 0.8), ("gamma", 0.0)],
 )
 def test_bounds_themselves_are_accepted(tmp_path, field, value):
     config = TrainConfig(**{"data": str(tmp_path), "out": "x", field: value})
@@ -82,9 +79,8 @@ def test_flags_are_read_with_their_types(tmp_path):
     config = parse(tmp_path, "--config r --batch 8 --gamma 0.5 --no-mirror --total-kimg 3")
     assert (config.config, config.batch, config.gamma, config.mirror) == ("r", 8, 0.5, False)
     assert config.total_kimg == 3.0 and config.d_channel_base is None
-    config = parse(tmp_path, "--conditional --no-balance --loss relativistic --style-mixing 0.9")
-    assert (config.conditional, config.balance) == (True, False)
-    assert (config.loss, config.style_mixing) == ("relativistic", 0.9)
+    config = parse(tmp_path, "--conditional --no-balance --path-length 0.9")
+    assert (config.conditional, config.balance, config.path_length) == (True, False, 0.9)
     config = parse(tmp_path, "--init-from alice/faces --partial --freeze-d 3 --push-to-hub a/b")
     assert (config.init_from, config.partial, config.freeze_d) == ("alice/faces", True, 3)
     assert config.push_to_hub == "a/b"
@@ -99,7 +95,7 @@ def test_flags_are_read_with_their_types(tmp_path):
         ("--bat 4", "unrecognized arguments: --bat"),  # no abbreviations
         ("--pre tiny", "unrecognized arguments: --pre"),
         ("--preset huge", "argument --preset: invalid choice: 'huge'"),
-        ("--loss hinge", "argument --loss: invalid choice: 'hinge'"),
+        ("--config x", "argument --config: invalid choice: 'x'"),
         ("--freeze-d 2", "--freeze-d needs --init-from"),
     ],
 )
@@ -150,9 +146,9 @@ def test_the_seed_preset_is_the_plain_recipe(tmp_path):
     assert config.generator(64, 2) == GeneratorConfig.stylegan3_t(64)
     assert config.discriminator(64, 2) == DiscriminatorConfig(64)
     assert (config.batch, config.r1_gamma(64), config.r1_interval) == (32, 0.025, 16)
-    assert (config.g_lr, config.d_lr, config.loss) == (0.0025, 0.002, "logistic")
+    assert (config.g_lr, config.d_lr) == (0.0025, 0.002)
     assert not (config.mirror or config.balance or config.conditional)
-    assert config.ada_max == config.path_length == config.style_mixing == 0
+    assert config.ada_max == config.path_length == 0
 
 
 @pytest.mark.parametrize("line", ["--preset seed --mirror {}", "--mirror {} --preset=seed"])

@@ -16,6 +16,7 @@ from stylegan.layers import mean_over_processes
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.draws import Dealer
+from training.processes import leave
 from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
 
 BATCH = 8
@@ -32,13 +33,10 @@ def step(accelerator: Accelerator, *, accumulate: int = 1) -> dict[str, torch.Te
     prepared = accelerator.prepare(TrainedGenerator(G), D, *still)
     ada = AdaptiveAugment(start=0.5)
     run = Run(accelerator, *prepared[:2], G, *prepared[2:], ada, torch.zeros(()))
-    config = TrainConfig(
-        data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8, style_mixing=0.5
-    )
+    config = TrainConfig(data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8)
     rank, num_processes = accelerator.process_index, accelerator.num_processes
     dealer = Dealer(
         config,
-        num_ws=G.num_ws,
         num_labels=2,
         rank=rank,
         num_processes=num_processes,
@@ -46,9 +44,7 @@ def step(accelerator: Accelerator, *, accumulate: int = 1) -> dict[str, torch.Te
     )
     mine = slice(rank, None, num_processes)
     shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
-    recipe = Recipe(
-        batch=BATCH, augment=True, relativistic=True, labels=torch.tensor(0.5), r1_weight=1.0
-    )
+    recipe = Recipe(batch=BATCH, augment=True, labels=torch.tensor(0.5), r1_weight=1.0)
     generator_step(run, shares, recipe)
     discriminator_step(run, shares, recipe, ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
@@ -63,3 +59,4 @@ if __name__ == "__main__":
     torch.save(step(accelerator), folder / f"rank{accelerator.process_index}.pt")
     accelerator.wait_for_everyone()
     accelerator.end_training()
+    leave()
