@@ -3,6 +3,7 @@
 Reference: Karras et al. 2020 (arXiv:1912.04958), App. B for lazy regularization.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from training.draws import Drawing, Share
 from training.losses import logistic_d, logistic_g, path_lengths, r1_penalty
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
-PATH_SHRINK = 2  # path lengths are measured on every second image
+PATH_SHRINK = 2  # path lengths are measured on the first half of the images
 
 Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every step has
 
@@ -138,7 +139,7 @@ def _total(parts: list[Stats]) -> Stats:
 
 def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Squared distance of the path lengths from their running mean, and the lengths' mean."""
-    half = slice(None, None, PATH_SHRINK)
+    half = slice(math.ceil(len(share.reals) / PATH_SHRINK))
     drawing = Drawing(share.for_g.z[half], share.for_g.numbers[half])
     lengths = path_lengths(*_draw(run, drawing, share.labels[half], recipe), share.paths[half])
     mean = mean_over_processes(lengths.detach().mean())

@@ -120,8 +120,8 @@ def test_path_lengths_are_held_to_their_mean_on_half_of_the_images(start, deal):
     """The mean goes a hundredth of the way to this step's before they are compared with it."""
     run, (share,) = start(), deal(paths=True)
     fakes, twin = draw(run, share.for_g)
-    ws = twin.mapping(share.for_g.z[[0, 2]])
-    lengths = path_lengths(twin.synthesis(ws), ws, share.paths[[0, 2]])
+    ws = twin.mapping(share.for_g.z[:2])
+    lengths = path_lengths(twin.synthesis(ws), ws, share.paths[:2])
     mean = lengths.mean().item()
     new = 0.5 + 0.01 * (mean - 0.5)
     penalty = (lengths - new).square().mean()
@@ -283,9 +283,8 @@ def test_a_batch_in_parts_is_the_batch_at_once(both_ways):
 
 
 def test_path_lengths_in_parts_are_those_of_the_batch(both_ways, monkeypatch):
-    """Where all images are measured and the running mean stands still; else each part takes half
-    of its own images and moves the mean."""
-    monkeypatch.setattr(training.steps, "PATH_SHRINK", 1)
+    """The first halves of all parts are the first half of the batch. Here the running mean stands
+    still; else each part moves it."""
     monkeypatch.setattr(training.steps, "PATH_DECAY", 0.0)
     recipe = plain(batch=8, path_weight=100.0)
     (whole, stats), (parts, stats_of_parts) = both_ways(recipe, c_dim=0, paths=True)
