@@ -17,7 +17,6 @@ import dataclasses
 import gc
 import json
 import os
-import platform
 import resource
 import statistics
 import sys
@@ -34,6 +33,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
+from benchmarks.machine import machine
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
 from training.augment import augment
@@ -270,23 +270,6 @@ def measure(
         for setting in settings:
             setting.take_turn(dataset)
     return [setting.result() for setting in settings]
-
-
-def machine() -> dict[str, object]:
-    """What the times depend on besides the code."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    cuda = torch.cuda.is_available()
-    return {
-        "cpu": models[0] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
-        "torch": torch.__version__,
-        "cuda": torch.version.cuda,
-        "tf32_convolutions": cuda and torch.backends.cudnn.allow_tf32,
-    }
 
 
 def table(title: str, results: Sequence[dict], cells: Callable[[dict], dict[str, float]]) -> str:

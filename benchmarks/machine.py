@@ -1,0 +1,43 @@
+"""What times depend on besides the code."""
+
+import os
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+GEMM_SIZE, GEMM_REPEAT = 1024, 9
+
+
+def machine() -> dict[str, object]:
+    """The processor, the device and what computes on them."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    flags = " ".join(line for line in lines if line.startswith("flags")).split()
+    cuda = torch.cuda.is_available()
+    return {
+        "cpu": models[0] if models else platform.processor(),
+        "instructions": [x for x in INSTRUCTIONS if x in flags],
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if cuda else "cpu",
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "tf32_convolutions": cuda and torch.backends.cudnn.allow_tf32,
+    }
+
+
+def gemm_gflops(dtype: torch.dtype) -> float:
+    """10^9 operations per second of process CPU time in square matrix products, the median."""
+    a, b = (torch.randn(GEMM_SIZE, GEMM_SIZE).to(dtype) for _ in range(2))
+    torch.mm(a, b)
+    rates = []
+    for _ in range(GEMM_REPEAT):
+        start = time.process_time()
+        torch.mm(a, b)
+        rates.append(2 * GEMM_SIZE**3 / (time.process_time() - start) / 1e9)
+    return statistics.median(rates)
