@@ -67,7 +67,7 @@ def mix_tab(model: Model, demo: gr.Blocks) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=180):
             image_a = face_image("Face A", size, "face-a")
-            seed_a = gr.Number(4, label="Seed A")
+            seed_a = gr.Number(34, label="Seed A")
             dice_a = gr.Button("Another A")
         with gr.Column(scale=3, min_width=260):
             image_mix = face_image("The mix", size, "face-mix")
@@ -92,7 +92,7 @@ def mix_tab(model: Model, demo: gr.Blocks) -> None:
             words = gr.Markdown(elem_id="mix-words")
         with gr.Column(scale=2, min_width=180):
             image_b = face_image("Face B", size, "face-b")
-            seed_b = gr.Number(3, label="Seed B")
+            seed_b = gr.Number(29, label="Seed B")
             dice_b = gr.Button("Another B")
     gr.Markdown("None of these people exist: a network drew them.")
     inputs, outputs = [seed_a, seed_b, weight, psi], [image_a, image_mix, image_b, words]
