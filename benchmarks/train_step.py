@@ -21,151 +21,20 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import Tensor
 
 from benchmarks.machine import machine
-from stylegan.layers import mean_over_processes
+from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, per_step
 from stylegan.memory import keep_freed_memory
-from training.augment import augment
 from training.config import PRESETS, TrainConfig, parse_args
-from training.cost import costs, training_flops
-from training.data import EndlessSampler, ImageDataset, endless_batches
-from training.draws import Dealer
-from training.ema import ema_decay, update_ema
-from training.steps import Run, discriminator_step, generator_step
-from training.train import ADA_INTERVAL, build, check, recipe_at, use_all_cores
-
-INSIDE = ("G fwd", "G fwd+bwd", "D fwd", "D fwd+bwd", "aug fwd+bwd")
-NUM_PICTURES = 64
-
-
-class Noise(ImageDataset):
-    """Pictures of noise, as many of either label; made in memory."""
-
-    def __init__(self, resolution: int):
-        self.resolution, self.labels = resolution, ["a", "b"]
-        self.paths = [Path(str(i)) for i in range(NUM_PICTURES)]  # only their number is asked for
-        self.label_of = [i % 2 for i in range(NUM_PICTURES)]
-        shape, rng = (NUM_PICTURES, 3, resolution, resolution), torch.Generator().manual_seed(0)
-        self.pixels = torch.randint(256, shape, generator=rng, dtype=torch.uint8)
-
-    def __getitem__(self, item: tuple[int, bool]) -> tuple[Tensor, int]:
-        index, mirrored = item
-        return self.pixels[index].flip(2) if mirrored else self.pixels[index], self.label_of[index]
-
-
-def weights_channels_last(run: Run) -> None:
-    """Store the weights of convolutions as cuDNN reads them."""
-    for network in (run.G, run.D, run.G_ema):
-        network.to(memory_format=torch.channels_last)
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way to run the same step; `prepare` changes what the trainer built."""
-
-    precision: str  # "no" or "bf16", as accelerate calls it
-    prepare: Callable[[Run], None] | None = None
-    images: torch.memory_format = torch.contiguous_format
-    gpu_only: bool = False
-
-
-VARIANTS = {
-    "no": Variant("no"),
-    "bf16": Variant("bf16"),
-    "bf16 channels_last": Variant("bf16", weights_channels_last, torch.channels_last, True),
-}
-
-
-def per_step(config: TrainConfig) -> dict[str, float]:
-    """How many of each part a step has, on average."""
-    r1 = 1 / config.r1_interval
-    return {"deal": 1, "G": 1, "D": 1 - r1, "D with R1": r1, "adjust": 1 / ADA_INTERVAL, "EMA": 1}
-
-
-class Trainer:
-    """What the trainer builds for one setting, and its step taken apart.
-
-    Raises: ValueError for a setting that no network has.
-    """
-
-    def __init__(self, config: TrainConfig, variant: Variant, dataset: ImageDataset):
-        check(config, dataset, num_processes=1)
-        AcceleratorState._reset_state(True)  # else the first precision would hold for all
-        on_cpu = not torch.cuda.is_available()
-        accelerator = Accelerator(cpu=on_cpu, mixed_precision=variant.precision)
-        self.config, self.variant, self.device = config, variant, accelerator.device
-        self.labels, self.nimg = dataset.labels, 0
-        self.run = build(config, accelerator, dataset)  # binds the precision to the networks
-        self.G = accelerator.unwrap_model(self.run.G).G
-        if variant.prepare:
-            variant.prepare(self.run)
-        g, d = costs(self.G, accelerator.unwrap_model(self.run.D))
-        self.flops = training_flops(g, d, config.r1_interval)  # per image shown
-        self.with_r1, self.plain = (
-            recipe_at(config, dataset.resolution, nimg, self.device) for nimg in (0, config.batch)
-        )
-        sampler = EndlessSampler(
-            dataset.groups(balance=config.balance),
-            batch=config.batch,
-            first=0,
-            seed=config.seed,
-            mirror=config.mirror,
-        )
-        self.batches = endless_batches(dataset, sampler)
-        self.dealer = Dealer(
-            config,
-            num_labels=len(dataset.labels),
-            rank=0,
-            num_processes=1,
-            device=self.device,
-        )
-
-    def deal(self) -> None:
-        """The next batch."""
-        images, labels = next(self.batches)
-        images = images.to(memory_format=self.variant.images)
-        self.shares = self.dealer.deal(self.nimg, images, labels, paths=False)
-        self.nimg += self.config.batch
-
-    def average(self) -> None:
-        decay = ema_decay(self.config.batch, self.config.ema_half_life(self.nimg))
-        update_ema(self.run.G_ema, self.G, decay)
-
-    def parts(self) -> Iterator[tuple[str, Callable[[], object]]]:
-        """Names and what to time, in this order: first what a step has, then what is inside."""
-        run, num_images = self.run, ADA_INTERVAL * self.config.batch
-        yield "deal", self.deal
-        shares = self.shares
-        yield "G", lambda: generator_step(run, shares, self.plain)
-        yield "D", lambda: discriminator_step(run, shares, self.plain, self.labels)
-        yield "D with R1", lambda: discriminator_step(run, shares, self.with_r1, self.labels)
-        yield "adjust", lambda: run.ada.adjust(num_images, mean_over_processes)
-        yield "EMA", self.average
-        (share,) = shares  # no preset accumulates
-        reals, numbers = share.reals.clone().requires_grad_(), share.numbers
-
-        def draw() -> Tensor:
-            return run.G(share.for_g.z)[0]
-
-        def differentiate(output: Tensor, *inputs: Tensor) -> None:
-            torch.autograd.grad(output.square().sum(), inputs)
-
-        yield "G fwd", torch.no_grad()(draw)
-        yield "G fwd+bwd", lambda: differentiate(draw(), *run.G.parameters())
-        yield "D fwd", torch.no_grad()(lambda: run.D(share.reals))
-        yield "D fwd+bwd", lambda: differentiate(run.D(share.reals), *run.trained_d)
-        yield "aug fwd+bwd", lambda: differentiate(augment(reals, run.ada.p, numbers), reals)
+from training.data import ImageDataset
+from training.train import use_all_cores
 
 
 class Times(NamedTuple):

@@ -8,7 +8,8 @@ import torch
 from accelerate.state import AcceleratorState
 
 from benchmarks import train_step
-from benchmarks.train_step import INSIDE, VARIANTS, Noise, Trainer, Variant, measure, per_step
+from benchmarks.train_step import measure
+from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, Variant, per_step
 from training.config import TrainConfig
 
 

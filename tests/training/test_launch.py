@@ -136,6 +136,7 @@ def test_two_machines_with_one_process_each(start, port, faces, tmp_path):
         outputs = [machine.communicate(timeout=300)[0] for machine in machines]
         # When all is done and said, the second launcher may find the first gone without a goodbye.
         assert machines[0].returncode == 0 and "error: " not in outputs[1], outputs
+        assert "ChildFailedError" not in outputs[1], outputs  # its trainer has ended well
         assert machines[1].returncode == 0 or "DistNetworkError" in outputs[1], outputs
         steps[kimg] = outputs
     assert "2 process(es) on cpu" in steps["0.016"][0] and "beginning at" in steps["0.016"][0]
