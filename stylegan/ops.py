@@ -25,113 +25,49 @@ GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
 CLAMP = 256.0  # bound of the activations
 
 
-def depthwise(x: Tensor, taps: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
+def depthwise(x: Tensor, taps: Tensor, stride: int | tuple[int, int] = 1, padding: int = 0) -> Tensor:
     """Correlate every channel of x (N, C, H, W) with the same taps (kh, kw)."""
     weight = taps.to(x.dtype).expand(x.shape[1], 1, *taps.shape)
     return F.conv2d(x, weight, stride=stride, padding=padding, groups=x.shape[1])
 
 
-def along(taps: Tensor, dim: int) -> Tensor:
-    """Taps (n,) as a column (n, 1) for dim 2 or a row (1, n) for dim 3."""
-    return taps[:, None] if dim == 2 else taps[None, :]
-
-
-def span(x: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """x.narrow, but x itself when that is all of it: a narrow's backward pass fills and copies."""
-    return x if start == 0 and length == x.shape[dim] else x.narrow(dim, start, length)
-
-
-def upsample(x: Tensor, taps: Tensor, up: int, first: int, size: int) -> list[list[Tensor]]:
-    """Interpolate both axes; entry [v][h] of the result holds samples v::up, h::up.
-
-    Sample o of the interpolated axis is sum_i x[i] * taps[first + i * up - o]; `first` may be
-    negative. `size` is the interpolated length; `up` divides the number of taps.
-    """
-    starts = [-((first - phase) // up) for phase in range(up)]
-    counts = [len(range(phase, size, up)) for phase in range(up)]
-    kernels = [taps[(first - phase) % up :: up] for phase in range(up)]
-    num_taps = len(taps) // up
-    before = max(0, -min(starts))
-    after = max(
-        0, max(s + c for s, c in zip(starts, counts, strict=True)) + num_taps - 1 - x.shape[2]
-    )
-    if before or after:
-        x = F.pad(x, (before, after, before, after))
-
-    def phases(x: Tensor, dim: int) -> list[Tensor]:
-        return [
-            depthwise(span(x, dim, start + before, count + num_taps - 1), along(kernel, dim))
-            for start, count, kernel in zip(starts, counts, kernels, strict=True)
-        ]
-
-    return [phases(rows, 3) for rows in phases(x, 2)]
-
-
-def _taps_for(taps: Tensor, phase: int, num_phases: int, shift: int) -> tuple[Tensor, int]:
-    """Taps along dim 0 that meet `phase` when output sample 0 starts at `shift`, and their start.
-
-    Tap k meets sample shift + k, which is sample (shift + k) // num_phases of its phase.
-    """
-    first = (phase - shift) % num_phases
-    return taps[first::num_phases], (shift + first) // num_phases
-
-
-def interleave(parts: list[Tensor], size: int, dim: int) -> Tensor:
-    """One signal of `size` samples along dim 2 or 3 from its phases; the last may be shorter."""
-    if len(parts) == 1:
-        return parts[0]
-    longest = parts[0].shape[dim]
-    parts = [p if p.shape[dim] == longest else F.pad(p, (0, dim == 3, 0, dim == 2)) for p in parts]
-    x = torch.stack([part.permute(0, 2, 3, 1) for part in parts], dim)  # channels stay last
-    return span(x.flatten(dim - 1, dim).permute(0, 3, 1, 2), dim, 0, size)
-
-
-def _downsample_axis(phases: list[Tensor], taps: Tensor, down: int, size: int, dim: int) -> Tensor:
-    """Filter along `dim` with taps (n,) and keep every `down`-th sample, `size` of them."""
-    num_parts = len(phases) // down
-    parts = []
-    for part in range(num_parts):
-        count, total = len(range(part, size, num_parts)), None
-        for phase, x in enumerate(phases):
-            kernel, start = _taps_for(taps, phase, len(phases), part * down)
-            x = depthwise(span(x, dim, start, count + len(kernel) - 1), along(kernel, dim))
-            total = x if total is None else total.add_(x)
-        parts.append(total)
-    return interleave(parts, size, dim)
-
-
-def _downsample_radial(grid: list[list[Tensor]], taps: Tensor, down: int, size: int) -> Tensor:
-    """As two passes of `_downsample_axis`, for taps (n, n) that are not separable."""
-    num_phases = len(grid)
-    num_parts = num_phases // down
-    rows = []
-    for v_part in range(num_parts):
-        v_count, columns = len(range(v_part, size, num_parts)), []
-        for h_part in range(num_parts):
-            h_count, total = len(range(h_part, size, num_parts)), None
-            for v_phase, row in enumerate(grid):
-                v_taps, v_start = _taps_for(taps, v_phase, num_phases, v_part * down)
-                for h_phase, x in enumerate(row):
-                    kernel, h_start = _taps_for(v_taps.T, h_phase, num_phases, h_part * down)
-                    x = span(x, 2, v_start, v_count + kernel.shape[1] - 1)
-                    x = span(x, 3, h_start, h_count + kernel.shape[0] - 1)
-                    x = depthwise(x, kernel.T)
-                    total = x if total is None else total.add_(x)
-            columns.append(total)
-        rows.append(interleave(columns, size, 3))
-    return interleave(rows, size, 2)
-
-
-def downsample(grid: list[list[Tensor]], taps: Tensor, down: int, size: int) -> Tensor:
-    """Filter what `upsample` made and keep every `down`-th sample of both axes.
-
-    Sample o is sum_k taps[k] * x[o * down + k]. Taps are (n,) or, not separable, (n, n); `down`
-    divides the number of phases. Returns (N, C, size, size).
-    """
+def _axes(taps: Tensor) -> list[tuple[Tensor, int, int]]:
+    """Taps (n,) as a column, then a row; taps (n, n) once; with their extent along H and W."""
     if taps.ndim == 2:
-        return _downsample_radial(grid, taps, down, size)
-    rows = [_downsample_axis(row, taps, down, size, dim=3) for row in grid]
-    return _downsample_axis(rows, taps, down, size, dim=2)
+        return [(taps, 1, 1)]
+    return [(taps[:, None], 1, 0), (taps[None, :], 0, 1)]
+
+
+def upsample(x: Tensor, taps: Tensor, up: int, before: int, size: int) -> Tensor:
+    """Interpolate both axes: sample o is sum_i x[i] * taps[before + i * up - o].
+
+    That is a filter over the signal with `up - 1` zeros after each sample and `before` zeros in
+    front, written as a transposed convolution, which multiplies no zeros and cuts both ends alike.
+    Returns `size` samples or a few more.
+    """
+    cut = len(taps) - 1 - before
+    first = max(0, -(cut // up))  # zeros to put in front, where there is nothing to cut
+    cut += first * up
+    length = (x.shape[2] + first - 1) * up + len(taps) - 2 * cut
+    last = max(0, -((length - size) // up))
+    if first or last:
+        x = F.pad(x, [first, last] * 2)
+    taps = taps.flip(0).to(x.dtype)
+    for kernel, v, h in _axes(taps):
+        weight = kernel.expand(x.shape[1], 1, *kernel.shape)
+        stride, padding = (up**v, up**h), (cut * v, cut * h)
+        x = F.conv_transpose2d(x, weight, None, stride, padding, groups=x.shape[1])
+    return x
+
+
+def downsample(x: Tensor, taps: Tensor, down: int) -> Tensor:
+    """Filter and keep every `down`-th sample: sample o is sum_k taps[k] * x[o * down + k].
+
+    Taps are (n,) for both axes in turn or, not separable, (n, n).
+    """
+    for kernel, v, h in reversed(_axes(taps)):
+        x = depthwise(x, kernel, (down**v, down**h))
+    return x
 
 
 def filtered_lrelu(
@@ -143,12 +79,15 @@ def filtered_lrelu(
         up_taps: (n_up,) with unit sum.  down_taps: (n_down,) or (n_down, n_down), unit sum.
         before: zeros before the zero-stuffed signal that is filtered; negative crops.
         size: side of the result; the padding after the signal follows from it.
-    Shapes: x (N, C, H, H) -> (N, C, size, size).
+    Shapes: x (N, C, H, H) -> (N, C, size, size). On a CPU the arithmetic is float32 for a bfloat16
+    x too: short filters gain nothing there from narrower numbers.
     """
-    mid_size = (size - 1) * down + down_taps.shape[0]
-    grid = upsample(x, up_taps * up, up, before, mid_size)
-    grid = [[lrelu_clamp(phase) for phase in row] for row in grid]
-    return downsample(grid, down_taps, down, size)
+    dtype = x.dtype
+    if x.device.type == "cpu":
+        x = x.to(torch.promote_types(dtype, torch.float32))
+    x = upsample(x, up_taps * up, up, before, (size - 1) * down + len(down_taps))
+    x = downsample(lrelu_clamp(x), down_taps, down)
+    return x[:, :, :size, :size].to(dtype)
 
 
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegan.ops import along, depthwise
+from stylegan.ops import downsample
 
 SIGMA = 2 / 64  # at the beginning, as a fraction of the image's width
 FADE_KIMG = 200  # at batch 32; as many steps at any other
@@ -33,4 +33,4 @@ def blur(images: Tensor, taps: Tensor) -> Tensor:
     """Low-pass images (N, C, H, W) along both axes, mirrored at their borders."""
     radius = len(taps) // 2
     images = F.pad(images, (radius,) * 4, mode="reflect")
-    return depthwise(depthwise(images, along(taps, 2)), along(taps, 3))
+    return downsample(images, taps, 1)
