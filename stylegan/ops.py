@@ -91,8 +91,12 @@ def filtered_lrelu(
 
 
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
-    """clamp(leaky_relu(x), -bound, bound); in this order neither step has to keep a copy."""
-    return F.leaky_relu_(F.hardtanh(x, -bound / SLOPE, bound), SLOPE)
+    """clamp(leaky_relu(x), -bound, bound); x is overwritten where no gradient needs it.
+
+    In this order neither step has to keep a copy for the gradient.
+    """
+    x = F.hardtanh(x, -bound / SLOPE, bound, inplace=not x.requires_grad)
+    return F.leaky_relu_(x, SLOPE)
 
 
 def modulated_conv2d(
