@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stylegan import Generator
 from stylegan.images import to_uint8
+from stylegan.precision import draw, fastest_dtype
 
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
@@ -25,6 +26,7 @@ class Model:
     G: Generator
     name: str
     problem: str = ""
+    dtype: torch.dtype = torch.float32  # of the wide features while drawing
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @torch.inference_mode()
@@ -36,7 +38,7 @@ class Model:
     def draw(self, ws: Tensor) -> np.ndarray:
         """ws (N, num_ws, w_dim) -> uint8 (N, H, W, 3)."""
         with self._turn:
-            return to_uint8(self.G.synthesis(ws))
+            return to_uint8(draw(self.G, ws, self.dtype))
 
 
 def load_model(folder_or_repo: str | None = None) -> Model:
@@ -50,8 +52,9 @@ def load_model(folder_or_repo: str | None = None) -> Model:
             G = Generator.from_pretrained(folder_or_repo)
             if G.c_dim:
                 raise ValueError("it draws by label, which this page does not offer")
-            return Model(G, folder_or_repo)
+            return Model(G, folder_or_repo, dtype=fastest_dtype(G))
         except (ValueError, OSError, HfHubHTTPError) as e:
             reason = " ".join(str(e).split()) or type(e).__name__
             problem = f"The model {folder_or_repo} cannot be shown: {reason}."
-    return Model(Generator.from_pretrained(str(BUNDLED)), "the weights in this repository", problem)
+    G = Generator.from_pretrained(str(BUNDLED))
+    return Model(G, "the weights in this repository", problem, fastest_dtype(G))

@@ -4,9 +4,9 @@
     modulated_conv2d   convolution whose weights are scaled per sample by a style
     downsample_blur    the discriminator's [1, 3, 3, 1] low-pass
 
-Resampling is polyphase: the upsampled signal is never interleaved but kept as one small image
-per phase, each the result of short depthwise convolutions, so no zero is ever multiplied. Images
-are best given in the channels_last memory format, where these convolutions are fastest.
+Resampling is depthwise: a transposed convolution upsamples without multiplying the zeros between
+samples, a strided one downsamples. Images are best given in the channels_last memory format, where
+these convolutions are fastest.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
@@ -25,7 +25,9 @@ GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
 CLAMP = 256.0  # bound of the activations
 
 
-def depthwise(x: Tensor, taps: Tensor, stride: int | tuple[int, int] = 1, padding: int = 0) -> Tensor:
+def depthwise(
+    x: Tensor, taps: Tensor, stride: int | tuple[int, int] = 1, padding: int = 0
+) -> Tensor:
     """Correlate every channel of x (N, C, H, W) with the same taps (kh, kw)."""
     weight = taps.to(x.dtype).expand(x.shape[1], 1, *taps.shape)
     return F.conv2d(x, weight, stride=stride, padding=padding, groups=x.shape[1])
@@ -80,14 +82,20 @@ def filtered_lrelu(
         before: zeros before the zero-stuffed signal that is filtered; negative crops.
         size: side of the result; the padding after the signal follows from it.
     Shapes: x (N, C, H, H) -> (N, C, size, size). On a CPU the arithmetic is float32 for a bfloat16
-    x too: short filters gain nothing there from narrower numbers.
+    x too: short filters gain nothing there from narrower numbers. There images take turns, so that
+    the interpolated signal, the largest of all, stays in the cache.
     """
-    dtype = x.dtype
-    if x.device.type == "cpu":
-        x = x.to(torch.promote_types(dtype, torch.float32))
-    x = upsample(x, up_taps * up, up, before, (size - 1) * down + len(down_taps))
-    x = downsample(lrelu_clamp(x), down_taps, down)
-    return x[:, :, :size, :size].to(dtype)
+    taps, mid_size = up_taps * up, (size - 1) * down + len(down_taps)
+
+    def resampled(x: Tensor) -> Tensor:
+        x = lrelu_clamp(upsample(x, taps, up, before, mid_size))
+        return downsample(x, down_taps, down)[:, :, :size, :size]
+
+    if x.device.type != "cpu":
+        return resampled(x)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    images = [resampled(image) for image in wide.split(1)]
+    return (images[0] if len(images) == 1 else torch.cat(images)).to(x.dtype)
 
 
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
