@@ -12,6 +12,7 @@ from benchmarks import train_step
 from benchmarks.train_step import measure
 from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, Variant, per_step
 from training.config import TrainConfig
+from training.graphs import WARM_UP, Graphed
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +136,15 @@ def test_configs_are_measured_one_after_another(config, tmp_path, monkeypatch):
     monkeypatch.setattr(train_step, "Setting", None)  # the next one is not begun before it is asked
     with pytest.raises(TypeError):
         next(results)
+
+
+def test_graphs_are_recorded_before_rounds_count(config, recorder, monkeypatch):
+    """Those of G, D and D with R1, each replayed once before."""
+    monkeypatch.setattr(
+        "benchmarks.trainer.check", lambda *arguments, **kwargs: None
+    )  # it asks for a GPU
+    monkeypatch.setattr("benchmarks.trainer.Graphed", lambda step: Graphed(step, recorder))
+    monkeypatch.setitem(VARIANTS, "graphs", Variant("no", graphs=True))
+    (result,) = measure([config], ["graphs"], resolution=32, repeat=2)
+    assert result["seconds_per_kimg"] > 0
+    assert recorder.ran == 3 * WARM_UP and recorder.replays == [1 + 2] * 3

@@ -1,41 +1,27 @@
 """Steps from recordings are the steps themselves; without a GPU a stand-in takes them again."""
 
+import copy
 import dataclasses
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+import stylegan.discriminator
+import stylegan.generator
 from benchmarks.trainer import Noise
+from stylegan import Discriminator, DiscriminatorConfig, Generator
+from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.draws import Dealer
 from training.graphs import WARM_UP, Graphed, kind_of, map_tensors, tensors_of
-from training.steps import Recipe, discriminator_step, generator_step
+from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
 from training.train import build, check, recipe_at
-
-
-class Repeat:
-    """Records what to do; a replay does it again and has its results where they were."""
-
-    def __init__(self):
-        self.ran, self.replays = 0, []
-
-    def run(self, work):
-        self.ran += 1
-        return work()
-
-    def record(self, work):
-        number, results = len(self.replays), {}
-        self.replays.append(0)
-
-        def replay():
-            self.replays[number] += 1
-            for name, x in work().items():
-                results.setdefault(name, torch.empty_like(x)).copy_(x)
-
-        return replay, results
 
 
 @pytest.fixture(autouse=True)
@@ -79,9 +65,9 @@ def train(config, wrap, steps=14, on_cpu=True):
 
 
 @pytest.mark.parametrize("options", [{}, dict(path_length=2.0), dict(accumulate=2, batch=8)])
-def test_recorded_steps_are_the_steps_bit_by_bit(config, assert_same, options):
+def test_recorded_steps_are_the_steps_bit_by_bit(config, recorder, assert_same, options):
     """New pictures, random numbers, labels' weights, blurs and p reach the recordings."""
-    config, recorder = dataclasses.replace(config, **options), Repeat()
+    config = dataclasses.replace(config, **options)
     expected = train(config, lambda step: step)
     actual = train(config, partial(Graphed, recorder=recorder))
     assert_same(actual, expected)
@@ -90,8 +76,8 @@ def test_recorded_steps_are_the_steps_bit_by_bit(config, assert_same, options):
     assert sum(recorder.replays) > 3 and recorder.ran + sum(recorder.replays) == len(stats)
 
 
-def test_every_kind_is_warmed_up_and_recorded_once():
-    recorder, share = Repeat(), torch.zeros(2)
+def test_every_kind_is_warmed_up_and_recorded_once(recorder):
+    share = torch.zeros(2)
     step = Graphed(lambda shares, recipe: {"x": shares[0] + recipe.r1_weight}, recorder)
     kinds = [Recipe(4, False), Recipe(4, False, r1_weight=2.0), Recipe(4, True, torch.ones(()))]
     for n in range(WARM_UP + 5):
@@ -101,8 +87,8 @@ def test_every_kind_is_warmed_up_and_recorded_once():
     assert recorder.ran == WARM_UP * 3 and recorder.replays == [5, 5, 5]
 
 
-def test_results_stay_when_the_next_step_is_taken():
-    step = Graphed(lambda shares, recipe: {"x": shares[0] * 2}, Repeat())
+def test_results_stay_when_the_next_step_is_taken(recorder):
+    step = Graphed(lambda shares, recipe: {"x": shares[0] * 2}, recorder)
     results = [step([torch.full((), float(n))], Recipe(4, False))["x"] for n in range(6)]
     assert [x.item() for x in results] == [0, 2, 4, 6, 8, 10]
 
@@ -127,6 +113,45 @@ def test_all_tensors_are_found(config):
     assert len(tensors_of([shares, recipe])) == 8 + 2
     doubled = map_tensors(lambda x: 2 * x, [shares, recipe])
     assert torch.equal(doubled[0][0].for_d.z, 2 * shares[0].for_d.z) and doubled[1].labels == 2
+
+
+class OnlyThere(TorchDispatchMode):
+    """Counts operations and refuses those with a tensor in the computer's own memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **kwargs or {})
+        self.operations += 1
+        for x in tree_leaves((args, kwargs, result)):
+            assert not isinstance(x, torch.Tensor) or x.device.type == "meta", function
+        return result
+
+
+@pytest.mark.parametrize("preset", ["t", "r"])
+def test_a_warmed_up_step_has_all_it_needs_on_the_device(tiny, config, monkeypatch, preset):
+    """Nothing is copied there while a step is recorded. The device is one without memory, for which
+    there is no autocast."""
+    for module in (stylegan.generator, stylegan.discriminator):
+        monkeypatch.setattr(module, "compute_dtype", lambda x: torch.bfloat16)
+    monkeypatch.setattr(torch, "autocast", lambda *arguments, **kwargs: nullcontext())
+    device = torch.device("meta")
+    G = Generator(tiny(preset, c_dim=2)).to(device)
+    D = Discriminator(DiscriminatorConfig(32, c_dim=2, channel_base=128, channel_max=8))
+    sgd = [torch.optim.SGD(network.parameters()) for network in (G, D.to(device))]
+    ada, mean_path = AdaptiveAugment().to(device), torch.zeros((), device=device)
+    run = Run(Accelerator(cpu=True), TrainedGenerator(G), D, copy.deepcopy(G), *sgd, ada, mean_path)
+    dealer = Dealer(config, num_labels=2, rank=0, num_processes=1, device=device)
+    shares = dealer.deal(0, torch.ones(4, 3, 32, 32), torch.arange(4) % 2, paths=True)
+    weights = dict(r1_weight=1.0, path_weight=1.0)
+    recipe = Recipe(4, True, mean_path.clone(), torch.zeros(7, device=device), **weights)
+    for guard in (nullcontext(), OnlyThere()):
+        with guard:
+            generator_step(run, shares, recipe)
+            discriminator_step(run, shares, recipe, ["a", "b"])
+    assert guard.operations > 1000
 
 
 def test_where_there_can_be_no_graphs_the_flag_is_named(config, monkeypatch):

@@ -279,26 +279,18 @@ def test_a_run_begins_with_the_weights_it_is_given(config, tmp_path, assert_same
     assert_same(dict(begun.D.state_dict()), dict(state_of(config)["D"]))
 
 
-def test_the_flag_makes_a_run_record_its_steps(config, tmp_path, monkeypatch, assert_same):
-    """The same end as without it: here a replay takes the recorded step again."""
-    kinds = []
-
-    class Again:
-        def run(self, work):
-            return work()
-
-        def record(self, work):
-            kinds.append(results := {})
-            return lambda: results.update(work()), results
-
+def test_the_flag_makes_a_run_record_its_steps(
+    config, tmp_path, recorder, monkeypatch, assert_same
+):
+    """The same end as without it."""
     monkeypatch.setattr(training.train, "check", lambda *arguments: None)  # it asks for a GPU
-    monkeypatch.setattr(training.train, "Graphed", lambda step: Graphed(step, Again()))
+    monkeypatch.setattr(training.train, "Graphed", lambda step: Graphed(step, recorder))
     config = dataclasses.replace(config, batch=4, snapshot_kimg=0.064)
     graphs = dataclasses.replace(config, out=str(tmp_path / "graphs"), cuda_graphs=True)
     run(config)
     run(graphs)
     expected, actual = state_of(config), state_of(graphs)
-    assert len(kinds) == 2 and all("loss/D" in results for results in kinds)  # R1 or not
+    assert recorder.ran == 4 and recorder.replays == [6, 6]  # with R1 and without
     for optimizer in ("G_opt", "D_opt"):
         assert actual[optimizer]["param_groups"][0].pop("capturable")
         assert not expected[optimizer]["param_groups"][0].pop("capturable")
