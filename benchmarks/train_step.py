@@ -1,8 +1,9 @@
 """How long training takes and where the time goes: `python -m benchmarks.train_step`.
 
 The trainer's own parts are timed one by one on pictures of noise in memory, so reading files is
-left out. What is compared takes turns, each time with new random numbers and pictures; a first
-round only warms up. The table is printed, and a JSON file takes the medians:
+left out. The variants of a preset and a batch take turns, each time with new random numbers and
+pictures; first rounds only warm up. The table is printed, and a JSON file takes the medians of
+what was measured so far:
 
     seconds_per_kimg   the parts, each times how often a step has it
     parts, inside      seconds per kimg if every step had it; what is inside adds nothing to the sum
@@ -21,7 +22,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,10 @@ from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, per_step
 from stylegan.memory import keep_freed_memory
 from training.config import PRESETS, TrainConfig, parse_args
 from training.data import ImageDataset
+from training.graphs import WARM_UP
 from training.train import use_all_cores
+
+NAME_WIDTH = 40  # of a row's name in the tables
 
 
 class Times(NamedTuple):
@@ -71,6 +75,13 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kB on Linux
 
 
+def free_memory() -> None:
+    """Give back to the GPU what nothing needs any more."""
+    if torch.cuda.is_available():
+        gc.collect()  # networks refer to themselves
+        torch.cuda.empty_cache()
+
+
 class Setting:
     """What to run, and what came of it so far."""
 
@@ -89,15 +100,15 @@ class Setting:
             else:
                 before = start_counting_memory()
                 self.trainer = Trainer(self.config, VARIANTS[self.variant], dataset)
-                self._round()
+                for _ in range(1 + WARM_UP if VARIANTS[self.variant].graphs else 1):
+                    self._round()
                 self.rounds.clear()
                 self.said["peak_bytes"] = peak_memory() - before
         except Exception as e:  # whatever it was, the other settings are still worth measuring
             self.said["failure"] = f"{type(e).__name__}: {(str(e) or 'no reason').splitlines()[0]}"
             self.trainer = None
-        if "failure" in self.said and torch.cuda.is_available():
-            gc.collect()  # networks refer to themselves
-            torch.cuda.empty_cache()
+        if "failure" in self.said:
+            free_memory()
 
     def _round(self) -> None:
         parts, device = self.trainer.parts(), self.trainer.device
@@ -129,27 +140,36 @@ class Setting:
         }
 
 
-def measure(
-    configs: Sequence[TrainConfig], variants: Sequence[str], *, resolution: int, repeat: int
+def in_turns(
+    config: TrainConfig, variants: Sequence[str], dataset: ImageDataset, repeat: int
 ) -> list[dict]:
-    """Every config in every variant of VARIANTS, in turns."""
-    dataset = Noise(resolution)
-    settings = [Setting(config, variant) for config in configs for variant in variants]
+    """One config in every variant of VARIANTS."""
+    settings = [Setting(config, variant) for variant in variants]
     for _ in range(1 + repeat):
         for setting in settings:
             setting.take_turn(dataset)
     return [setting.result() for setting in settings]
 
 
+def measure(
+    configs: Sequence[TrainConfig], variants: Sequence[str], *, resolution: int, repeat: int
+) -> Iterator[dict]:
+    """Every config in every variant, a config at a time, so that one after another fits."""
+    dataset = Noise(resolution)
+    for config in configs:
+        yield from in_turns(config, variants, dataset, repeat)
+        free_memory()
+
+
 def table(title: str, results: Sequence[dict], cells: Callable[[dict], dict[str, float]]) -> str:
     """One row per result; the names of its cells head the columns."""
     header, rows = "", []
     for r in results:
-        row = f"{r['preset']} {r['batch']} {r['variant']}".ljust(32)
+        row = f"{r['preset']} {r['batch']} {r['variant']}".ljust(NAME_WIDTH)
         if "failure" in r:
             rows.append(f"{row}{r['failure']}")
             continue
-        header = " " * 32 + "".join(f"{name:>12}" for name in cells(r))
+        header = " " * NAME_WIDTH + "".join(f"{name:>12}" for name in cells(r))
         rows.append(row + "".join(f"{value:12.3f}" for value in cells(r).values()))
     return "\n".join([title, header, *rows])
 
@@ -197,6 +217,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         torch.set_num_threads(args.threads)
     else:
         use_all_cores()
+    torch.backends.cudnn.benchmark = True  # as in training
     batches = [[f"--batch={batch}"] for batch in args.batch or ()] or [[]]
     configs = [
         parse_args(["--data=.", "--out=.", f"--preset={preset}", *batch])
@@ -209,11 +230,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         if variant.precision in args.precision
         and (torch.cuda.is_available() or not variant.gpu_only)
     ]
-    results = measure(configs, variants, resolution=args.resolution, repeat=args.repeat)
-    about = {"resolution": args.resolution, "repeat": args.repeat}
+    about = {"machine": machine(), "resolution": args.resolution, "repeat": args.repeat}
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"machine": machine()} | about | {"settings": results}, indent=1)
-    args.out.write_text(text + "\n", encoding="utf-8")
+    results = []
+    for result in measure(configs, variants, resolution=args.resolution, repeat=args.repeat):
+        results.append(result)
+        text = json.dumps(about | {"settings": results}, indent=1)
+        args.out.write_text(text + "\n", encoding="utf-8")
     print(f"{machine()}\n\n{summary(results)}")
     if all("failure" in r for r in results):
         sys.exit(1)

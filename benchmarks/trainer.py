@@ -1,7 +1,9 @@
 """What the trainer builds, on pictures of noise, and its step taken apart to be timed."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,7 +18,8 @@ from training.cost import costs, training_flops
 from training.data import EndlessSampler, ImageDataset, endless_batches
 from training.draws import Dealer
 from training.ema import ema_decay, update_ema
-from training.steps import Run, discriminator_step, generator_step
+from training.graphs import Graphed
+from training.steps import discriminator_step, generator_step
 from training.train import ADA_INTERVAL, build, check, recipe_at
 
 INSIDE = ("G fwd", "G fwd+bwd", "D fwd", "D fwd+bwd", "aug fwd+bwd")
@@ -38,26 +41,21 @@ class Noise(ImageDataset):
         return self.pixels[index].flip(2) if mirrored else self.pixels[index], self.label_of[index]
 
 
-def weights_channels_last(run: Run) -> None:
-    """Store the weights of convolutions as cuDNN reads them."""
-    for network in (run.G, run.D, run.G_ema):
-        network.to(memory_format=torch.channels_last)
-
-
 @dataclass(frozen=True)
 class Variant:
-    """A way to run the same step; `prepare` changes what the trainer built."""
+    """A way to run the same step."""
 
     precision: str  # "no" or "bf16", as accelerate calls it
-    prepare: Callable[[Run], None] | None = None
-    images: torch.memory_format = torch.contiguous_format
+    weights: torch.memory_format = torch.contiguous_format
+    graphs: bool = False
     gpu_only: bool = False
 
 
 VARIANTS = {
     "no": Variant("no"),
     "bf16": Variant("bf16"),
-    "bf16 channels_last": Variant("bf16", weights_channels_last, torch.channels_last, True),
+    "bf16 channels_last": Variant("bf16", torch.channels_last, gpu_only=True),
+    "bf16 channels_last graphs": Variant("bf16", torch.channels_last, graphs=True, gpu_only=True),
 }
 
 
@@ -74,17 +72,22 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, variant: Variant, dataset: ImageDataset):
+        config = dataclasses.replace(config, cuda_graphs=variant.graphs)
         check(config, dataset, num_processes=1)
         AcceleratorState._reset_state(True)  # else the first precision would hold for all
         on_cpu = not torch.cuda.is_available()
         accelerator = Accelerator(cpu=on_cpu, mixed_precision=variant.precision)
-        self.config, self.variant, self.device = config, variant, accelerator.device
+        self.config, self.device = config, accelerator.device
         self.labels, self.nimg = dataset.labels, 0
-        self.run = build(config, accelerator, dataset)  # binds the precision to the networks
-        self.G = accelerator.unwrap_model(self.run.G).G
-        if variant.prepare:
-            variant.prepare(self.run)
-        g, d = costs(self.G, accelerator.unwrap_model(self.run.D))
+        self.run = run = build(config, accelerator, dataset)  # binds the precision to the networks
+        for network in (run.G, run.D, run.G_ema):
+            network.to(memory_format=variant.weights)
+        self.g_step = partial(generator_step, run)
+        self.d_step = partial(discriminator_step, run, label_names=self.labels)
+        if config.cuda_graphs:
+            self.g_step, self.d_step = Graphed(self.g_step), Graphed(self.d_step)
+        self.G = accelerator.unwrap_model(run.G).G
+        g, d = costs(self.G, accelerator.unwrap_model(run.D))
         self.flops = training_flops(g, d, config.r1_interval)  # per image shown
         self.with_r1, self.plain = (
             recipe_at(config, dataset.resolution, nimg, self.device) for nimg in (0, config.batch)
@@ -107,9 +110,7 @@ class Trainer:
 
     def deal(self) -> None:
         """The next batch."""
-        images, labels = next(self.batches)
-        images = images.to(memory_format=self.variant.images)
-        self.shares = self.dealer.deal(self.nimg, images, labels, paths=False)
+        self.shares = self.dealer.deal(self.nimg, *next(self.batches), paths=False)
         self.nimg += self.config.batch
 
     def average(self) -> None:
@@ -121,9 +122,9 @@ class Trainer:
         run, num_images = self.run, ADA_INTERVAL * self.config.batch
         yield "deal", self.deal
         shares = self.shares
-        yield "G", lambda: generator_step(run, shares, self.plain)
-        yield "D", lambda: discriminator_step(run, shares, self.plain, self.labels)
-        yield "D with R1", lambda: discriminator_step(run, shares, self.with_r1, self.labels)
+        yield "G", lambda: self.g_step(shares, self.plain)
+        yield "D", lambda: self.d_step(shares, self.plain)
+        yield "D with R1", lambda: self.d_step(shares, self.with_r1)
         yield "adjust", lambda: run.ada.adjust(num_images, mean_over_processes)
         yield "EMA", self.average
         (share,) = shares  # no preset accumulates

@@ -1,4 +1,5 @@
-"""What the tests share: tiny configs, a generator with measured magnitudes, faces, a Hub."""
+"""What the tests share: tiny configs, a generator with measured magnitudes, faces, a Hub, a
+recorder of steps."""
 
 import os
 import sys
@@ -37,6 +38,34 @@ def tiny() -> Callable[..., GeneratorConfig]:
         return presets[preset](**small | dict(channel_base=128, channel_max=8) | shape)
 
     return make
+
+
+class Repeat:
+    """In place of `training.graphs.CudaRecorder`: a replay does the recorded work again."""
+
+    def __init__(self):
+        self.ran, self.replays = 0, []
+
+    def run(self, work):
+        self.ran += 1
+        return work()
+
+    def record(self, work):
+        number, results = len(self.replays), {}
+        self.replays.append(0)
+
+        def replay():
+            self.replays[number] += 1
+            for name, x in work().items():
+                results.setdefault(name, torch.empty_like(x)).copy_(x)
+
+        return replay, results
+
+
+@pytest.fixture
+def recorder() -> Repeat:
+    """What records steps without a GPU, and counts."""
+    return Repeat()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from filelock import AcquireReturnProxy, FileLock, Timeout
+from torch.optim import Optimizer
 
 from training.config import TrainConfig
 from training.data import ImageDataset
@@ -106,6 +107,21 @@ def claim(config: TrainConfig) -> AcquireReturnProxy:
         raise ValueError(f"--out {config.out} is in use by a run that has not ended") from e
 
 
+def load_optimizer(optimizer: Optimizer, state: dict[str, object]) -> None:
+    """Load rates and moments, of a run on another kind of machine too.
+
+    How the step is computed stays as it is, and the moments come to lie in memory as the
+    parameters do: a fused step takes for granted that they do, without looking.
+    """
+    capturable = [group["capturable"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, capturable, strict=True):
+        group["capturable"] = own
+    for parameter, moments in optimizer.state.items():
+        for name in ("exp_avg", "exp_avg_sq"):
+            moments[name] = torch.empty_like(parameter).copy_(moments[name])
+
+
 class Checkpoint:
     """The states of a run folder: networks, optimizers, augmentation, progress."""
 
@@ -183,6 +199,9 @@ class Checkpoint:
         if state is None:
             return 0
         for name, part in self.parts.items():
-            part.load_state_dict(state[name])
+            if isinstance(part, Optimizer):
+                load_optimizer(part, state[name])
+            else:
+                part.load_state_dict(state[name])
         self.run.mean_path.copy_(state["mean_path"])
         return state["nimg"]

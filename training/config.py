@@ -93,6 +93,7 @@ class TrainConfig:
     partial: bool = option("begin also with weights of which only some fit", False)
     freeze_d: int = option("first blocks of the loaded discriminator that stay as they are", 0)
     mixed_precision: str = option("auto: the faster one", "auto", ("auto", "no", "bf16"))
+    cuda_graphs: bool = option("record steps on the GPU once, then replay them", False)
     snapshot_kimg: float = option("save weights, samples and state this often", 20.0)
     keep: int = option("older states kept beside the newest", 1)
     seed: int = option("of everything random", 0)

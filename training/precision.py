@@ -1,4 +1,4 @@
-"""Whether this machine trains faster in bfloat16 than in float32."""
+"""What a machine trains fastest with: the type of numbers, and how weights lie in memory."""
 
 import statistics
 import time
@@ -29,3 +29,8 @@ def fastest_precision(device: torch.device) -> str:
             seconds.append(_seconds(dtype))
     single, half = (statistics.median(seconds[2:]) for seconds in times.values())
     return "bf16" if half * GAIN < single else "no"
+
+
+def weight_layout(device: torch.device) -> torch.memory_format:
+    """Of convolutions: on a GPU as their inputs, which lie channels last, so none is rearranged."""
+    return torch.channels_last if device.type == "cuda" else torch.contiguous_format

@@ -133,7 +133,8 @@ def save_snapshot(
         shutil.rmtree(leftover, ignore_errors=True)
     summary = {"summary": describe(config, dataset, nimg)}
     _with_full_labels(G_ema, weight).save_pretrained(new, model_card_kwargs=summary)
-    save_file(D.state_dict(), new / DISCRIMINATOR)
+    weights = {name: x.contiguous() for name, x in D.state_dict().items()}
+    save_file(weights, new / DISCRIMINATOR)
     shutil.copy(out / "samples" / f"{name}.png", new / "samples.png")
     os.replace(new, folder)
     return folder, pictures

@@ -39,13 +39,21 @@ from training.checkpoint import (
 from training.config import TrainConfig, parse_args
 from training.cost import costs, training_flops
 from training.data import EndlessSampler, ImageDataset, endless_batches
-from training.draws import Dealer, send
+from training.draws import Dealer, Share, send
 from training.ema import ema_decay, update_ema
-from training.precision import fastest_precision
+from training.graphs import Graphed
+from training.precision import fastest_precision, weight_layout
 from training.processes import leave, on_main
 from training.report import JsonLines, Reporter, log_pictures
 from training.snapshot import open_repository, push, save_run_card, save_snapshot
-from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
+from training.steps import (
+    Recipe,
+    Run,
+    Stats,
+    TrainedGenerator,
+    discriminator_step,
+    generator_step,
+)
 from training.stop import Stopper, stop_with_launcher
 from training.transfer import begin_with, freeze
 
@@ -67,7 +75,7 @@ def use_all_cores() -> None:
 
 
 def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> None:
-    """Raise ValueError for flags that do not fit the data or the processes, or lack a package."""
+    """Raise ValueError for flags that do not fit the data, the machine or the processes."""
     per_share, rest = divmod(config.batch, num_processes * config.accumulate)
     if rest:
         parts = f" in {config.accumulate} parts each" if config.accumulate > 1 else ""
@@ -84,6 +92,10 @@ def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> Non
     if config.conditional and num_labels < 2:
         raise ValueError(f"--conditional needs sub-folders to tell apart, {config.data} has one")
     config.generator(dataset.resolution, num_labels)  # refuses a resolution that no network has
+    if config.cuda_graphs and not torch.cuda.is_available():
+        raise ValueError("--cuda-graphs needs a GPU, and there is none")
+    if config.cuda_graphs and num_processes > 1:
+        raise ValueError(f"--cuda-graphs is for one process, and there are {num_processes}")
     if config.log_with and importlib.util.find_spec(config.log_with) is None:
         raise ValueError(f"--log-with {config.log_with} needs: pip install {config.log_with}")
 
@@ -116,17 +128,16 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     if config.init_from and not on_main(lambda: has_state(config)):
         begin_with(G, D, config)
     freeze(D, config.freeze_d)
+    for network in (G, D):
+        network.to(memory_format=weight_layout(accelerator.device))
     G_ema = copy.deepcopy(G).eval().requires_grad_(False).to(accelerator.device)
 
     def adam(network: torch.nn.Module, lr: float, interval: float) -> torch.optim.Adam:
         """`interval`: a regularizer comes on top of every so-many-th step."""
         lazy = interval / (interval + 1)
         parameters = [p for p in network.parameters() if p.requires_grad]
-        capturable = accelerator.device.type == "cuda"
-        betas = (0.0, 0.99**lazy)
-        return torch.optim.Adam(
-            parameters, lr=lr * lazy, betas=betas, fused=True, capturable=capturable
-        )
+        how = dict(fused=True, capturable=config.cuda_graphs)
+        return torch.optim.Adam(parameters, lr=lr * lazy, betas=(0.0, 0.99**lazy), **how)
 
     G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 1e9)
     D_opt = adam(D, config.d_lr, config.r1_interval)
@@ -226,14 +237,19 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         device=accelerator.device,
         **where,
     )
+
+    def both(shares: list[Share], recipe: Recipe) -> Stats:
+        stats = generator_step(run, shares, recipe)
+        return stats | discriminator_step(run, shares, recipe, dataset.labels)
+
+    step = Graphed(both) if config.cuda_graphs else both
     total, every = 1000 * config.total_kimg, 1000 * config.snapshot_kimg
     reporter = Reporter(accelerator, total, nimg)
     batches = endless_batches(dataset, sampler)
     while nimg < total:
         recipe = recipe_at(config, dataset.resolution, nimg, accelerator.device)
         shares = dealer.deal(nimg, *next(batches), paths=recipe.path_weight > 0)
-        stats = generator_step(run, shares, recipe)
-        stats |= discriminator_step(run, shares, recipe, dataset.labels)
+        stats = step(shares, recipe)
         before, nimg = nimg, nimg + config.batch
         if nimg // config.batch % ADA_INTERVAL == 0:
             run.ada.adjust(ADA_INTERVAL * config.batch, mean_over_processes)

@@ -1,5 +1,6 @@
 """The benchmark of the training step: what it reports, on networks too small to time."""
 
+import dataclasses
 import json
 import math
 
@@ -11,6 +12,7 @@ from benchmarks import train_step
 from benchmarks.train_step import measure
 from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, Variant, per_step
 from training.config import TrainConfig
+from training.graphs import WARM_UP, Graphed
 
 
 @pytest.fixture(autouse=True)
@@ -91,10 +93,13 @@ def test_steps_do_what_they_are_timed_for(config):
 
 
 def test_a_variant_that_fails_is_named_and_stops_no_other(config, monkeypatch):
-    def refuse(run):
-        raise RuntimeError("no such kernel\nand much more")
+    def build(config, variant, dataset):
+        if variant is VARIANTS["broken"]:
+            raise RuntimeError("no such kernel\nand much more")
+        return Trainer(config, variant, dataset)
 
-    monkeypatch.setitem(VARIANTS, "broken", Variant("no", refuse))
+    monkeypatch.setattr(train_step, "Trainer", build)
+    monkeypatch.setitem(VARIANTS, "broken", Variant("no", gpu_only=True))
     broken, good = measure([config], ["broken", "no"], resolution=32, repeat=1)
     assert broken["failure"] == "RuntimeError: no such kernel"
     assert good["seconds_per_kimg"] > 0
@@ -109,12 +114,37 @@ def test_channels_last_changes_where_numbers_lie_and_not_what_they_are(config):
     assert plain.run.D.b32.conv0.weight.is_contiguous()
     weight = other.run.D.b32.conv0.weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
-    for trainer in (plain, other):
-        trainer.deal()
-    torch.testing.assert_close(plain.shares[0].reals, other.shares[0].reals)
-    assert other.shares[0].reals.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(plain.run.D.b32.conv0.weight, weight)
 
 
 def test_r1_in_every_step_leaves_no_step_without_it(config, tmp_path):
     often = per_step(TrainConfig(str(tmp_path), str(tmp_path), r1_interval=1))
     assert often["D"] == 0 and often["D with R1"] == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
+def test_what_needs_a_gpu_is_refused_without_one(config):
+    (result,) = measure([config], ["bf16 channels_last graphs"], resolution=32, repeat=1)
+    assert result["failure"] == "ValueError: --cuda-graphs needs a GPU, and there is none"
+
+
+def test_configs_are_measured_one_after_another(config, tmp_path, monkeypatch):
+    """So that the file of a benchmark that was cut short has those that were done."""
+    small = dataclasses.replace(config, batch=4)
+    results = measure([config, small], ["no"], resolution=32, repeat=1)
+    assert next(results)["batch"] == 8
+    monkeypatch.setattr(train_step, "Setting", None)  # the next one is not begun before it is asked
+    with pytest.raises(TypeError):
+        next(results)
+
+
+def test_graphs_are_recorded_before_rounds_count(config, recorder, monkeypatch):
+    """Those of G, D and D with R1, each replayed once before."""
+    monkeypatch.setattr(
+        "benchmarks.trainer.check", lambda *arguments, **kwargs: None
+    )  # it asks for a GPU
+    monkeypatch.setattr("benchmarks.trainer.Graphed", lambda step: Graphed(step, recorder))
+    monkeypatch.setitem(VARIANTS, "graphs", Variant("no", graphs=True))
+    (result,) = measure([config], ["graphs"], resolution=32, repeat=2)
+    assert result["seconds_per_kimg"] > 0
+    assert recorder.ran == 3 * WARM_UP and recorder.replays == [1 + 2] * 3

@@ -11,12 +11,15 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from safetensors.torch import load_file
 
 import training.train
 from stylegan import Discriminator, Generator
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.data import ImageDataset
+from training.graphs import Graphed
+from training.precision import weight_layout
 from training.train import build, check, recipe_at
 
 
@@ -274,3 +277,69 @@ def test_a_run_begins_with_the_weights_it_is_given(config, tmp_path, assert_same
     assert_same(dict(begun.G.G.state_dict()), dict(G.state_dict()))
     assert isinstance(begun.D, Discriminator)
     assert_same(dict(begun.D.state_dict()), dict(state_of(config)["D"]))
+
+
+def test_the_flag_makes_a_run_record_its_steps(
+    config, tmp_path, recorder, monkeypatch, assert_same
+):
+    """The same end as without it."""
+    monkeypatch.setattr(training.train, "check", lambda *arguments: None)  # it asks for a GPU
+    monkeypatch.setattr(training.train, "Graphed", lambda step: Graphed(step, recorder))
+    config = dataclasses.replace(config, batch=4, snapshot_kimg=0.064)
+    graphs = dataclasses.replace(config, out=str(tmp_path / "graphs"), cuda_graphs=True)
+    run(config)
+    run(graphs)
+    expected, actual = state_of(config), state_of(graphs)
+    assert recorder.ran == 4 and recorder.replays == [6, 6]  # with R1 and without
+    for optimizer in ("G_opt", "D_opt"):
+        assert actual[optimizer]["param_groups"][0].pop("capturable")
+        assert not expected[optimizer]["param_groups"][0].pop("capturable")
+    assert_same(actual, expected)
+
+
+# Channels last, as on a GPU
+
+
+@pytest.fixture
+def channels_last(monkeypatch):
+    """Build networks as on a GPU, from now on."""
+
+    def switch(layout=torch.channels_last):
+        monkeypatch.setattr(training.train, "weight_layout", lambda device: layout)
+
+    return switch
+
+
+def test_weights_lie_as_the_machine_wants_them(config, channels_last):
+    assert weight_layout(torch.device("cuda")) == torch.channels_last
+    plain = built(config)
+    assert plain.D.b32.conv0.weight.is_contiguous()
+    channels_last()
+    other = built(config)
+    layer = other.G_ema.synthesis.layer_names[0]
+    for weight in (other.D.b32.conv0.weight, other.G_ema.synthesis.get_submodule(layer).weight):
+        assert weight.is_contiguous(memory_format=torch.channels_last)
+    for a, b in zip(plain.D.parameters(), other.D.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("first, then", [("gpu", "cpu"), ("cpu", "gpu"), ("gpu", "gpu")])
+def test_a_run_goes_on_where_weights_lie_otherwise(config, tmp_path, channels_last, first, then):
+    """The optimizer's moments follow the weights; all is saved and loaded as it should."""
+    layouts = {"cpu": torch.contiguous_format, "gpu": torch.channels_last}
+    whole = dataclasses.replace(config, out=str(tmp_path / "whole"), total_kimg=0.032)
+    run(whole)
+    channels_last(layouts[first])
+    run(dataclasses.replace(config, total_kimg=0.024))
+    channels_last(layouts[then])
+    run(dataclasses.replace(config, total_kimg=0.032))
+    expected, actual = state_of(whole), state_of(config)
+    for name in ("G", "D", "G_ema"):
+        for key, x in expected[name].items():
+            torch.testing.assert_close(actual[name][key], x, rtol=1e-3, atol=1e-4, msg=key)
+    folder = Path(config.out) / "weights" / "kimg-000000.032"
+    saved = load_file(folder / "discriminator.safetensors")
+    assert torch.equal(saved["b32.conv0.weight"], actual["D"]["b32.conv0.weight"])
+    assert torch.equal(
+        Generator.from_pretrained(folder).mapping.fc0.weight, actual["G_ema"]["mapping.fc0.weight"]
+    )
