@@ -34,7 +34,7 @@ from stylegan.layers import (
     scaled_leaky_relu,
     unit_second_moment,
 )
-from stylegan.ops import CLAMP, GAIN, filtered_lrelu, modulated_conv2d
+from stylegan.ops import CLAMP, GAIN, filtered_lrelu, modulate, modulated_conv2d
 from stylegan.pretrained import MODEL_CARD, load_pretrained, load_state
 from stylegan.specs import LayerSpec, layer_specs
 
@@ -186,9 +186,10 @@ class SynthesisLayer(nn.Module):
             style = style / math.sqrt(self.weight[0].numel())
             x = modulated_conv2d(x, self.weight, self.bias, style, gain, demodulate=False)
             return x.float().clamp(-CLAMP, CLAMP)
-        x = modulated_conv2d(x, self.weight, self.bias * GAIN, style, gain * GAIN, demodulate=True)
+        x, gain = modulate(x, self.weight, style, gain * GAIN, demodulate=True)
         filters = self.up_filter, self.down_filter, spec.up, spec.down
-        return filtered_lrelu(x, *filters, spec.padding[0], spec.out_size)
+        affine = gain, self.bias * GAIN
+        return filtered_lrelu(x, *filters, spec.padding[0], spec.out_size, *affine)
 
 
 class SynthesisNetwork(nn.Module):

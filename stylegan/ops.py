@@ -1,12 +1,14 @@
 """The tensor operations of the networks: pure functions of their arguments.
 
     filtered_lrelu     upsample, leaky ReLU, downsample: the alias-free nonlinearity
-    modulated_conv2d   convolution whose weights are scaled per sample by a style
+    modulate           convolution whose weights are scaled per sample by a style
+    modulated_conv2d   the same with its gain and bias
     downsample_blur    the discriminator's [1, 3, 3, 1] low-pass
 
 Resampling is depthwise: a transposed convolution upsamples without multiplying the zeros between
 samples, a strided one downsamples. Images are best given in the channels_last memory format, where
-these convolutions are fastest.
+these convolutions are fastest. On a GPU with Triton the nonlinearity is the one kernel of
+`stylegan.fused`, if the filters are separable.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
@@ -14,7 +16,9 @@ Karras et al. 2020 (arXiv:1912.04958), Sec. 2.2 for the modulation.
 """
 
 import math
+import warnings
 from functools import cache
+from types import ModuleType
 
 import torch
 import torch.nn.functional as F
@@ -72,19 +76,47 @@ def downsample(x: Tensor, taps: Tensor, down: int) -> Tensor:
     return x
 
 
+@cache
+def _fused() -> ModuleType | None:
+    """stylegan.fused where Triton is installed and finds the C compiler that it needs."""
+    try:
+        import triton
+
+        triton.runtime.driver.active.get_current_target()
+        from stylegan import fused
+    except Exception as error:  # of many kinds; the convolutions do the same, slower
+        if not isinstance(error, ImportError):
+            warnings.warn(f"Triton cannot be used: {error}", stacklevel=2)
+        return None
+    return fused
+
+
 def filtered_lrelu(
-    x: Tensor, up_taps: Tensor, down_taps: Tensor, up: int, down: int, before: int, size: int
+    x: Tensor,
+    up_taps: Tensor,
+    down_taps: Tensor,
+    up: int,
+    down: int,
+    before: int,
+    size: int,
+    gain: Tensor | None = None,
+    bias: Tensor | None = None,
 ) -> Tensor:
-    """clamp(leaky_relu(x)) at `up` times the rate, then back to 1 / `down` of that.
+    """clamp(leaky_relu(gain * x + bias)) at `up` times the rate, then back to 1 / `down` of that.
 
     Args:
         up_taps: (n_up,) with unit sum.  down_taps: (n_down,) or (n_down, n_down), unit sum.
         before: zeros before the zero-stuffed signal that is filtered; negative crops.
         size: side of the result; the padding after the signal follows from it.
+        gain: () or (N, C).  bias: (C,), of the samples of x, not of the zeros around them.
     Shapes: x (N, C, H, H) -> (N, C, size, size). On a CPU the arithmetic is float32 for a bfloat16
     x too: short filters gain nothing there from narrower numbers. There images take turns, so that
     the interpolated signal, the largest of all, stays in the cache.
     """
+    if x.is_cuda and (fused := _fused()) and fused.suits(x, up_taps, down_taps, up, down):
+        return fused.filtered_lrelu(x, up_taps, down_taps, up, down, before, size, gain, bias)
+    if gain is not None:
+        x = amplify(x, gain, bias)
     taps, mid_size = up_taps * up, (size - 1) * down + len(down_taps)
 
     def resampled(x: Tensor) -> Tensor:
@@ -107,15 +139,21 @@ def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
     return F.leaky_relu_(x, SLOPE)
 
 
-def modulated_conv2d(
-    x: Tensor, weight: Tensor, bias: Tensor, style: Tensor, gain: Tensor, *, demodulate: bool
-) -> Tensor:
-    """Full convolution with weight[o, i] * style[n, i], times `gain`, plus bias[o].
+def amplify(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+    """gain * x + bias; gain () or (N, C), bias (C,)."""
+    return torch.addcmul(bias.to(x.dtype)[:, None, None], x, gain.to(x.dtype)[..., None, None])
+
+
+def modulate(
+    x: Tensor, weight: Tensor, style: Tensor, gain: Tensor, *, demodulate: bool
+) -> tuple[Tensor, Tensor]:
+    """Full convolution with weight[o, i] * style[n, i], and the gain that it still has to get.
 
     One convolution serves the batch: the style scales its input, the demodulation, which brings
-    each sample's outputs to the variance of its inputs, scales its output.
+    each sample's outputs to the variance of its inputs, goes to the gain of its output.
 
-    Shapes: x (N, I, H, W), weight (O, I, k, k), style (N, I) -> (N, O, H + k - 1, W + k - 1).
+    Shapes: x (N, I, H, W), weight (O, I, k, k), style (N, I), gain () -> (N, O, H + k - 1,
+    W + k - 1) and the gain, (N, O) or ().
     """
     if demodulate:  # the two normalisations only keep the numbers in the range of half precision
         weight = weight * weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
@@ -123,8 +161,15 @@ def modulated_conv2d(
         power = style.square() @ weight.square().sum(dim=(2, 3)).T  # (N, O)
         gain = (power + 1e-8).rsqrt() * gain
     x = x * style.to(x.dtype)[:, :, None, None]
-    x = F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] - 1)
-    return torch.addcmul(bias.to(x.dtype)[:, None, None], x, gain.to(x.dtype)[..., None, None])
+    return F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] - 1), gain
+
+
+def modulated_conv2d(
+    x: Tensor, weight: Tensor, bias: Tensor, style: Tensor, gain: Tensor, *, demodulate: bool
+) -> Tensor:
+    """As `modulate`, times the gain, plus bias[o]."""
+    x, gain = modulate(x, weight, style, gain, demodulate=demodulate)
+    return amplify(x, gain, bias)
 
 
 @cache

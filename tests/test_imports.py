@@ -19,7 +19,7 @@ ALLOWED_OURS = {
 }
 ALLOWED_OTHERS = {
     "preprocessing": {"numpy", "cv2", "PIL", "tqdm"},
-    "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors"},
+    "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors", "triton"},
     "training": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "accelerate", "PIL"),
         *("filelock", "trackio"),
