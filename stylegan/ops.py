@@ -170,11 +170,27 @@ def filtered_lrelu(
         up_taps: (n_up,) with unit sum.  down_taps: (n_down,) or (n_down, n_down), unit sum.
         before: zeros before the zero-stuffed signal that is filtered; negative crops.
         size: side of the result; the padding after the signal follows from it.
-        gain: () or (N, C).  bias: (C,), of the samples of x, not of the zeros around them.
+        gain: () or (N, C), and bias: (C,), both or neither; the zeros around x have no bias.
     Shapes: x (N, C, H, H) -> (N, C, size, size).
     """
+    arguments = x, up_taps, down_taps, up, down, before, size, gain, bias
     if x.is_cuda and (fused := _fused()) and fused.suits(x, up_taps, down_taps, up, down):
-        return fused.filtered_lrelu(x, up_taps, down_taps, up, down, before, size, gain, bias)
+        return fused.filtered_lrelu(*arguments)
+    return convolved_lrelu(*arguments)
+
+
+def convolved_lrelu(
+    x: Tensor,
+    up_taps: Tensor,
+    down_taps: Tensor,
+    up: int,
+    down: int,
+    before: int,
+    size: int,
+    gain: Tensor | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """`filtered_lrelu` by convolutions, for any device, type and filter."""
     if gain is not None:
         x = amplify(x, gain, bias)
     mid_size = (size - 1) * down + down_taps.shape[0]
