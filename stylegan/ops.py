@@ -108,13 +108,32 @@ def filtered_lrelu(
         up_taps: (n_up,) with unit sum.  down_taps: (n_down,) or (n_down, n_down), unit sum.
         before: zeros before the zero-stuffed signal that is filtered; negative crops.
         size: side of the result; the padding after the signal follows from it.
-        gain: () or (N, C).  bias: (C,), of the samples of x, not of the zeros around them.
-    Shapes: x (N, C, H, H) -> (N, C, size, size). On a CPU the arithmetic is float32 for a bfloat16
-    x too: short filters gain nothing there from narrower numbers. There images take turns, so that
-    the interpolated signal, the largest of all, stays in the cache.
+        gain: () or (N, C), and bias: (C,), both or neither; the zeros around x have no bias.
+    Shapes: x (N, C, H, H) -> (N, C, size, size).
     """
+    arguments = x, up_taps, down_taps, up, down, before, size, gain, bias
     if x.is_cuda and (fused := _fused()) and fused.suits(x, up_taps, down_taps, up, down):
-        return fused.filtered_lrelu(x, up_taps, down_taps, up, down, before, size, gain, bias)
+        return fused.filtered_lrelu(*arguments)
+    return convolved_lrelu(*arguments)
+
+
+def convolved_lrelu(
+    x: Tensor,
+    up_taps: Tensor,
+    down_taps: Tensor,
+    up: int,
+    down: int,
+    before: int,
+    size: int,
+    gain: Tensor | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """`filtered_lrelu` by convolutions, for any device, type and filter.
+
+    On a CPU the arithmetic is float32 for a bfloat16 x too: short filters gain nothing there from
+    narrower numbers. There images take turns, so that the interpolated signal, the largest of all,
+    stays in the cache.
+    """
     if gain is not None:
         x = amplify(x, gain, bias)
     taps, mid_size = up_taps * up, (size - 1) * down + len(down_taps)
