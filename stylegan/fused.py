@@ -46,6 +46,14 @@ class Band(NamedTuple):
 
 
 @triton.jit
+def _zeros(COUNT: tl.constexpr, BLOCK: tl.constexpr):
+    values = ()
+    for _ in tl.static_range(COUNT):
+        values = values + (tl.full([BLOCK], 0.0, tl.float32),)
+    return values
+
+
+@triton.jit
 def _load_row(
     window,
     x,
@@ -58,12 +66,16 @@ def _load_row(
     row_stride,
     column_stride,
     COLUMNS: tl.constexpr,
+    AFFINE: tl.constexpr,
 ):
     """Append COLUMNS samples of a row to the window, zeros where there is no such row or column."""
     for i in tl.static_range(COLUMNS):
         inside = live & (row >= 0) & (row < size) & (column + i >= 0) & (column + i < size)
         value = tl.load(x + row * row_stride + (column + i) * column_stride, inside, 0.0)
-        window = window + (value.to(tl.float32) * scale + tl.where(inside, shift, 0.0),)
+        value = value.to(tl.float32)
+        if AFFINE:
+            value = value * scale + tl.where(inside, shift, 0.0)
+        window = window + (value,)
     return window
 
 
@@ -78,7 +90,14 @@ def _load_taps(taps, COUNT: tl.constexpr, RATE: tl.constexpr, MIRRORED: tl.const
     return values
 
 
-@triton.jit
+SIZES = (
+    *("lanes", "channels", "strips", "chunks", "groups", "rows", "steps"),
+    *("in_size", "mid_size", "out_size", "x_batch", "x_row", "x_column"),
+    *("y_batch", "y_row", "y_column"),
+)
+
+
+@triton.jit(do_not_specialize=SIZES)  # or it would be compiled again for sizes of another kind
 def _filter_kernel(
     x,
     y,
@@ -119,6 +138,13 @@ def _filter_kernel(
     SPAN: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
+    """One block of threads, each from the first row of its chunk to the last.
+
+    `inner` interpolates by UP, `outer` decimates by DOWN; what lies between them is called mid.
+    Counted from where the thread begins, mid sample o meets sample m of x at inner tap
+    PHASE + o - m * UP and sample i of y at outer tap o - i * DOWN, on both axes. A step is STEP
+    rows of mid. GIVEN: the mask is read, else found and, to KEEP, written.
+    """
     WIDTH: tl.constexpr = SPAN // DOWN  # columns of y
     MID: tl.constexpr = SPAN - DOWN + OUTER  # columns between the filters
     COLUMNS: tl.constexpr = (PHASE + MID - 1) // UP + 1  # of x
@@ -149,23 +175,30 @@ def _filter_kernel(
 
     a = _load_taps(inner_taps, INNER, UP, MIRRORED)
     b = _load_taps(outer_taps, OUTER, DOWN, not MIRRORED)
-    window = ()
-    for _ in tl.static_range((HEIGHT - NEW_IN) * COLUMNS):
-        window = window + (tl.full([BLOCK], 0.0, tl.float32),)
-    for _ in range(HEIGHT - NEW_IN):
+    window = _zeros((HEIGHT - NEW_IN) * COLUMNS, BLOCK)
+    for _above in range(HEIGHT - NEW_IN):
         window = _load_row(
-            window, x, row, in_size, column, scale, shift, live, x_row, x_column, COLUMNS
+            window, x, row, in_size, column, scale, shift, live, x_row, x_column, COLUMNS, not GIVEN
         )[COLUMNS:]
         row += 1
-    sums = ()
-    for _ in tl.static_range((LATE + NEW_OUT) * WIDTH):
-        sums = sums + (tl.full([BLOCK], 0.0, tl.float32),)
+    sums = _zeros((LATE + NEW_OUT) * WIDTH, BLOCK)
 
     step = 0
     while step < steps:  # for Triton's interpreter, which has no range() of an argument
         for _ in tl.static_range(NEW_IN):
             window = _load_row(
-                window, x, row, in_size, column, scale, shift, live, x_row, x_column, COLUMNS
+                window,
+                x,
+                row,
+                in_size,
+                column,
+                scale,
+                shift,
+                live,
+                x_row,
+                x_column,
+                COLUMNS,
+                not GIVEN,
             )
             row += 1
         for j in tl.static_range(STEP):
@@ -184,21 +217,19 @@ def _filter_kernel(
                     inside = live & (mid_row >= 0) & (mid_row < mid_size)
                     inside = inside & (group >= 0) & (group < groups)
                     words = words + (
-                        tl.load(mask + (mid_row * groups + group) * channels, inside, 0).to(
-                            tl.int32
-                        ),
+                        tl.load(mask + (mid_row * groups + group) * channels, inside, 0),
                     )
             word = tl.full([BLOCK], 0, tl.int32)
-            across = ()
-            for _ in tl.static_range(WIDTH):
-                across = across + (tl.full([BLOCK], 0.0, tl.float32),)
+            across = _zeros(WIDTH, BLOCK)
             for o in tl.static_range(MID):
                 value = tl.full([BLOCK], 0.0, tl.float32)
                 for m in tl.static_range(COLUMNS):
                     if PHASE + o - m * UP >= 0 and PHASE + o - m * UP < INNER:
                         value += a[PHASE + o - m * UP] * line[m]
                 if GIVEN:
-                    bits = words[(FIRST + o) // SPAN - GROUP] >> (2 * ((FIRST + o) % SPAN))
+                    bits = words[(FIRST + o) // SPAN - GROUP].to(tl.int32) >> (
+                        2 * ((FIRST + o) % SPAN)
+                    )
                     steep = value
                     value = tl.where(bits & 1 != 0, SLOPE * value, 0.0)
                     value = tl.where(bits & 2 != 0, steep, value)
@@ -242,9 +273,7 @@ def _filter_kernel(
                     inside & (out < out_size),
                 )
         window = window[NEW_IN * COLUMNS :]
-        sums = sums[NEW_OUT * WIDTH :]
-        for _ in tl.static_range(NEW_OUT * WIDTH):
-            sums = sums + (tl.full([BLOCK], 0.0, tl.float32),)
+        sums = sums[NEW_OUT * WIDTH :] + _zeros(NEW_OUT * WIDTH, BLOCK)
         step += 1
 
 

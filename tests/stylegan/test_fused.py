@@ -1,10 +1,11 @@
 """The fused nonlinearity against the convolutions of ops.py, in Triton's interpreter."""
 
-import importlib
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -19,15 +20,16 @@ triton = pytest.importorskip("triton", reason="needs Triton: pip install triton"
 @pytest.fixture(scope="module")
 def module():
     """stylegan.fused for the interpreter, which is chosen when a kernel is defined."""
+    path = ROOT / "stylegan" / "fused.py"
+    spec = importlib.util.spec_from_file_location("interpreted_fused", path)
+    fused = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
-        patch.delitem(sys.modules, "stylegan.fused", raising=False)
-        fused = importlib.import_module("stylegan.fused")
+        spec.loader.exec_module(fused)
         patch.setattr(fused, "BLOCK", 1024)  # it takes the same time for a few threads
         patch.setattr(fused, "THREADS", 1 << 20)
         patch.setattr(fused, "MIN_ROWS", 8)
         yield fused
-    sys.modules.pop("stylegan.fused", None)
 
 
 def draw(size, up, down, scale=300.0):
@@ -145,6 +147,35 @@ def test_the_cpu_does_without_it():
         "assert 'stylegan.fused' not in sys.modules and 'triton' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_it_is_taken_on_a_gpu_for_what_it_suits(monkeypatch):
+    suits = []
+    fused = SimpleNamespace(suits=lambda *_: suits[-1], filtered_lrelu=lambda *_: "fused")
+    monkeypatch.setattr(ops, "convolved_lrelu", lambda *_: "convolved")
+    arguments = SimpleNamespace(is_cuda=True), None, None, 2, 2, 9, 8
+    for found, suiting, expected in [
+        (fused, True, "fused"),
+        (fused, False, "convolved"),
+        (None, True, "convolved"),
+    ]:
+        monkeypatch.setattr(ops, "_fused", lambda found=found: found)
+        suits.append(suiting)
+        assert ops.filtered_lrelu(*arguments) == expected
+
+
+def test_it_suits_separable_filters_and_common_rates(module):
+    x, line, square = torch.ones(1, 1, 4, 4), torch.ones(12), torch.ones(12, 12)
+    assert module.suits(x, line, line, 4, 2) and module.suits(x.bfloat16(), line, line, 2, 2)
+    assert not module.suits(x, line, square, 2, 2)  # R's
+    assert not module.suits(x, line, line, 8, 2)
+    assert not module.suits(x.double(), line, line, 2, 2)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_triton_that_cannot_run_is_done_without():
+    with pytest.warns(UserWarning, match="Triton cannot be used"):
+        assert ops._fused.__wrapped__() is None
 
 
 def test_it_compiles_for_a_gpu_that_is_not_here():
