@@ -14,21 +14,22 @@ table is printed; a JSON file and a picture take the medians:
 """
 
 import argparse
-import json
 import math
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from benchmarks import plain
-from benchmarks.machine import gemm_gflops, machine
+from benchmarks.machine import gemm_gflops, machine, save_json
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.memory import keep_freed_memory
+from stylegan.precision import draw
 
 T, R = GeneratorConfig.stylegan3_t, GeneratorConfig.stylegan3_r
 NETWORKS = {
@@ -41,18 +42,9 @@ NETWORKS = {
 }
 
 
-def ours(G: Generator, ws: Tensor) -> Tensor:
-    return G.synthesis(ws)
-
-
-def ours_bfloat16(G: Generator, ws: Tensor) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
-        return G.synthesis(ws)
-
-
 FORMS = {
-    "float32": (ours, torch.float32),
-    "bfloat16": (ours_bfloat16, torch.bfloat16),
+    "float32": (partial(draw, dtype=torch.float32), torch.float32),
+    "bfloat16": (partial(draw, dtype=torch.bfloat16), torch.bfloat16),
     "plain": (plain.draw, torch.float32),
 }
 
@@ -83,9 +75,9 @@ class Setting:
         """Draw once in every form, on one thread and on two."""
         for threads, clock in ((1, time.process_time), (2, time.perf_counter)):
             torch.set_num_threads(threads)
-            for form, (draw, _) in FORMS.items():
+            for form, (form_draws, _) in FORMS.items():
                 start = clock()
-                draw(self.G, self.ws)
+                form_draws(self.G, self.ws)
                 seconds = clock() - start
                 self.times.setdefault((form, threads), []).append(1000 * seconds / self.batch)
 
@@ -96,9 +88,9 @@ class Setting:
             {form: statistics.median(self.times[form, threads][1:]) for form in FORMS}
             for threads in (1, 2)
         )
-        gflop, expected, results = convolution_flops(self.G) / 1e9, ours(self.G, self.ws), []
-        for form, (draw, dtype) in FORMS.items():
-            difference = draw(self.G, self.ws) - expected
+        gflop, expected, results = convolution_flops(self.G) / 1e9, self.G.synthesis(self.ws), []
+        for form, (form_draws, dtype) in FORMS.items():
+            difference = form_draws(self.G, self.ws) - expected
             noise = difference.square().mean().item()
             results.append(
                 {
@@ -202,9 +194,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     results, gemm = measure(args.network, args.resolution, args.batch, args.repeat)
     rates = {str(dtype).removeprefix("torch."): rate for dtype, rate in gemm.items()}
     report = {"machine": machine(), "repeat": args.repeat, "gemm_gflops": rates}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report | {"results": results}, indent=1)
-    args.out.write_text(text + "\n", encoding="utf-8")
+    save_json(report | {"results": results}, args.out)
     save_picture(results, args.out.with_suffix(".png"))
     print(f"{report}\n\n{table(results)}")
 

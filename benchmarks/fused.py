@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.machine import machine
+from benchmarks.machine import machine, save_json
 from stylegan import ops
 from stylegan.filters import lowpass
 from stylegan.specs import LayerSpec, layer_specs
@@ -92,8 +92,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             results.append(compare(forms, spec, x, lambda work: median_ms(work, args.repeat)))
             print(json.dumps(results[-1]), flush=True)
     report = {"machine": machine(), "batch": args.batch, "results": results}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    save_json(report, args.out)
 
 
 if __name__ == "__main__":

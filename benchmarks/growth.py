@@ -7,7 +7,6 @@ the loaded weights) and of the operations of the convolutions, to compare with.
 """
 
 import argparse
-import json
 import math
 import resource
 import statistics
@@ -20,7 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.draw import convolution_flops
-from benchmarks.machine import machine
+from benchmarks.machine import machine, save_json
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.memory import keep_freed_memory
 
@@ -87,7 +86,7 @@ def table(results: Sequence[dict]) -> str:
 
 
 def save_picture(results: Sequence[dict], path: Path) -> None:
-    """A panel per axis, all quantities against the size, relative to the first."""
+    """A panel per axis, all quantities against the size, both on log axes."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -121,9 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error("memory is read from /proc, which only Linux has")
     results = measure({axis: AXES[axis] for axis in args.axis}, args.repeat)
     report = {"machine": machine() | {"threads": 1}, "base": BASE, "repeat": args.repeat}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report | {"results": results}, indent=1)
-    args.out.write_text(text + "\n", encoding="utf-8")
+    save_json(report | {"results": results}, args.out)
     save_picture(results, args.out.with_suffix(".png"))
     print(f"{report}\n\n{table(results)}")
 

@@ -1,5 +1,6 @@
-"""What times depend on besides the code."""
+"""What every benchmark reports: the machine that times depend on, and where it is kept."""
 
+import json
 import os
 import platform
 import statistics
@@ -41,3 +42,9 @@ def gemm_gflops(dtype: torch.dtype) -> float:
         torch.mm(a, b)
         rates.append(2 * GEMM_SIZE**3 / (time.process_time() - start) / 1e9)
     return statistics.median(rates)
+
+
+def save_json(report: dict[str, object], path: Path) -> None:
+    """Write over the file, in a folder that need not exist."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

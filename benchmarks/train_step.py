@@ -16,7 +16,6 @@ what was measured so far:
 import argparse
 import dataclasses
 import gc
-import json
 import os
 import resource
 import statistics
@@ -30,7 +29,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import torch
 
-from benchmarks.machine import machine
+from benchmarks.machine import machine, save_json
 from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, per_step
 from stylegan.memory import keep_freed_memory
 from training.config import PRESETS, TrainConfig, parse_args
@@ -231,12 +230,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         and (torch.cuda.is_available() or not variant.gpu_only)
     ]
     about = {"machine": machine(), "resolution": args.resolution, "repeat": args.repeat}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     results = []
     for result in measure(configs, variants, resolution=args.resolution, repeat=args.repeat):
         results.append(result)
-        text = json.dumps(about | {"settings": results}, indent=1)
-        args.out.write_text(text + "\n", encoding="utf-8")
+        save_json(about | {"settings": results}, args.out)
     print(f"{machine()}\n\n{summary(results)}")
     if all("failure" in r for r in results):
         sys.exit(1)

@@ -27,6 +27,7 @@ from torch import Tensor
 SLOPE = 0.2  # of the leaky ReLU below zero
 GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
 CLAMP = 256.0  # bound of the activations
+MOST_SAMPLES = 1 << 27  # between the filters at once, on a CPU; oneDNN is slow beyond twice that
 
 
 def depthwise(
@@ -38,7 +39,10 @@ def depthwise(
 
 
 def _axes(taps: Tensor) -> list[tuple[Tensor, int, int]]:
-    """Taps (n,) as a column, then a row; taps (n, n) once; with their extent along H and W."""
+    """The passes of a filter: its kernel, then 1 or 0 for whether it runs along H and along W.
+
+    Taps (n,) make a column (n, 1), then a row (1, n); taps (n, n) make one pass.
+    """
     if taps.ndim == 2:
         return [(taps, 1, 1)]
     return [(taps[:, None], 1, 0), (taps[None, :], 0, 1)]
@@ -49,7 +53,8 @@ def upsample(x: Tensor, taps: Tensor, up: int, before: int, size: int) -> Tensor
 
     That is a filter over the signal with `up - 1` zeros after each sample and `before` zeros in
     front, written as a transposed convolution, which multiplies no zeros and cuts both ends alike.
-    Returns `size` samples or a few more.
+
+    Shapes: x (N, C, H, H), taps (n,) -> (N, C, S, S) with S of `size` or a few more.
     """
     cut = len(taps) - 1 - before
     first = max(0, -(cut // up))  # zeros to put in front, where there is nothing to cut
@@ -69,7 +74,8 @@ def upsample(x: Tensor, taps: Tensor, up: int, before: int, size: int) -> Tensor
 def downsample(x: Tensor, taps: Tensor, down: int) -> Tensor:
     """Filter and keep every `down`-th sample: sample o is sum_k taps[k] * x[o * down + k].
 
-    Taps are (n,) for both axes in turn or, not separable, (n, n).
+    Shapes: x (N, C, H, H), taps (n,) for both axes in turn or, not separable, (n, n)
+    -> (N, C, S, S) with S = (H - n) // down + 1.
     """
     for kernel, v, h in reversed(_axes(taps)):
         x = depthwise(x, kernel, (down**v, down**h))
@@ -117,6 +123,11 @@ def filtered_lrelu(
     return convolved_lrelu(*arguments)
 
 
+def _joined(parts: list[Tensor], dim: int) -> Tensor:
+    """Concatenated; a single part is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
+
+
 def convolved_lrelu(
     x: Tensor,
     up_taps: Tensor,
@@ -132,7 +143,7 @@ def convolved_lrelu(
 
     On a CPU the arithmetic is float32 for a bfloat16 x too: short filters gain nothing there from
     narrower numbers. There images take turns, so that the interpolated signal, the largest of all,
-    stays in the cache.
+    stays in the cache, and so do the channels of very large ones.
     """
     if gain is not None:
         x = amplify(x, gain, bias)
@@ -145,8 +156,12 @@ def convolved_lrelu(
     if x.device.type != "cpu":
         return resampled(x)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    images = [resampled(image) for image in wide.split(1)]
-    return (images[0] if len(images) == 1 else torch.cat(images)).to(x.dtype)
+    channels = max(1, MOST_SAMPLES // mid_size**2)
+    images = [
+        _joined([resampled(part) for part in image.split(channels, dim=1)], dim=1)
+        for image in wide.split(1)
+    ]
+    return _joined(images, dim=0).to(x.dtype)
 
 
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:

@@ -1,25 +1,44 @@
-"""In which type of numbers a machine draws fastest.
+"""Whether bfloat16 is faster here than float32.
 
-draw            styles -> images, the wide features in a given type
-fastest_dtype   float32 or bfloat16, by measurement
+What is compared takes turns, so that a busy moment meets both.
+
+    draw            styles -> images, the wide features in a given type
+    faster          the faster type of some work
+    fastest_dtype   the type in which a generator draws fastest
 """
 
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from stylegan.generator import Generator
 
-GAIN = 1.1  # bfloat16 must draw faster by this factor to be chosen
-ROUNDS = 4  # of measuring, the first of which only warms up
+GAIN = 1.1  # bfloat16 must be faster by this factor to be chosen
 
 
 def draw(G: Generator, ws: Tensor, dtype: torch.dtype) -> Tensor:
-    """`G.synthesis(ws)` with its wide features in float32 or bfloat16; the result is float32."""
+    """`G.synthesis(ws)` with its wide features in float32 or bfloat16.
+
+    Shapes: ws (N, num_ws, w_dim) -> img (N, C, H, W), float32.
+    """
     with torch.autocast(ws.device.type, dtype, enabled=dtype != torch.float32):
         return G.synthesis(ws)
+
+
+def faster(seconds: Callable[[torch.dtype], float], *, rounds: int, warm_up: int) -> torch.dtype:
+    """float32 or, where its median is clearly lower, bfloat16.
+
+    `seconds` does the work in a type; the first `warm_up` of the rounds do not count.
+    """
+    times = {torch.float32: [], torch.bfloat16: []}
+    for _ in range(rounds):
+        for dtype, measured in times.items():
+            measured.append(seconds(dtype))
+    single, half = (statistics.median(measured[warm_up:]) for measured in times.values())
+    return torch.bfloat16 if half * GAIN < single else torch.float32
 
 
 @torch.inference_mode()
@@ -30,11 +49,6 @@ def _seconds(G: Generator, ws: Tensor, dtype: torch.dtype) -> float:
 
 
 def fastest_dtype(G: Generator) -> torch.dtype:
-    """float32 or, where this machine draws faster in it, bfloat16; by drawing a few times."""
+    """float32 or bfloat16, by drawing an image eight times."""
     ws = torch.zeros(1, G.num_ws, G.w_dim)
-    times = {torch.float32: [], torch.bfloat16: []}
-    for _ in range(ROUNDS):  # in turns, so that a busy moment meets both
-        for dtype, seconds in times.items():
-            seconds.append(_seconds(G, ws, dtype))
-    single, half = (statistics.median(seconds[1:]) for seconds in times.values())
-    return torch.bfloat16 if half * GAIN < single else torch.float32
+    return faster(lambda dtype: _seconds(G, ws, dtype), rounds=4, warm_up=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 
 from stylegan import Generator, GeneratorConfig
@@ -38,6 +39,13 @@ def tiny() -> Callable[..., GeneratorConfig]:
         return presets[preset](**small | dict(channel_base=128, channel_max=8) | shape)
 
     return make
+
+
+@pytest.fixture
+def no_precision_left_behind():
+    """accelerate keeps the last precision for whoever comes next in this process."""
+    yield
+    AcceleratorState._reset_state(True)
 
 
 class Repeat:

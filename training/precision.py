@@ -1,12 +1,11 @@
 """What a machine trains fastest with: the type of numbers, and how weights lie in memory."""
 
-import statistics
 import time
 
 import torch
 import torch.nn.functional as F
 
-GAIN = 1.1  # bfloat16 must be faster by this factor to be chosen
+from stylegan.precision import faster
 
 
 def _seconds(dtype: torch.dtype) -> float:
@@ -23,12 +22,7 @@ def fastest_precision(device: torch.device) -> str:
     """ "bf16" or "no", accelerate's names; on a CPU by measurement, which takes a moment."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
-    times = {torch.float32: [], torch.bfloat16: []}
-    for _ in range(7):  # in turns, so that a busy moment meets both
-        for dtype, seconds in times.items():
-            seconds.append(_seconds(dtype))
-    single, half = (statistics.median(seconds[2:]) for seconds in times.values())
-    return "bf16" if half * GAIN < single else "no"
+    return "bf16" if faster(_seconds, rounds=7, warm_up=2) == torch.bfloat16 else "no"
 
 
 def weight_layout(device: torch.device) -> torch.memory_format:

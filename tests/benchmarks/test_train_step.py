@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from benchmarks import train_step
 from benchmarks.train_step import measure
@@ -14,12 +13,7 @@ from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, Variant, per_st
 from training.config import TrainConfig
 from training.graphs import WARM_UP, Graphed
 
-
-@pytest.fixture(autouse=True)
-def no_precision_left_behind():
-    """accelerate keeps the last precision for whoever comes next in this process."""
-    yield
-    AcceleratorState._reset_state(True)
+pytestmark = pytest.mark.usefixtures("no_precision_left_behind")
 
 
 @pytest.fixture

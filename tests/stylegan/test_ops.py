@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import gradcheck, gradgradcheck
 
+from stylegan import ops
 from stylegan.ops import (
     CLAMP,
     downsample_blur,
@@ -183,3 +184,23 @@ def test_blur_of_a_point_is_its_kernel():
     torch.testing.assert_close(blurred[0, 1, 1:5, 1:5], row.outer(row))
     assert blurred.shape == (1, 2, 6, 6) and not blurred[0, 0].any()
     torch.testing.assert_close(downsample_blur(x, padding=2, stride=2), blurred[:, :, ::2, ::2])
+
+
+def test_large_images_are_filtered_a_few_channels_at_a_time(monkeypatch):
+    """With the same values and gradients, in whatever pieces: 5 channels as 2, 2 and 1."""
+    x = torch.randn(2, 5, 8, 8, dtype=torch.float64, requires_grad=True)
+    taps, found, seen = torch.rand(12, dtype=torch.float64), [], []
+    upsample = ops.upsample
+
+    def watched(x, *rest):
+        seen.append(x.shape[1])
+        return upsample(x, *rest)
+
+    monkeypatch.setattr(ops, "upsample", watched)
+    for most in (ops.MOST_SAMPLES, 2 * 26**2):  # 26 samples between the filters, on a side
+        monkeypatch.setattr(ops, "MOST_SAMPLES", most)
+        y = filtered_lrelu(x, taps, taps, 2, 2, 9, 8)
+        found.append([y, *torch.autograd.grad(y.square().sum(), x)])
+    assert seen == [5, 5, 2, 2, 1, 2, 2, 1]
+    for whole, pieces in zip(*found, strict=True):
+        torch.testing.assert_close(pieces, whole)

@@ -23,11 +23,7 @@ from training.graphs import WARM_UP, Graphed, kind_of, map_tensors, tensors_of
 from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
 from training.train import build, check, recipe_at
 
-
-@pytest.fixture(autouse=True)
-def no_precision_left_behind():
-    yield
-    AcceleratorState._reset_state(True)
+pytestmark = pytest.mark.usefixtures("no_precision_left_behind")
 
 
 @pytest.fixture
