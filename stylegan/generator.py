@@ -186,9 +186,9 @@ class SynthesisLayer(nn.Module):
             style = style / math.sqrt(self.weight[0].numel())
             x = modulated_conv2d(x, self.weight, self.bias, style, gain, demodulate=False)
             return x.float().clamp(-CLAMP, CLAMP)
-        x, gain = modulate(x, self.weight, style, gain * GAIN, demodulate=True)
+        affine = self.bias * GAIN, style, gain * GAIN
+        x, *affine = modulate(x, self.weight, *affine, demodulate=True)
         filters = self.up_filter, self.down_filter, spec.up, spec.down
-        affine = gain, self.bias * GAIN
         return filtered_lrelu(x, *filters, spec.padding[0], spec.out_size, *affine)
 
 

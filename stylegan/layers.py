@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed, nn
 
-from stylegan.ops import GAIN, SLOPE
+from stylegan.ops import GAIN, SLOPE, convolve
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
@@ -72,7 +72,7 @@ class EqualizedConv2d(nn.Module):
         """`gain` multiplies the result, bias included."""
         weight = self.weight * (gain / math.sqrt(self.weight[0].numel()))
         bias = None if self.bias is None else (self.bias * gain).to(x.dtype)
-        return F.conv2d(x, weight.to(x.dtype), bias, stride=stride, padding=padding)
+        return convolve(x, weight.to(x.dtype), bias, stride=stride, padding=padding)
 
 
 def embed_label(embed: EqualizedLinear, c: Tensor | None) -> Tensor:

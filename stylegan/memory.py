@@ -1,7 +1,11 @@
-"""How the process keeps memory between steps."""
+"""Memory: kept by the process between steps, and used a part at a time."""
 
 import ctypes
 import sys
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # names of glibc's malloc.h
 
@@ -18,3 +22,12 @@ def keep_freed_memory() -> None:
         if hasattr(libc, "gnu_get_libc_version"):
             libc.mallopt(MMAP_THRESHOLD, 1 << 30)
             libc.mallopt(TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def in_parts(f: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int = 0) -> Tensor:
+    """f(x), of at most `size` slices along `dim` at once, so that what f makes stays in the cache.
+
+    A single part is not copied.
+    """
+    parts = [f(part) for part in x.split(size, dim)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)

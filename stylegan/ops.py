@@ -1,8 +1,9 @@
 """The tensor operations of the networks: pure functions of their arguments.
 
     filtered_lrelu     upsample, leaky ReLU, downsample: the alias-free nonlinearity
+    convolve           F.conv2d in its fastest form on a CPU
     modulate           convolution whose weights are scaled per sample by a style
-    modulated_conv2d   the same with its gain and bias
+    modulated_conv2d   the same, its gain and bias applied
     downsample_blur    the discriminator's [1, 3, 3, 1] low-pass
 
 Resampling is depthwise: a transposed convolution upsamples without multiplying the zeros between
@@ -24,10 +25,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegan import winograd
+from stylegan.memory import in_parts
+
 SLOPE = 0.2  # of the leaky ReLU below zero
 GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
 CLAMP = 256.0  # bound of the activations
-MOST_SAMPLES = 1 << 27  # between the filters at once, on a CPU; oneDNN is slow beyond twice that
+MOST_SAMPLES = 1 << 21  # between the filters at once, on a CPU
 
 
 def depthwise(
@@ -123,11 +127,6 @@ def filtered_lrelu(
     return convolved_lrelu(*arguments)
 
 
-def _joined(parts: list[Tensor], dim: int) -> Tensor:
-    """Concatenated; a single part is not copied."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
-
-
 def convolved_lrelu(
     x: Tensor,
     up_taps: Tensor,
@@ -142,8 +141,8 @@ def convolved_lrelu(
     """`filtered_lrelu` by convolutions, for any device, type and filter.
 
     On a CPU the arithmetic is float32 for a bfloat16 x too: short filters gain nothing there from
-    narrower numbers. There images take turns, so that the interpolated signal, the largest of all,
-    stays in the cache, and so do the channels of very large ones.
+    narrower numbers. There images take turns, and the channels of large ones, so that the
+    interpolated signal, the largest of all, stays in the cache.
     """
     if gain is not None:
         x = amplify(x, gain, bias)
@@ -156,12 +155,8 @@ def convolved_lrelu(
     if x.device.type != "cpu":
         return resampled(x)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    channels = max(1, MOST_SAMPLES // mid_size**2)
-    images = [
-        _joined([resampled(part) for part in image.split(channels, dim=1)], dim=1)
-        for image in wide.split(1)
-    ]
-    return _joined(images, dim=0).to(x.dtype)
+    channels = max(16, MOST_SAMPLES // mid_size**2 // 16 * 16)  # 16 fill a vector of the CPU
+    return in_parts(lambda image: in_parts(resampled, image, channels, dim=1), wide, 1).to(x.dtype)
 
 
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
@@ -178,32 +173,54 @@ def amplify(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     return torch.addcmul(bias.to(x.dtype)[:, None, None], x, gain.to(x.dtype)[..., None, None])
 
 
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0
+) -> Tensor:
+    """F.conv2d in its fastest form on a CPU."""
+    if stride == 1 and winograd.pays(x, weight, padding):
+        x = winograd.convolve(x, weight, padding)
+        return x if bias is None else x + bias[:, None, None]
+    if padding == 2 and weight.requires_grad and x.device.type == "cpu":
+        x, padding = F.pad(x, [1, 1, 1, 1]), 1  # oneDNN's gradient of the weight is slow with 2
+    return F.conv2d(x, weight, bias, stride, padding)
+
+
 def modulate(
-    x: Tensor, weight: Tensor, style: Tensor, gain: Tensor, *, demodulate: bool
-) -> tuple[Tensor, Tensor]:
-    """Full convolution with weight[o, i] * style[n, i], and the gain that it still has to get.
+    x: Tensor, weight: Tensor, bias: Tensor, style: Tensor, gain: Tensor, *, demodulate: bool
+) -> tuple[Tensor, *tuple[Tensor, ...]]:
+    """Full convolution with weight[o, i] * style[n, i], then the gain and bias that it still needs.
 
-    One convolution serves the batch: the style scales its input, the demodulation, which brings
-    each sample's outputs to the variance of its inputs, goes to the gain of its output.
+    Demodulation brings each sample's outputs to the variance of its inputs. A single image without
+    gradient takes it all into the weights, and needs nothing more. Otherwise one convolution serves
+    the batch: the style scales its input, the demodulation goes to the gain of its output.
 
-    Shapes: x (N, I, H, W), weight (O, I, k, k), style (N, I), gain () -> (N, O, H + k - 1,
-    W + k - 1) and the gain, (N, O) or ().
+    Shapes: x (N, I, H, W), weight (O, I, k, k), bias (O,), style (N, I), gain () -> (N, O,
+    H + k - 1, W + k - 1) and, or not, the gain, (N, O) or (), and the bias.
     """
-    if demodulate:  # the two normalisations only keep the numbers in the range of half precision
-        weight = weight * weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
+    padding = weight.shape[2] - 1
+    if demodulate:  # this only keeps the numbers in the range of half precision
         style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
+    power = weight.square().mean(dim=(1, 2, 3))  # (O,)
+    if len(x) == 1 and not torch.is_grad_enabled():
+        weight = weight * style[0, :, None, None]
+        if demodulate:
+            gain = gain * (weight.square().sum(dim=(1, 2, 3)) + 1e-8 * power).rsqrt()
+        weight = weight * gain[..., None, None, None]
+        return (convolve(x, weight.to(x.dtype), bias.to(x.dtype), padding=padding),)
+    if demodulate:  # and so does this
+        weight = weight * power.rsqrt()[:, None, None, None]
         power = style.square() @ weight.square().sum(dim=(2, 3)).T  # (N, O)
-        gain = (power + 1e-8).rsqrt() * gain
+        gain = gain * (power + 1e-8).rsqrt()
     x = x * style.to(x.dtype)[:, :, None, None]
-    return F.conv2d(x, weight.to(x.dtype), padding=weight.shape[2] - 1), gain
+    return convolve(x, weight.to(x.dtype), padding=padding), gain, bias
 
 
 def modulated_conv2d(
     x: Tensor, weight: Tensor, bias: Tensor, style: Tensor, gain: Tensor, *, demodulate: bool
 ) -> Tensor:
-    """As `modulate`, times the gain, plus bias[o]."""
-    x, gain = modulate(x, weight, style, gain, demodulate=demodulate)
-    return amplify(x, gain, bias)
+    """As `modulate`, complete: (N, O, H + k - 1, W + k - 1)."""
+    x, *affine = modulate(x, weight, bias, style, gain, demodulate=demodulate)
+    return amplify(x, *affine) if affine else x
 
 
 @cache

@@ -125,6 +125,23 @@ def slow_modulated_conv2d(x, weight, bias, style, gain, demodulate):
     return torch.cat(out)
 
 
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize("stride, padding", [(1, 0), (1, 1), (1, 2), (2, 0)])
+@pytest.mark.parametrize("channels", [3, 80])
+def test_convolve_is_a_convolution(channels, stride, padding, trained):
+    """In each of its forms, with the gradients; 80 channels are convolved by Winograd's way."""
+    x = torch.randn(1, channels, 24, 24, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(80, channels, 3, 3, dtype=torch.float64, requires_grad=trained)
+    bias = torch.randn(80, dtype=torch.float64, requires_grad=True)
+    geometry, found = dict(stride=stride, padding=padding), []
+    for form in (ops.convolve, F.conv2d):
+        y = form(x, weight, bias, **geometry)
+        wanted = (x, bias, weight) if trained else (x, bias)
+        found.append([y, *torch.autograd.grad(y.square().sum(), wanted)])
+    for actual, expected in zip(*found, strict=True):
+        torch.testing.assert_close(actual, expected)
+
+
 @pytest.mark.parametrize("demodulate", [False, True])
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_modulated_conv2d_equals_weights_per_sample(kernel, demodulate):
@@ -138,26 +155,30 @@ def test_modulated_conv2d_equals_weights_per_sample(kernel, demodulate):
     torch.testing.assert_close(actual, expected)
 
 
+@pytest.mark.parametrize("grad", [False, True])
 @pytest.mark.parametrize("demodulate", [False, True])
-def test_a_batch_equals_its_samples_one_by_one(demodulate):
+def test_a_batch_equals_its_samples_one_by_one(demodulate, grad):
+    """Of which each alone is folded into the weights where no gradient is kept."""
     x, weight = torch.randn(4, 3, 5, 5), torch.randn(2, 3, 3, 3)
     bias, style, gain = torch.randn(2), torch.randn(4, 3), torch.tensor(1.3)
-    together = modulated_conv2d(x, weight, bias, style, gain, demodulate=demodulate)
-    alone = [
-        modulated_conv2d(x[i : i + 1], weight, bias, style[i : i + 1], gain, demodulate=demodulate)
-        for i in range(4)
-    ]
-    torch.testing.assert_close(together, torch.cat(alone))
+
+    def draw(i):
+        return modulated_conv2d(x[i], weight, bias, style[i], gain, demodulate=demodulate)
+
+    with torch.set_grad_enabled(grad):
+        torch.testing.assert_close(draw(slice(4)), torch.cat([draw([i]) for i in range(4)]))
 
 
-def test_demodulation_adds_1e_8_to_the_power():
+@pytest.mark.parametrize("grad", [False, True])
+def test_demodulation_adds_1e_8_to_the_power(grad):
     """Weights (1, 0) normalise to (sqrt 2, 0), style (e, 1) to sqrt 2 (e, 1): the power is 4 e^2.
     At e = 5e-5 that is 1e-8, so the result is 1 / sqrt 2 of the input."""
     x = torch.randn(1, 2, 4, 4, dtype=torch.float64)
     weight = torch.tensor([[1.0, 0.0]], dtype=torch.float64)[:, :, None, None]
     style = torch.tensor([[5e-5, 1.0]], dtype=torch.float64)
     zero, one = torch.zeros(1, dtype=torch.float64), torch.ones((), dtype=torch.float64)
-    y = modulated_conv2d(x, weight, zero, style, one, demodulate=True)
+    with torch.set_grad_enabled(grad):
+        y = modulated_conv2d(x, weight, zero, style, one, demodulate=True)
     torch.testing.assert_close(y, x[:, :1] / math.sqrt(2), rtol=1e-6, atol=0)
 
 
@@ -187,8 +208,8 @@ def test_blur_of_a_point_is_its_kernel():
 
 
 def test_large_images_are_filtered_a_few_channels_at_a_time(monkeypatch):
-    """With the same values and gradients, in whatever pieces: 5 channels as 2, 2 and 1."""
-    x = torch.randn(2, 5, 8, 8, dtype=torch.float64, requires_grad=True)
+    """With the same values and gradients, in whatever parts: 37 channels as 16, 16 and 5."""
+    x = torch.randn(2, 37, 8, 8, dtype=torch.float64, requires_grad=True)
     taps, found, seen = torch.rand(12, dtype=torch.float64), [], []
     upsample = ops.upsample
 
@@ -197,10 +218,10 @@ def test_large_images_are_filtered_a_few_channels_at_a_time(monkeypatch):
         return upsample(x, *rest)
 
     monkeypatch.setattr(ops, "upsample", watched)
-    for most in (ops.MOST_SAMPLES, 2 * 26**2):  # 26 samples between the filters, on a side
+    for most in (ops.MOST_SAMPLES, 20 * 26**2):  # 26 samples between the filters, on a side
         monkeypatch.setattr(ops, "MOST_SAMPLES", most)
         y = filtered_lrelu(x, taps, taps, 2, 2, 9, 8)
         found.append([y, *torch.autograd.grad(y.square().sum(), x)])
-    assert seen == [5, 5, 2, 2, 1, 2, 2, 1]
-    for whole, pieces in zip(*found, strict=True):
-        torch.testing.assert_close(pieces, whole)
+    assert seen == [37, 37, 16, 16, 5, 16, 16, 5]
+    for whole, parts in zip(*found, strict=True):
+        torch.testing.assert_close(parts, whole)
