@@ -1,13 +1,14 @@
 """How long drawing takes on a CPU: `python -m benchmarks.draw`.
 
-Networks of random weights draw the same styles in turns: ours in float32 and bfloat16, and the
-textbook formulation of `benchmarks.plain`. Each is timed on one core as process CPU time, which a
-busy machine hardly disturbs, and on two as time on the clock. A first round only warms up. The
-table is printed; a JSON file and a picture take the medians:
+Networks of random weights draw the same styles, one after another; each in turns ours in float32
+and bfloat16, and the textbook formulation of `benchmarks.plain`. Each is timed on one core as
+process CPU time, which a busy machine hardly disturbs, and on two as time on the clock. A first
+round only warms up. The table is printed; a JSON file and a picture take the medians:
 
     cpu_ms          per image, one thread, process CPU time
     wall_ms         per image, two threads, on the clock
-    gemm_fraction   of the rate of matrix products in that type, counting convolutions alone
+    gemm_gflops     matrix products in that type, on one core in the same rounds
+    gemm_fraction   of that rate, counting the multiplications of convolutions as their formula has
     of_plain        cpu_ms over that of the textbook formulation
     psnr            of the first images against ours in float32, in dB, black to white 2
     error           largest difference from ours in float32, over its largest value
@@ -61,18 +62,22 @@ def convolution_flops(G: Generator) -> int:
 
 @dataclass(frozen=True)
 class Setting:
-    """A network and a batch; `times` has a list per form and number of threads."""
+    """A network and a batch, what its rounds took and how fast matrix products were meanwhile."""
 
     network: str
     resolution: int
     batch: int
     G: Generator
     ws: Tensor
-    times: dict[tuple[str, int], list[float]]
+    times: dict[tuple[str, int], list[float]]  # by form and number of threads
+    rates: dict[torch.dtype, list[float]]
 
     @torch.inference_mode()
     def take_turn(self) -> None:
         """Draw once in every form, on one thread and on two."""
+        torch.set_num_threads(1)
+        for dtype in {dtype for _, dtype in FORMS.values()}:
+            self.rates.setdefault(dtype, []).append(gemm_gflops(dtype))
         for threads, clock in ((1, time.process_time), (2, time.perf_counter)):
             torch.set_num_threads(threads)
             for form, (form_draws, _) in FORMS.items():
@@ -82,7 +87,7 @@ class Setting:
                 self.times.setdefault((form, threads), []).append(1000 * seconds / self.batch)
 
     @torch.inference_mode()
-    def results(self, gemm: dict[torch.dtype, float]) -> list[dict]:
+    def results(self) -> list[dict]:
         """One per form, without the first round."""
         cpu, wall = (
             {form: statistics.median(self.times[form, threads][1:]) for form in FORMS}
@@ -91,12 +96,12 @@ class Setting:
         gflop, expected, results = convolution_flops(self.G) / 1e9, self.G.synthesis(self.ws), []
         for form, (form_draws, dtype) in FORMS.items():
             difference = form_draws(self.G, self.ws) - expected
-            noise = difference.square().mean().item()
+            noise, gemm = difference.square().mean().item(), statistics.median(self.rates[dtype])
             results.append(
                 {
                     **dict(network=self.network, resolution=self.resolution, batch=self.batch),
-                    **dict(form=form, cpu_ms=cpu[form], wall_ms=wall[form]),
-                    "gemm_fraction": gflop / (cpu[form] / 1000) / gemm[dtype],
+                    **dict(form=form, cpu_ms=cpu[form], wall_ms=wall[form], gemm_gflops=gemm),
+                    "gemm_fraction": gflop / (cpu[form] / 1000) / gemm,
                     "of_plain": cpu[form] / cpu["plain"],
                     "psnr": 10 * math.log10(4 / noise) if noise else None,
                     "error": (difference.abs().max() / expected.abs().max()).item(),
@@ -118,9 +123,9 @@ def calibrated(config: GeneratorConfig) -> Generator:
 
 def measure(
     networks: Sequence[str], resolutions: Sequence[int], batches: Sequence[int], repeat: int
-):
-    """Results of all settings, taken in turns, and the rate of matrix products in the same run."""
-    settings = []
+) -> list[dict]:
+    """Results of all settings, one after another."""
+    results = []
     for network in networks:
         preset, sizes = NETWORKS[network]
         for resolution in resolutions:
@@ -128,16 +133,11 @@ def measure(
             for batch in batches:
                 with torch.inference_mode():
                     ws = G.mapping(sample_z(range(batch), G.z_dim))
-                settings.append(Setting(network, resolution, batch, G, ws, {}))
-    rates = {dtype: [] for _, dtype in FORMS.values()}
-    for _ in range(1 + repeat):
-        torch.set_num_threads(1)
-        for dtype, measured in rates.items():
-            measured.append(gemm_gflops(dtype))
-        for setting in settings:
-            setting.take_turn()
-    gemm = {dtype: statistics.median(measured) for dtype, measured in rates.items()}
-    return [result for s in settings for result in s.results(gemm)], gemm
+                setting = Setting(network, resolution, batch, G, ws, {}, {})
+                for _ in range(1 + repeat):
+                    setting.take_turn()
+                results += setting.results()
+    return results
 
 
 def table(results: Sequence[dict]) -> str:
@@ -191,9 +191,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if min(value if isinstance(value, list) else [value]) < 1:
             parser.error(f"--{name} must be at least 1")
     keep_freed_memory()
-    results, gemm = measure(args.network, args.resolution, args.batch, args.repeat)
-    rates = {str(dtype).removeprefix("torch."): rate for dtype, rate in gemm.items()}
-    report = {"machine": machine(), "repeat": args.repeat, "gemm_gflops": rates}
+    results = measure(args.network, args.resolution, args.batch, args.repeat)
+    report = {"machine": machine(), "repeat": args.repeat}
     save_json(report | {"results": results}, args.out)
     save_picture(results, args.out.with_suffix(".png"))
     print(f"{report}\n\n{table(results)}")

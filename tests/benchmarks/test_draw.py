@@ -36,12 +36,13 @@ def test_every_form_of_every_setting_is_in_the_file(networks, tmp_path, monkeypa
     forms = ["float32", "bfloat16", "plain"]
     assert found == [(n, 32, b, f) for n in networks for b in (1, 2) for f in forms]
     for r in results:
-        assert r["cpu_ms"] > 0 and r["wall_ms"] > 0 and r["gemm_fraction"] > 0
+        assert (
+            r["cpu_ms"] > 0 and r["wall_ms"] > 0 and r["gemm_fraction"] > 0 and r["gemm_gflops"] > 0
+        )
         if r["form"] == "plain":
             assert r["error"] < 1e-4 and r["of_plain"] == 1
         if r["form"] == "bfloat16":
             assert 1e-4 < r["error"] < 0.1 and 30 < r["psnr"] < 80
-    assert set(report["gemm_gflops"]) == {"float32", "bfloat16"}
     assert Image.open(out.with_suffix(".png")).width > 300
     assert len(capsys.readouterr().out.splitlines()) == 2 + 1 + len(results)
 
