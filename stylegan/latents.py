@@ -22,6 +22,17 @@ def sample_z(seeds: Sequence[int], z_dim: int) -> Tensor:
     return torch.from_numpy(np.concatenate(rows)).float()
 
 
+def truncate(ws: Tensor, centre: Tensor, psi: float) -> Tensor:
+    """Pull styles towards a centre: all the way at psi 0, not at all at 1.
+
+    Two faces of different kinds keep theirs if each is pulled to the centre of its own kind before
+    they are blended; with one centre for all, both move towards what lies between the kinds.
+
+    Shapes: ws (..., w_dim), centre (w_dim,).
+    """
+    return centre.lerp(ws, psi)
+
+
 def blend(ws_a: Tensor, ws_b: Tensor, weight: float | Sequence[float]) -> Tensor:
     """Weighted average of two styles: ws_a at weight 0, ws_b at 1.
 

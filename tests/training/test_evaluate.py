@@ -1,0 +1,77 @@
+"""The command that says how good a generator is."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+from stylegan import Generator
+from training import evaluate
+from training.quality import ALL
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Few pictures where their number does not matter."""
+    for name, value in dict(NUM_MOVED=25, NUM_PATHS=25, BATCH=25).items():
+        monkeypatch.setattr(evaluate, name, value)
+    monkeypatch.setattr(evaluate, "keep_freed_memory", lambda: None)
+
+
+def test_the_command_writes_figures_and_a_page(quick, face_folder, weights, tmp_path, capsys):
+    """These weights drew the pictures, from other seeds, so the figures are at the floor."""
+    out = tmp_path / "evaluation"
+    data = str(face_folder)
+    evaluate.main([weights, "--data", data, "--samples", "150", "--out", str(out)])
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["samples"] == 150 and len(metrics["features"]) == 12
+    assert set(metrics["distances"]) >= {ALL}
+    figures = metrics["distances"][ALL]
+    assert figures["frechet"]["value"] < 1.5 * figures["frechet"]["floor"]
+    assert sum(metrics["shares"].values()) == pytest.approx(1)
+    assert metrics["EQ-T"] > 50 > metrics["EQ-R"] > 5
+    assert metrics["path length"] > 0 and metrics["as close as a copy"] < 0.1
+    assert Image.open(out / "page.png").width == 12 * 64
+    table = capsys.readouterr().out
+    assert all(name in table for name in [*figures, "EQ-T", "share of"])
+
+
+def test_what_does_not_fit_is_named(quick, face_folder, weights, tmp_path, capsys):
+    data = ["--data", str(face_folder)]
+    with pytest.raises(SystemExit, match="error: .*nowhere"):
+        evaluate.main([str(tmp_path / "nowhere"), *data])
+    with pytest.raises(SystemExit, match="holds no pictures"):
+        evaluate.main([weights, "--data", str(tmp_path)])
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    with pytest.raises(SystemExit, match="draws 64 pixels and the pictures .* have 32"):
+        evaluate.main([weights, "--data", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        evaluate.main([weights, *data, "--samples", "1"])
+    assert "--samples must be at least 25" in capsys.readouterr().err
+
+
+def test_labels_take_turns(tiny):
+    G = Generator(tiny(c_dim=3))
+    labels = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]).float()
+    assert torch.equal(evaluate.labels_of(G, 4), labels)
+    assert evaluate.draw(G, 4).shape == (4, 3, 32, 32)
+    assert evaluate.labels_of(Generator(tiny()), 4) is None
+
+
+def test_path_length_of_a_turning_direction(quick):
+    """Colours (cos w, sin w, 0) of length 1: a step of s * e in w moves them by 2 sin(s e / 2), so
+    the path from w = 0 to w = 3 has length 9 per squared step; two layers see it twice."""
+
+    def synthesis(ws):
+        angle = ws[:, 0, 0].double()[:, None, None]
+        return torch.stack([angle.cos(), angle.sin(), 0 * angle], dim=1).expand(-1, -1, 2, 2)
+
+    def mapping(z, c):
+        second_half = torch.arange(len(z)) >= len(z) // 2
+        return (3.0 * second_half)[:, None, None]
+
+    G = SimpleNamespace(z_dim=4, c_dim=0, mapping=mapping, synthesis=synthesis)
+    network = SimpleNamespace(maps=lambda img: [img, 5 * img])
+    assert evaluate.path_length(G, network) == pytest.approx(2 * 9, rel=1e-2)

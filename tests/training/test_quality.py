@@ -1,0 +1,73 @@
+"""Faces against faces: pictures that were spoiled on purpose are told from good ones."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from stylegan.images import from_uint8
+from training.data import ImageDataset
+from training.quality import ALL, Reference
+
+
+@pytest.fixture(scope="module")
+def reference(face_folder):
+    return Reference(ImageDataset(str(face_folder)))
+
+
+@pytest.fixture(scope="module")
+def good(reference, drawn):
+    """Other faces of the same kind, and their figures."""
+    pictures = reference.look_at(from_uint8(drawn[240:]))
+    return pictures, reference.compare(pictures)
+
+
+def test_faces_of_the_same_kind_are_at_the_floor(good):
+    figures = good[1][ALL]
+    for name in ("kernel", "kernel, random features"):
+        assert abs(figures[name].value - figures[name].floor) < 0.3
+    for name in ("frechet", "sliced"):
+        assert figures[name].value < 1.5 * figures[name].floor
+    assert figures["neighbours"].value == pytest.approx(0.5, abs=0.15)
+    assert figures["coverage"].value > 0.8
+
+
+def test_groups_and_floors_are_the_reference_s(reference, good):
+    """Floors are of reals alone, so they depend on the number of fakes only."""
+    pictures, figures = good
+    assert list(figures) == [ALL, *reference.names]
+    noisy = reference.look_at(pictures.img + 0.3 * torch.randn_like(pictures.img))
+    again = reference.compare(noisy)[ALL]
+    assert all(again[name].floor == pytest.approx(figures[ALL][name].floor) for name in again)
+
+
+def test_noise_and_blur_are_seen(reference, good):
+    img, fine = good[0].img, good[1][ALL]
+    noisy = reference.compare(reference.look_at(img + 0.3 * torch.randn_like(img)))[ALL]
+    assert noisy["kernel, random features"].value > fine["kernel, random features"].value + 0.3
+    assert noisy["patches/0"].value > 3 * fine["patches/0"].value
+    small = F.interpolate(img, scale_factor=0.25, mode="bilinear", antialias=True)
+    blurred = F.interpolate(small, size=img.shape[2:], mode="bilinear")
+    blurred = reference.compare(reference.look_at(blurred))[ALL]
+    assert blurred["patches/0"].value > 3 * fine["patches/0"].value
+
+
+def test_a_copy_is_seen(reference, good):
+    pictures, _ = good
+    index, closeness = reference.nearest(reference.reals.rows(torch.arange(7, 27)))
+    assert index.tolist() == list(range(7, 27)) and closeness.max() < 0.01
+    assert reference.nearest(pictures)[1].median() > 0.5
+
+
+def test_few_fakes_of_a_folder_are_not_judged(reference, good):
+    pictures, _ = good
+    ours = reference.classifier.labels(pictures.taught) == 0
+    found = reference.compare(pictures.rows(ours))
+    assert reference.names[0] in found and reference.names[1] not in found
+
+
+def test_few_pictures_are_refused(tmp_path):
+    for i in range(3):
+        Image.new("RGB", (32, 32), (80 * i, 0, 0)).save(tmp_path / f"{i}.png")
+    with pytest.raises(ValueError, match="has 3 pictures; 100 are the fewest"):
+        Reference(ImageDataset(str(tmp_path)))

@@ -1,0 +1,193 @@
+"""What pictures look like to small networks: the features between which distances are measured.
+
+    FeatureNetwork   images -> features
+    random_network   one that has learned nothing: sees noise and colours
+    load_features    the one in the repository, which learned to know faces again: sees shapes
+
+    python -m training.features --data FOLDER --out FOLDER   teaches one on other pictures
+
+The lesson is to find, among many, the other view of a picture that was turned, zoomed, moved and
+recoloured a little. No labels are needed.
+
+Reference: Chen et al. 2020 (arXiv:2002.05709), Sec. 2.
+"""
+
+import argparse
+import hashlib
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from stylegan.images import from_uint8
+from stylegan.memory import keep_freed_memory
+from training.data import ImageDataset
+
+WIDTHS = 32, 64, 128, 256  # of the layers; each halves the side
+SIDE = 64  # pixels at which pictures are looked at
+BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "features-64"
+WEIGHTS = "model.safetensors"
+BATCH, RATE, TEMPERATURE = 192, 1e-3, 0.1
+
+
+class FeatureNetwork(nn.Module):
+    """Four convolutions; the features are what each finds, on average over the picture.
+
+    Over the pictures of `calibrate` they have mean 0, and those of a layer a mean variance of 1.
+
+    Shapes: img (N, 3, H, H) in [-1, 1] -> (N, 480).
+    """
+
+    def __init__(self):
+        super().__init__()
+        inputs = 3, *WIDTHS
+        self.layers = nn.ModuleList(
+            nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)
+            for n_in, n_out in zip(inputs, WIDTHS, strict=False)
+        )
+        self.register_buffer("mean", torch.zeros(sum(WIDTHS)))
+        self.register_buffer("scale", torch.ones(sum(WIDTHS)))
+
+    def maps(self, img: Tensor) -> list[Tensor]:
+        """What each layer finds, (N, C, H, H)."""
+        x, found = img, []
+        if img.shape[2] != SIDE:
+            x = F.interpolate(img, size=(SIDE, SIDE), mode="bilinear", antialias=True)
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.1)
+            found.append(x)
+        return found
+
+    def forward(self, img: Tensor) -> Tensor:
+        found = torch.cat([x.mean(dim=(2, 3)) for x in self.maps(img)], dim=1)
+        return (found - self.mean) * self.scale
+
+    @torch.no_grad()
+    def calibrate(self, img: Tensor) -> None:
+        """Set mean and scale by these pictures."""
+        self.mean.zero_(), self.scale.fill_(1)
+        variance, mean = torch.var_mean(self(img), dim=0)
+        self.mean.copy_(mean)
+        scales = [v.mean().rsqrt().expand(len(v)) for v in variance.split(WIDTHS)]
+        self.scale.copy_(torch.cat(scales))
+
+
+@torch.no_grad()
+def random_network(img: Tensor) -> FeatureNetwork:
+    """The same one each time; its features have unit variance over the pictures given."""
+    network, random = FeatureNetwork(), torch.Generator().manual_seed(0)
+    for layer in network.layers:
+        spread = math.sqrt(2 / layer.weight[0].numel())
+        layer.weight.copy_(torch.randn(layer.weight.shape, generator=random) * spread)
+        layer.bias.zero_()
+    network.calibrate(img)
+    return network.eval().requires_grad_(False)
+
+
+def load_features(folder: str | Path = BUNDLED) -> tuple[FeatureNetwork, str]:
+    """The network of a folder and a hash by which figures tell which one they are of.
+
+    Raises: FileNotFoundError if the folder has none; ValueError if it holds something else.
+    """
+    path, network = Path(folder) / WEIGHTS, FeatureNetwork()
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} holds no {WEIGHTS} of a feature network")
+    try:
+        network.load_state_dict({name: x.float() for name, x in load_file(path).items()})
+    except RuntimeError as e:
+        raise ValueError(f"{path} is not a feature network: {e}") from e
+    name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return network.eval().requires_grad_(False), name
+
+
+@torch.inference_mode()
+def features_of(network: FeatureNetwork, img: Tensor) -> Tensor:
+    """(N, 480), of any number of images."""
+    return torch.cat([network(part) for part in img.split(250)])
+
+
+def view(img: Tensor) -> Tensor:
+    """The pictures mirrored or not, turned, zoomed, moved and recoloured a little, at random."""
+    n = len(img)
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.empty(n, *shape).uniform_(low, high)
+
+    angle, zoom = uniform(-0.2, 0.2), uniform(0.65, 1.05)
+    side = zoom * (torch.randint(2, (n,)) * 2 - 1)
+    cos, sin, shift = angle.cos(), angle.sin(), uniform(-0.15, 0.15, 2)
+    rows = [torch.stack([cos * side, -sin * zoom, shift[:, 0]], dim=1)]
+    rows.append(torch.stack([sin * side, cos * zoom, shift[:, 1]], dim=1))
+    grid = F.affine_grid(torch.stack(rows, dim=1), list(img.shape), align_corners=False)
+    img = F.grid_sample(img, grid, padding_mode="reflection", align_corners=False)
+    return img * uniform(0.8, 1.2, 1, 1, 1) + uniform(-0.15, 0.15, 3, 1, 1)
+
+
+def contrast(a: Tensor, b: Tensor) -> Tensor:
+    """How hard it is to find each view's other view among all others.
+
+    Shapes: a, b (N, dim), the two views of N pictures -> ().
+    """
+    both = F.normalize(torch.cat([a, b]), dim=1)
+    likeness = (both @ both.T / TEMPERATURE).fill_diagonal_(-torch.inf)
+    return F.cross_entropy(likeness, torch.arange(len(both)).roll(len(a)))
+
+
+def teach(img: Tensor, kimg: float) -> FeatureNetwork:
+    """A network that has seen `kimg` thousand pictures, each in two views."""
+    torch.manual_seed(0)
+    network = random_network(img[:1000]).train().requires_grad_(True)
+    head = nn.Sequential(nn.Linear(WIDTHS[-1], 256), nn.ReLU(), nn.Linear(256, 128))
+    parameters = [*network.parameters(), *head.parameters()]
+    steps, start = math.ceil(1000 * kimg / BATCH), time.monotonic()
+    optimizer = torch.optim.AdamW(parameters, lr=RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    for step in range(steps):
+        chosen = img[torch.randint(len(img), (BATCH,))]
+        views = (head(network.maps(view(chosen))[-1].mean(dim=(2, 3))) for _ in range(2))
+        loss = contrast(*views)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if step % 50 == 0 or step == steps - 1:
+            seconds = time.monotonic() - start
+            print(f"step {step}/{steps}  loss {loss.item():.3f}  {seconds:.0f} s", flush=True)
+    network.calibrate(img[:1000])
+    return network.eval().requires_grad_(False)
+
+
+def balanced(dataset: ImageDataset) -> tuple[Tensor, Tensor]:
+    """All pictures, uint8 (N, 3, H, H), and labels (N,); folders take turns while they last."""
+    groups = dataset.groups(balance=True)
+    order = [g[i] for i in range(max(map(len, groups))) for g in groups if i < len(g)]
+    pictures, labels = zip(*(dataset[i, False] for i in order), strict=True)
+    return torch.stack(pictures), torch.tensor(labels)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Teach a network and save it as float16."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.features", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
+    parser.add_argument("--data", required=True, help="folder of sub-folders of faces")
+    parser.add_argument("--out", required=True, type=Path, help="folder for the network")
+    parser.add_argument("--kimg", type=float, default=300.0, help="pictures to show, in thousands")
+    args = parser.parse_args(argv)
+    keep_freed_memory()
+    try:
+        img = from_uint8(balanced(ImageDataset(args.data))[0])
+    except ValueError as e:
+        parser.error(str(e))
+    network = teach(img, args.kimg)
+    args.out.mkdir(parents=True, exist_ok=True)
+    save_file({name: x.half() for name, x in network.state_dict().items()}, args.out / WEIGHTS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""How well a generator mixes a face of one sub-folder with one of another.
+
+Between pairs of parents lie `WEIGHTS.numel()` mixes each. `mixing_scores` says of them
+
+    order       rank correlation of the mixing weight with how much of B the classifier sees; 1
+    halfway     distance of the middle one's probability of B from 1/2; 0
+    evenness    mean distance of that probability from the weight; 0
+    staircase   largest step between neighbours' features over the mean step; 1
+    realism     kernel distance of the middle faces to the nearer sub-folder's reals; its floor
+    parentage   how much more the middle face is like its parents than like others of their kind
+    balance     0: as much like A as like B; 1: like one of them only
+
+and what each is at best.
+
+Reference: Spearman 1904 (doi:10.2307/1412159) for the order.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylegan import Generator
+from stylegan.latents import blend, sample_z, truncate
+from training.distances import kernel_distance
+from training.quality import Reference
+
+WEIGHTS = torch.linspace(0, 1, 11)
+PAIRS, SURE = 60, 0.8  # paths; least probability of a parent's kind
+PSI = 0.7
+BATCH = 25
+
+
+class Kinds(NamedTuple):
+    """Latents (N, w_dim), not truncated, with what their faces are: (N,) and (N, num_labels)."""
+
+    w: Tensor
+    labels: Tensor
+    probabilities: Tensor
+
+    def centres(self) -> Tensor:
+        """Mean latent of each kind: (num_labels, w_dim).
+
+        Raises: ValueError if there is none of a kind.
+        """
+        counts = self.labels.bincount(minlength=self.probabilities.shape[1])
+        if not counts.all():
+            raise ValueError("no drawn face looks like one of the sub-folders")
+        return torch.stack([self.w[self.labels == i].mean(dim=0) for i in range(len(counts))])
+
+
+@torch.inference_mode()
+def synthesize(G: Generator, ws: Tensor) -> Tensor:
+    """Any number of faces, RGB: (N, 3, H, H)."""
+    img = torch.cat([G.synthesis(part) for part in ws.split(BATCH)])
+    return img.clamp(-1, 1).expand(-1, 3, -1, -1)
+
+
+@torch.inference_mode()
+def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
+    """Of the first seeds."""
+    ws = G.mapping(sample_z(range(samples), G.z_dim))
+    seen = reference.look_at(synthesize(G, ws))
+    probabilities = reference.classifier.probabilities(seen.taught)
+    return Kinds(ws[:, 0], probabilities.argmax(dim=1), probabilities)
+
+
+def ranks(x: Tensor) -> Tensor:
+    """0, 1, ... in the order of size along the last axis."""
+    return x.argsort(dim=-1).argsort(dim=-1).double()
+
+
+def order(share: Tensor) -> Tensor:
+    """Rank correlation with the place along the path: (N, places) -> (N,)."""
+    places = torch.arange(share.shape[1]).double().expand_as(share)
+    pairs = torch.stack([ranks(share), places], dim=1)
+    return torch.stack([pair.corrcoef()[0, 1] for pair in pairs])
+
+
+def staircase(features: Tensor) -> Tensor:
+    """Largest step over mean step: (N, places, dim) -> (N,)."""
+    steps = features.diff(dim=1).norm(dim=2)
+    return steps.amax(dim=1) / steps.mean(dim=1)
+
+
+def likeness(middle: Tensor, parent: Tensor, others: Tensor) -> Tensor:
+    """Cosine to the parent less the mean cosine to others: (N, dim), (N, dim), (M, dim) -> (N,)."""
+    others = F.normalize(others, dim=1)
+    return F.cosine_similarity(middle, parent) - (F.normalize(middle, dim=1) @ others.T).mean(dim=1)
+
+
+def path(a: Tensor, b: Tensor, centres: tuple[Tensor, Tensor], num_ws: int) -> Tensor:
+    """All mixes of a and b, (w_dim,), pulled to their centres: (places, num_ws, w_dim)."""
+    ends = (truncate(w, c, PSI).expand(1, num_ws, -1) for w, c in zip((a, b), centres, strict=True))
+    return blend(*ends, WEIGHTS.tolist())
+
+
+def mixing_scores(
+    G: Generator, reference: Reference, found: Kinds, centres: tuple[Tensor, Tensor]
+) -> dict[str, float]:
+    """Of mixes of the first sub-folder's faces (A) with the last one's (B).
+
+    Raises: ValueError if fewer than two drawn faces are surely of one of the kinds.
+    """
+    last, parents = len(reference.names) - 1, []
+    for kind in (0, last):
+        sure = (found.probabilities[:, kind] > SURE).nonzero().squeeze(1)
+        if len(sure) < 2:
+            raise ValueError(f"too few drawn faces look like {reference.names[kind]} to mix them")
+        parents.append(found.w[sure])
+    random = np.random.default_rng(0)
+    chosen = [w[torch.from_numpy(random.integers(len(w), size=PAIRS))] for w in parents]
+    ws = torch.cat([path(a, b, centres, G.num_ws) for a, b in zip(*chosen, strict=True)])
+    seen = reference.look_at(synthesize(G, ws)).taught
+    share = reference.classifier.probabilities(seen)[:, last].view(PAIRS, -1)
+    features, middle = seen.view(PAIRS, len(WEIGHTS), -1), len(WEIGHTS) // 2
+    half = features[:, middle]
+    reals = [reference.reals.taught[reference.labels == kind] for kind in (0, last)]
+    like_a, like_b = (
+        likeness(half, features[:, end], others).mean().item()
+        for end, others in zip((0, -1), reals, strict=True)
+    )
+    return {
+        "order": order(share).mean().item(),
+        "halfway": (share[:, middle] - 0.5).abs().mean().item(),
+        "evenness": (share - WEIGHTS).abs().mean().item(),
+        "staircase": staircase(features).mean().item(),
+        "realism": min(kernel_distance(real, half) for real in reals),
+        "parentage": (like_a + like_b) / 2,
+        "balance": abs(like_a - like_b) / (abs(like_a) + abs(like_b)),
+    }
+
+
+def compare_blends(G: Generator, reference: Reference, samples: int) -> dict[str, dict[str, float]]:
+    """The scores with one centre for all faces, and with each kind's own."""
+    found = kinds(G, reference, samples)
+    own, everyone = found.centres(), G.mapping.w_avg
+    return {
+        "one centre": mixing_scores(G, reference, found, (everyone, everyone)),
+        "own centres": mixing_scores(G, reference, found, (own[0], own[-1])),
+    }
