@@ -3,7 +3,7 @@
 Networks of random weights draw the same styles, one after another; each in turns ours in float32
 and bfloat16, and the textbook formulation of `benchmarks.plain`. Each is timed on one core as
 process CPU time, which a busy machine hardly disturbs, and on two as time on the clock. A first
-round only warms up. The table is printed; a JSON file and a picture take the medians:
+round only warms up. The table and a picture come last; a JSON file has the medians so far:
 
     cpu_ms          per image, one thread, process CPU time
     wall_ms         per image, two threads, on the clock
@@ -18,7 +18,7 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -123,9 +123,8 @@ def calibrated(config: GeneratorConfig) -> Generator:
 
 def measure(
     networks: Sequence[str], resolutions: Sequence[int], batches: Sequence[int], repeat: int
-) -> list[dict]:
-    """Results of all settings, one after another."""
-    results = []
+) -> Iterator[list[dict]]:
+    """Results of each setting, one after another."""
     for network in networks:
         preset, sizes = NETWORKS[network]
         for resolution in resolutions:
@@ -136,8 +135,7 @@ def measure(
                 setting = Setting(network, resolution, batch, G, ws, {}, {})
                 for _ in range(1 + repeat):
                     setting.take_turn()
-                results += setting.results()
-    return results
+                yield setting.results()
 
 
 def table(results: Sequence[dict]) -> str:
@@ -191,9 +189,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if min(value if isinstance(value, list) else [value]) < 1:
             parser.error(f"--{name} must be at least 1")
     keep_freed_memory()
-    results = measure(args.network, args.resolution, args.batch, args.repeat)
-    report = {"machine": machine(), "repeat": args.repeat}
-    save_json(report | {"results": results}, args.out)
+    report, results = {"machine": machine(), "repeat": args.repeat}, []
+    for found in measure(args.network, args.resolution, args.batch, args.repeat):
+        results += found
+        save_json(report | {"results": results}, args.out)
     save_picture(results, args.out.with_suffix(".png"))
     print(f"{report}\n\n{table(results)}")
 
