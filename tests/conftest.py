@@ -12,7 +12,8 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
-from stylegan import Generator, GeneratorConfig
+from stylegan import Generator, GeneratorConfig, sample_z
+from stylegan.images import to_uint8
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"  # tools that are not part of the project
@@ -107,6 +108,34 @@ def faces(tmp_path_factory) -> Path:
         path = folder / ("early" if i < 4 else "late") / f"face{i}.png"
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(face).resize((32, 32), Image.Resampling.LANCZOS).save(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights() -> str:
+    """The folder of the weights in the repository."""
+    return str(ROOT / "weights" / "faces-64")
+
+
+@pytest.fixture(scope="session")
+def drawn() -> torch.Tensor:
+    """400 faces that the weights in the repository draw, uint8 (N, 3, 64, 64)."""
+    G = Generator.from_pretrained(ROOT / "weights" / "faces-64")
+    with torch.inference_mode():
+        ws = G.mapping(sample_z(range(10_000, 10_400), G.z_dim))
+        img = torch.cat([G.synthesis(part) for part in ws.split(50)])
+    return torch.from_numpy(to_uint8(img)).permute(0, 3, 1, 2)
+
+
+@pytest.fixture(scope="session")
+def face_folder(drawn, tmp_path_factory) -> Path:
+    """240 of them as a dataset, the darker half in one sub-folder and the lighter in another."""
+    folder = tmp_path_factory.mktemp("drawn")
+    order = drawn[:240].float().mean(dim=(1, 2, 3)).argsort()
+    for name, half in zip(("dark", "light"), order.split(120), strict=True):
+        (folder / name).mkdir()
+        for i in half.tolist():
+            Image.fromarray(drawn[i].permute(1, 2, 0).numpy()).save(folder / name / f"{i}.png")
     return folder
 
 

@@ -26,7 +26,7 @@ from training.data import ImageDataset
 from training.features import FeatureNetwork
 from training.metrics import eq_r, eq_t
 from training.mixing import compare_blends
-from training.quality import ALL, Figure, Pictures, Reference
+from training.quality import ALL, COPY, Figure, Pictures, Reference
 from training.snapshot import mixing_grid
 
 BATCH = 25
@@ -123,7 +123,7 @@ def evaluate(G: Generator, reference: Reference, samples: int) -> dict[str, obje
         },
         "shares": dict(zip(reference.names, shares.tolist(), strict=True)),
         "nearest real": closeness.median().item(),
-        "as close as a copy": (closeness < 0.25).float().mean().item(),
+        "as close as a copy": (closeness < COPY).float().mean().item(),
         "path length": path_length(G, reference.taught),
         **equivariance(G),
         "mixing": mixing(G, reference, samples),

@@ -1,7 +1,7 @@
 """What pictures look like to small networks: the features between which distances are measured.
 
     FeatureNetwork   images -> features
-    random_network   one that has learned nothing: sees noise and colours
+    random_network   one that has learned nothing: sees colours and contrasts
     load_features    the one in the repository, which learned to know faces again: sees shapes
 
     python -m training.features --data FOLDER --out FOLDER   teaches one on other pictures
@@ -29,29 +29,33 @@ from stylegan.memory import keep_freed_memory
 from training.data import ImageDataset
 
 WIDTHS = 32, 64, 128, 256  # of the layers; each halves the side
-SIDE = 64  # pixels at which pictures are looked at
+SIDE, PLACES = 64, 16  # pixels at which pictures are looked at; values of the last layer's maps
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "features-64"
 WEIGHTS = "model.safetensors"
 BATCH, RATE, TEMPERATURE = 192, 1e-3, 0.1
 
 
 class FeatureNetwork(nn.Module):
-    """Four convolutions; the features are what each finds, on average over the picture.
+    """Four convolutions. Over the pictures of `calibrate` all features have mean 0.
 
-    Over the pictures of `calibrate` they have mean 0, and those of a layer a mean variance of 1.
+    By place, they are what the last one finds in each of 16 places, as a direction: shapes count,
+    and how strong they are does not. Otherwise they are what each layer finds on average over the
+    picture: how much of everything there is, wherever it is.
 
-    Shapes: img (N, 3, H, H) in [-1, 1] -> (N, 480).
+    Shapes: img (N, 3, H, H) in [-1, 1] -> (N, 4096) by place or (N, 480).
     """
 
-    def __init__(self):
+    def __init__(self, *, by_place: bool):
         super().__init__()
         inputs = 3, *WIDTHS
         self.layers = nn.ModuleList(
             nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)
             for n_in, n_out in zip(inputs, WIDTHS, strict=False)
         )
-        self.register_buffer("mean", torch.zeros(sum(WIDTHS)))
-        self.register_buffer("scale", torch.ones(sum(WIDTHS)))
+        self.blocks = [PLACES * WIDTHS[-1]] if by_place else list(WIDTHS)
+        self.by_place = by_place
+        self.register_buffer("mean", torch.zeros(sum(self.blocks)))
+        self.register_buffer("scale", torch.ones(len(self.blocks)))
 
     def maps(self, img: Tensor) -> list[Tensor]:
         """What each layer finds, (N, C, H, H)."""
@@ -64,23 +68,28 @@ class FeatureNetwork(nn.Module):
         return found
 
     def forward(self, img: Tensor) -> Tensor:
-        found = torch.cat([x.mean(dim=(2, 3)) for x in self.maps(img)], dim=1)
-        return (found - self.mean) * self.scale
+        maps = self.maps(img)
+        if self.by_place:
+            found = F.normalize(maps[-1], dim=1).flatten(1)
+        else:
+            found = torch.cat([x.mean(dim=(2, 3)) for x in maps], dim=1)
+        parts = (found - self.mean).split(self.blocks, dim=1)
+        return torch.cat([x * scale for x, scale in zip(parts, self.scale, strict=True)], dim=1)
 
     @torch.no_grad()
     def calibrate(self, img: Tensor) -> None:
-        """Set mean and scale by these pictures."""
+        """Set the mean, and let the mean variance of a layer's features be 1, by these pictures."""
         self.mean.zero_(), self.scale.fill_(1)
-        variance, mean = torch.var_mean(self(img), dim=0)
+        variance, mean = torch.var_mean(features_of(self, img), dim=0)
         self.mean.copy_(mean)
-        scales = [v.mean().rsqrt().expand(len(v)) for v in variance.split(WIDTHS)]
-        self.scale.copy_(torch.cat(scales))
+        blocks = variance.split(self.blocks)
+        self.scale.copy_(torch.stack([block.mean().rsqrt() for block in blocks]))
 
 
 @torch.no_grad()
-def random_network(img: Tensor) -> FeatureNetwork:
-    """The same one each time; its features have unit variance over the pictures given."""
-    network, random = FeatureNetwork(), torch.Generator().manual_seed(0)
+def random_network(img: Tensor, *, by_place: bool = False) -> FeatureNetwork:
+    """The same one each time, calibrated by the pictures given."""
+    network, random = FeatureNetwork(by_place=by_place), torch.Generator().manual_seed(0)
     for layer in network.layers:
         spread = math.sqrt(2 / layer.weight[0].numel())
         layer.weight.copy_(torch.randn(layer.weight.shape, generator=random) * spread)
@@ -94,7 +103,7 @@ def load_features(folder: str | Path = BUNDLED) -> tuple[FeatureNetwork, str]:
 
     Raises: FileNotFoundError if the folder has none; ValueError if it holds something else.
     """
-    path, network = Path(folder) / WEIGHTS, FeatureNetwork()
+    path, network = Path(folder) / WEIGHTS, FeatureNetwork(by_place=True)
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no {WEIGHTS} of a feature network")
     try:
@@ -105,9 +114,9 @@ def load_features(folder: str | Path = BUNDLED) -> tuple[FeatureNetwork, str]:
     return network.eval().requires_grad_(False), name
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def features_of(network: FeatureNetwork, img: Tensor) -> Tensor:
-    """(N, 480), of any number of images."""
+    """Of any number of images."""
     return torch.cat([network(part) for part in img.split(250)])
 
 
@@ -141,7 +150,7 @@ def contrast(a: Tensor, b: Tensor) -> Tensor:
 def teach(img: Tensor, kimg: float) -> FeatureNetwork:
     """A network that has seen `kimg` thousand pictures, each in two views."""
     torch.manual_seed(0)
-    network = random_network(img[:1000]).train().requires_grad_(True)
+    network = random_network(img, by_place=True).train().requires_grad_(True)
     head = nn.Sequential(nn.Linear(WIDTHS[-1], 256), nn.ReLU(), nn.Linear(256, 128))
     parameters = [*network.parameters(), *head.parameters()]
     steps, start = math.ceil(1000 * kimg / BATCH), time.monotonic()
@@ -158,7 +167,7 @@ def teach(img: Tensor, kimg: float) -> FeatureNetwork:
         if step % 50 == 0 or step == steps - 1:
             seconds = time.monotonic() - start
             print(f"step {step}/{steps}  loss {loss.item():.3f}  {seconds:.0f} s", flush=True)
-    network.calibrate(img[:1000])
+    network.calibrate(img)
     return network.eval().requires_grad_(False)
 
 

@@ -6,7 +6,6 @@ sub-folder. Which of these a drawn face belongs to is told by a classifier of it
 """
 
 import statistics
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -31,6 +30,7 @@ ALL = "all"  # the sub-folders together, equally many of each
 SPLITS = 3  # into halves, over which figures are averaged
 DIRECTIONS = 64  # principal ones, between which the Frechet distance is taken
 FEWEST = 50  # pictures of which anything is said
+COPY = 0.25  # closeness to a real face below which a drawn one is taken for a copy
 
 
 class Figure(NamedTuple):
@@ -41,7 +41,7 @@ class Figure(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """Images (N, 3, H, H) in [-1, 1] and what the networks see in them, (N, 480) each."""
+    """Images (N, 3, H, H) in [-1, 1] and what the networks see in them: (N, 480), (N, 4096)."""
 
     img: Tensor
     random: Tensor
@@ -65,7 +65,7 @@ class Reference:
             name, count = self.names[counts.argmin()], counts.min()
             raise ValueError(f"{name} has {count} pictures; {2 * FEWEST} are the fewest to measure")
         img = from_uint8(img)
-        self.random = random_network(img[:1000])
+        self.random = random_network(img)
         self.taught, self.features_name = load_features()
         self.reals = self.look_at(img)
         self.axes = principal_directions(self.reals.taught, DIRECTIONS).float()
@@ -90,48 +90,42 @@ class Reference:
             **{f"patches/{i}": distance for i, distance in enumerate(octaves)},
         }
 
-    def _halves(self, groups: list[int], n: int, split: int) -> tuple[Tensor, Tensor]:
-        """Indices of n reals each, equally many of every group, no picture in both."""
-        random, each = torch.Generator().manual_seed(split), n // len(groups)
+    def halves(self, members: list[int], n: int, split: int) -> tuple[Tensor, Tensor]:
+        """Indices of n reals each, equally many of every label, no picture in both."""
+        random, each = torch.Generator().manual_seed(split), n // len(members)
         orders = []
-        for group in groups:
-            rows = (self.labels == group).nonzero().squeeze(1)
+        for label in members:
+            rows = (self.labels == label).nonzero().squeeze(1)
             orders.append(rows[torch.randperm(len(rows), generator=random)])
-        return torch.cat([o[:each] for o in orders]), torch.cat(
-            [o[each : 2 * each] for o in orders]
-        )
+        first, second = ([o[i : i + each] for o in orders] for i in (0, each))
+        return torch.cat(first), torch.cat(second)
 
     def compare(self, fake: Pictures) -> dict[str, dict[str, Figure]]:
-        """Figures by group; one with too few fakes is left out."""
-        labels, groups = self.classifier.labels(fake.taught), {ALL: list(range(len(self.names)))}
+        """Figures by group: all together, then each sub-folder; too few fakes are left out."""
+        found = {ALL: self.compare_with(fake, list(range(len(self.names))))}
         if len(self.names) > 1:
-            groups |= {name: [i] for i, name in enumerate(self.names)}
-        return {
-            name: figures
-            for name, members in groups.items()
-            if (
-                figures := self._compare(
-                    fake.rows(torch.isin(labels, torch.tensor(members))), members
-                )
-            )
-        }
+            labels = self.classifier.labels(fake.taught)
+            for i, name in enumerate(self.names):
+                found[name] = self.compare_with(fake.rows(labels == i), [i])
+        return {group: figures for group, figures in found.items() if figures}
 
-    def _compare(self, fake: Pictures, members: list[int]) -> dict[str, Figure]:
+    def compare_with(self, fake: Pictures, members: list[int]) -> dict[str, Figure]:
+        """Figures beside reals of these labels, equally many of each; {} of too few fakes."""
         fewest = min(int((self.labels == i).sum()) // 2 for i in members)
         n = min(len(fake.img) // len(members), fewest) * len(members)
         if n < FEWEST:
             return {}
         values, floors = [], []
         for split in range(SPLITS):
-            a, b = (self.reals.rows(half) for half in self._halves(members, n, split))
+            a, b = (self.reals.rows(half) for half in self.halves(members, n, split))
             some = torch.randperm(len(fake.img), generator=torch.Generator().manual_seed(split))[:n]
             values.append(self.distances(a, fake.rows(some)))
             floors.append(self.distances(a, b))
-        mean: Callable = statistics.fmean
-        return {
-            name: Figure(mean(v[name] for v in values), mean(f[name] for f in floors))
-            for name in values[0]
-        }
+        value, floor = (
+            {name: statistics.fmean(one[name] for one in found) for name in values[0]}
+            for found in (values, floors)
+        )
+        return {name: Figure(value[name], floor[name]) for name in value}
 
     def nearest(self, fake: Pictures) -> tuple[Tensor, Tensor]:
         """The real face closest to each fake, (N,), and how close it is (N,): 1 is as close as the

@@ -11,12 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from PIL import Image
-
-from stylegan import Generator, sample_z
-from stylegan.images import to_uint8
-
-WEIGHTS = Path(__file__).parents[2] / "weights" / "faces-64"
 
 
 def free_port() -> int:
@@ -114,31 +108,3 @@ def assert_same() -> Callable[[object, object], None]:
             assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, path
 
     return compare
-
-
-@pytest.fixture(scope="session")
-def weights() -> str:
-    """The folder of the weights in the repository."""
-    return str(WEIGHTS)
-
-
-@pytest.fixture(scope="session")
-def drawn() -> torch.Tensor:
-    """400 faces that the weights in the repository draw, uint8 (N, 3, 64, 64)."""
-    G = Generator.from_pretrained(WEIGHTS)
-    with torch.inference_mode():
-        ws = G.mapping(sample_z(range(10_000, 10_400), G.z_dim))
-        img = torch.cat([G.synthesis(part) for part in ws.split(50)])
-    return torch.from_numpy(to_uint8(img)).permute(0, 3, 1, 2)
-
-
-@pytest.fixture(scope="session")
-def face_folder(drawn, tmp_path_factory) -> Path:
-    """240 of them as a dataset, the darker half in one sub-folder and the lighter in another."""
-    folder = tmp_path_factory.mktemp("drawn")
-    order = drawn[:240].float().mean(dim=(1, 2, 3)).argsort()
-    for name, half in zip(("dark", "light"), order.split(120), strict=True):
-        (folder / name).mkdir()
-        for i in half.tolist():
-            Image.fromarray(drawn[i].permute(1, 2, 0).numpy()).save(folder / name / f"{i}.png")
-    return folder

@@ -17,6 +17,7 @@ def quick(monkeypatch):
     """Few pictures where their number does not matter."""
     for name, value in dict(NUM_MOVED=25, NUM_PATHS=25, BATCH=25).items():
         monkeypatch.setattr(evaluate, name, value)
+    monkeypatch.setattr("training.mixing.PAIRS", 3)
     monkeypatch.setattr(evaluate, "keep_freed_memory", lambda: None)
 
 

@@ -31,6 +31,18 @@ def test_features_of_the_calibrating_pictures_have_mean_0_and_variance_1_per_lay
         assert layer.var(dim=0).mean().item() == pytest.approx(1, rel=1e-3)
 
 
+def test_features_by_place_are_directions(drawn):
+    """Doubled activations of the last layer change nothing; the mean variance is 1."""
+    img = from_uint8(drawn[:60])
+    network = random_network(img, by_place=True)
+    found = network(img)
+    assert found.shape == (60, 4096)
+    assert found.var(dim=0).mean().item() == pytest.approx(1, rel=1e-3)
+    for x in network.layers[-1].weight, network.layers[-1].bias:
+        x.mul_(2)
+    torch.testing.assert_close(network(img), found, rtol=1e-3, atol=1e-3)
+
+
 def test_the_random_network_is_always_the_same():
     img = torch.rand(10, 3, 64, 64)
     first = random_network(img)
