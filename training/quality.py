@@ -58,7 +58,7 @@ class Reference:
     """
 
     def __init__(self, dataset: ImageDataset):
-        self.names, self.resolution = dataset.labels, dataset.resolution
+        self.names = dataset.labels
         img, self.labels = balanced(dataset)
         counts = self.labels.bincount()
         if counts.min() < 2 * FEWEST:
