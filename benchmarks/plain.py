@@ -53,9 +53,9 @@ def modulated_convolution(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor
 
 
 def draw_layer(layer: SynthesisLayer, x: Tensor, w: Tensor) -> Tensor:
-    """As `layer(x, w)`."""
+    """As `layer(x, w)`, always in the type of the weights."""
     spec = layer.spec
-    x = modulated_convolution(layer, x, w)
+    x = modulated_convolution(layer, x.to(layer.weight.dtype), w)
     if spec.is_torgb:
         return x.clamp(-CLAMP, CLAMP)
     num_images, channels, size, _ = x.shape

@@ -180,8 +180,6 @@ def convolve(
     if stride == 1 and winograd.pays(x, weight, padding):
         x = winograd.convolve(x, weight, padding)
         return x if bias is None else x + bias[:, None, None]
-    if padding == 2 and weight.requires_grad and x.device.type == "cpu":
-        x, padding = F.pad(x, [1, 1, 1, 1]), 1  # oneDNN's gradient of the weight is slow with 2
     return F.conv2d(x, weight, bias, stride, padding)
 
 

@@ -6,9 +6,12 @@ drawn faces that come closest to a real one (above) with that one (below), and t
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import numpy as np
 import torch

@@ -15,9 +15,12 @@ Reference: Chen et al. 2020 (arXiv:2002.05709), Sec. 2.
 import argparse
 import hashlib
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import torch
 import torch.nn.functional as F
