@@ -28,11 +28,10 @@ from stylegan.transforms import rotation, translation
 from training.data import ImageDataset
 from training.features import FeatureNetwork
 from training.metrics import eq_r, eq_t
-from training.mixing import compare_blends
+from training.mixing import BATCH, compare_blends, synthesize
 from training.quality import ALL, COPY, Figure, Pictures, Reference
 from training.snapshot import mixing_grid
 
-BATCH = 25
 NUM_MOVED, MOST_SHIFT = 100, 0.125  # pictures whose equivariance is measured; sides of a picture
 NUM_PATHS, STEP, TRIM = 200, 1e-4, 0.01  # of the path length
 SHOWN, GAP = 12, 8  # pictures in a row of the page; white pixels between its parts
@@ -45,10 +44,8 @@ def labels_of(G: Generator, n: int) -> Tensor | None:
 
 @torch.inference_mode()
 def draw(G: Generator, n: int) -> Tensor:
-    """The first n seeds, not truncated and rounded as pictures are: (n, C, H, H) in [-1, 1]."""
-    ws = G.mapping(sample_z(range(n), G.z_dim), labels_of(G, n))
-    img = torch.cat([G.synthesis(part) for part in ws.split(BATCH)])
-    return ((img.clamp(-1, 1) * 127.5 + 127.5).round() / 127.5 - 1).expand(-1, 3, -1, -1)
+    """The first n seeds, not truncated: (n, 3, H, H) in [-1, 1]."""
+    return synthesize(G, G.mapping(sample_z(range(n), G.z_dim), labels_of(G, n)))
 
 
 @torch.inference_mode()

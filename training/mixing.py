@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan import Generator
+from stylegan.images import from_uint8, to_uint8
 from stylegan.latents import blend, sample_z, truncate
 from training.distances import kernel_distance
 from training.quality import Reference
@@ -53,9 +54,12 @@ class Kinds(NamedTuple):
 
 @torch.inference_mode()
 def synthesize(G: Generator, ws: Tensor) -> Tensor:
-    """Any number of faces, RGB: (N, 3, H, H)."""
+    """Any number of faces, RGB and rounded as pictures are.
+
+    Shapes: ws (N, num_ws, w_dim) -> (N, 3, H, H) in [-1, 1].
+    """
     img = torch.cat([G.synthesis(part) for part in ws.split(BATCH)])
-    return img.clamp(-1, 1).expand(-1, 3, -1, -1)
+    return from_uint8(torch.from_numpy(to_uint8(img)).permute(0, 3, 1, 2))
 
 
 @torch.inference_mode()

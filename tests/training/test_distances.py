@@ -90,8 +90,8 @@ def test_sets_of_two_sizes_are_refused(distance):
 
 
 def test_density_and_coverage_on_a_line(monkeypatch):
-    """Reals 0, 1, 2, 10 with one neighbour reach 1, 1, 1 and 8. Fakes at 1.5 and 100: the first is
-    near 1 and 2 and no further than 8 from 10 no more (8.5), the second near nobody."""
+    """Reals 0, 1, 2, 10 with one neighbour reach 1, 1, 1 and 8. A fake at 1.5 is within reach of 1
+    and 2 and, 8.5 away, not of 10; one at 100 of nobody."""
     monkeypatch.setattr(distances, "NEIGHBOURS", 1)
     real, fake = torch.tensor([[0.0], [1.0], [2.0], [10.0]]), torch.tensor([[1.5], [100.0]])
     assert density(real, fake) == pytest.approx((2 + 0) / 2)
