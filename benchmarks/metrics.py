@@ -20,8 +20,8 @@ from stylegan import Generator
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 from training.data import ImageDataset
-from training.evaluate import draw
 from training.quality import COPY, SPLITS, Reference
+from training.sampling import draw
 
 BLUR, NOISE = 1.0, 0.15  # standard deviations: pixels; of the range [-1, 1]
 SHOWN = 12

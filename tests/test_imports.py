@@ -22,7 +22,7 @@ ALLOWED_OTHERS = {
     "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors", "triton"},
     "training": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "accelerate", "PIL"),
-        *("filelock", "trackio"),
+        *("filelock", "trackio", "torch_fidelity"),
     },
 }
 

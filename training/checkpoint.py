@@ -88,7 +88,8 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
 def save_flags(config: TrainConfig, dataset: ImageDataset) -> None:
     """Write config.json into the run folder."""
     path = Path(config.out) / "config.json"
-    values = dataclasses.asdict(config) | {"pictures": dataset.identity()}
+    values = dataclasses.asdict(config)
+    values |= {"pictures": dataset.identity(), "counts": dataset.counts()}
     path.with_suffix(".new").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     os.replace(path.with_suffix(".new"), path)
 

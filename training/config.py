@@ -29,6 +29,7 @@ PRESETS = {
         d_channel_max=128,
         batch=8,
         snapshot_kimg=4.0,
+        eval_kimg=4.0,
     ),
     # what a Space on a CPU draws in real time; trained on a GPU
     "space": dict(),
@@ -42,7 +43,7 @@ LEAST = {  # values that flags may have
         *("num_layers", "channel_base", "channel_max", "d_channel_base", "d_channel_max"),
         *("z_dim", "batch", "accumulate", "r1_interval", "keep"),
     ),
-    0: ("gamma", "path_length", "freeze_d"),
+    0: ("gamma", "path_length", "freeze_d", "eval_kimg"),
 }
 
 
@@ -95,6 +96,7 @@ class TrainConfig:
     mixed_precision: str = option("auto: the faster one", "auto", ("auto", "no", "bf16"))
     cuda_graphs: bool = option("record steps on the GPU once, then replay them", False)
     snapshot_kimg: float = option("save weights, samples and state this often", 20.0)
+    eval_kimg: float = option("measure the faces, and keep the best, this often; 0 is never", 20.0)
     keep: int = option("older states kept beside the newest", 1)
     seed: int = option("of everything random", 0)
     log_with: str | None = option(

@@ -79,6 +79,10 @@ class ImageDataset(Dataset):
         digest = hashlib.sha256("\n".join(self.names).encode()).hexdigest()
         return {"resolution": self.resolution, "labels": self.labels, "names": digest}
 
+    def counts(self) -> dict[str, int]:
+        """Pictures by sub-folder."""
+        return {name: self.label_of.count(i) for i, name in enumerate(self.labels)}
+
     def groups(self, *, balance: bool) -> list[list[int]]:
         """Indices by sub-folder or, without balance, all of them as one group."""
         if not balance:

@@ -1,8 +1,10 @@
 """How exactly a generator's picture follows its transform: tensors in, a number in decibels out.
 
-    eq_t    moved by whole pixels          eq_r    turned by any angle
+    eq_t         moved by whole pixels
+    eq_t_frac    moved by any distance
+    eq_r         turned by any angle
 
-Both compare pictures drawn with a transform to the pictures drawn without, moved afterwards, and
+They compare pictures drawn with a transform to the pictures drawn without, moved afterwards, and
 are peak signal-to-noise ratios for a range of 2: an error of 0.02 everywhere is 40 dB. Pixels whose
 origin lies outside the picture do not count.
 Legend: N batch, C channels, H pixels.
@@ -16,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RADIUS = 3  # of the Lanczos window that limits the rotation filter, in pixels
+RADIUS = 3  # of the Lanczos window that limits the filters, in pixels
 
 
 def psnr(error: Tensor, mask: Tensor) -> float:
@@ -40,6 +42,27 @@ def eq_t(img: Tensor, moved: Tensor, shifts: Tensor) -> float:
         expected[i] = img[i].roll((down, right), dims=(1, 2))
         mask[i, :, rows, columns] = True  # where nothing came in from the other side
     return psnr(moved - expected, mask)
+
+
+def eq_t_frac(img: Tensor, moved: Tensor, shifts: Tensor) -> float:
+    """Equivariance to translation between pixels, where `img` is moved with a Lanczos filter.
+
+    Args:
+        img: drawn without a transform.  moved: drawn with `translation(right / H, down / H)`.
+        shifts: pixels to the right and down, (N, 2).
+    Shapes: img, moved (N, C, H, H) in [-1, 1].
+    """
+    size = img.shape[2]
+    axis = torch.arange(size, dtype=torch.float64)
+    origins = axis - shifts.double()[..., None]  # (N, 2, H)
+    offsets = origins[..., None] - axis  # (N, 2, H, H): from each pixel of the moved to each of img
+    weights = torch.sinc(offsets) * torch.sinc(offsets / RADIUS) * (offsets.abs() < RADIUS)
+    inside = (origins >= RADIUS) & (origins <= size - 1 - RADIUS)
+    weights = weights / weights.sum(dim=3, keepdim=True).where(inside[..., None], 1)
+    across, down = weights[:, None].unbind(2)
+    expected = down @ img.double().cpu() @ across.mT
+    mask = inside[:, None, 1, :, None] & inside[:, None, 0, None, :]
+    return psnr(moved.double().cpu() - expected, mask.expand_as(expected))
 
 
 def rotation_kernel(offsets: Tensor, angle: float) -> Tensor:

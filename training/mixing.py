@@ -15,65 +15,21 @@ and what each is at best.
 Reference: Spearman 1904 (doi:10.2307/1412159) for the order.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan import Generator
-from stylegan.images import from_uint8, to_uint8
-from stylegan.latents import blend, sample_z, truncate
+from stylegan.latents import blend, truncate
+from training.catalogue import Kinds, kinds, ranks
 from training.distances import kernel_distance
 from training.quality import Reference
+from training.sampling import synthesize
 
 WEIGHTS = torch.linspace(0, 1, 11)
 PAIRS, SURE = 60, 0.8  # paths; least probability of a parent's kind
 PSI = 0.7
-BATCH = 25
-
-
-class Kinds(NamedTuple):
-    """Latents (N, w_dim), not truncated, with what their faces are: (N,) and (N, num_labels)."""
-
-    w: Tensor
-    labels: Tensor
-    probabilities: Tensor
-
-    def centres(self) -> Tensor:
-        """Mean latent of each kind: (num_labels, w_dim).
-
-        Raises: ValueError if there is none of a kind.
-        """
-        counts = self.labels.bincount(minlength=self.probabilities.shape[1])
-        if not counts.all():
-            raise ValueError("no drawn face looks like one of the sub-folders")
-        return torch.stack([self.w[self.labels == i].mean(dim=0) for i in range(len(counts))])
-
-
-@torch.inference_mode()
-def synthesize(G: Generator, ws: Tensor) -> Tensor:
-    """Any number of faces, RGB and rounded as pictures are.
-
-    Shapes: ws (N, num_ws, w_dim) -> (N, 3, H, H) in [-1, 1].
-    """
-    img = torch.cat([G.synthesis(part) for part in ws.split(BATCH)])
-    return from_uint8(torch.from_numpy(to_uint8(img)).permute(0, 3, 1, 2))
-
-
-@torch.inference_mode()
-def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
-    """Of the first seeds."""
-    ws = G.mapping(sample_z(range(samples), G.z_dim))
-    seen = reference.look_at(synthesize(G, ws))
-    probabilities = reference.classifier.probabilities(seen.taught)
-    return Kinds(ws[:, 0], probabilities.argmax(dim=1), probabilities)
-
-
-def ranks(x: Tensor) -> Tensor:
-    """0, 1, ... in the order of size along the last axis."""
-    return x.argsort(dim=-1).argsort(dim=-1).double()
 
 
 def order(share: Tensor) -> Tensor:

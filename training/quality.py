@@ -3,14 +3,20 @@
 `Reference` looks at the reals once; `Reference.compare` then measures any pictures against one half
 of them, as it measures the other half for the floor, of as many each: all together and for every
 sub-folder. Which of these a drawn face belongs to is told by a classifier of its features.
+`Reference.judge` says all that can be said of pictures alone, and first a score of one number.
+
+Reference: Karras et al. 2018 (arXiv:1710.10196), Sec. 5 for looking at more than one size.
 """
 
+import math
 import statistics
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from stylegan import Generator
 from stylegan.images import from_uint8
 from training.data import ImageDataset
 from training.distances import (
@@ -31,6 +37,8 @@ SPLITS = 3  # into halves, over which figures are averaged
 DIRECTIONS = 64  # principal ones, between which the Frechet distance is taken
 FEWEST = 50  # pictures of which anything is said
 COPY = 0.25  # closeness to a real face below which a drawn one is taken for a copy
+FAR = 0.25  # kernel distance that costs two thirds of the score
+TURNED = 300  # pictures of which it is learned what upright is
 
 
 class Figure(NamedTuple):
@@ -40,12 +48,24 @@ class Figure(NamedTuple):
     floor: float
 
 
+def score(figures: dict[str, Figure], copies: float) -> float:
+    """One number for all together: 100 is as good as other real faces, 0 is worthless.
+
+    It falls with the kernel distance, the mean of that at full and at half size, of which the
+    second hardly minds noise and blur on what are faces after all, and with the share of copies.
+    """
+    distance = (figures["kernel"].value + figures["kernel, half size"].value) / 2
+    return 100 * (1 - copies) * math.exp(-max(distance, 0) / FAR)
+
+
 class Pictures(NamedTuple):
-    """Images (N, 3, H, H) in [-1, 1] and what the networks see in them: (N, 480), (N, 4096)."""
+    """Images (N, 3, H, H) in [-1, 1] and what the networks see in them: the random one (N, 480),
+    the one that learned (N, 4096), and that one again where the pictures are half as large."""
 
     img: Tensor
     random: Tensor
     taught: Tensor
+    half: Tensor
 
     def rows(self, index: Tensor) -> "Pictures":
         return Pictures(*(x[index] for x in self))
@@ -70,10 +90,16 @@ class Reference:
         self.reals = self.look_at(img)
         self.axes = principal_directions(self.reals.taught, DIRECTIONS).float()
         self.classifier = DomainClassifier(self.reals.taught, self.labels)
+        some = img[:: -(-len(img) // TURNED)]
+        turned = torch.cat([some.rot90(quarters, (2, 3)) for quarters in range(4)])
+        quarters = torch.arange(4).repeat_interleave(len(some))
+        self.turns = DomainClassifier(features_of(self.taught, turned), quarters)
 
     def look_at(self, img: Tensor) -> Pictures:
         """Pictures of any number."""
-        return Pictures(img, features_of(self.random, img), features_of(self.taught, img))
+        small = F.interpolate(img, scale_factor=0.5, mode="bicubic", antialias=True).clamp(-1, 1)
+        networks = (self.random, img), (self.taught, img), (self.taught, small)
+        return Pictures(img, *(features_of(network, x) for network, x in networks))
 
     def distances(self, real: Pictures, fake: Pictures) -> dict[str, float]:
         """Of two sets of equal size."""
@@ -81,6 +107,7 @@ class Reference:
         octaves = patch_distance(real.img, fake.img)
         return {
             "kernel": kernel_distance(real.taught, fake.taught),
+            "kernel, half size": kernel_distance(real.half, fake.half),
             "kernel, random features": kernel_distance(real.random, fake.random),
             "frechet": frechet_distance(*low),
             "sliced": sliced_distance(real.taught, fake.taught),
@@ -127,6 +154,26 @@ class Reference:
         )
         return {name: Figure(value[name], floor[name]) for name in value}
 
+    def judge(self, fake: Pictures) -> dict[str, object]:
+        """All figures of pictures, as JSON has them; see docs/evaluation.md."""
+        shares = self.classifier.labels(fake.taught).bincount(minlength=len(self.names))
+        _, closeness = self.nearest(fake)
+        copies = (closeness < COPY).float().mean().item()
+        found = self.compare(fake)
+        return {
+            "score": score(found[ALL], copies),
+            "samples": len(fake.img),
+            "features": self.features_name,
+            "distances": {
+                group: {name: figure._asdict() for name, figure in figures.items()}
+                for group, figures in found.items()
+            },
+            "shares": dict(zip(self.names, (shares / len(fake.img)).tolist(), strict=True)),
+            "nearest real": closeness.median().item(),
+            "as close as a copy": copies,
+            "turned": (self.turns.labels(fake.taught) > 0).float().mean().item(),
+        }
+
     def nearest(self, fake: Pictures) -> tuple[Tensor, Tensor]:
         """The real face closest to each fake, (N,), and how close it is (N,): 1 is as close as the
         closest other real is to half of the reals."""
@@ -134,3 +181,17 @@ class Reference:
         own = torch.cdist(reals, reals).fill_diagonal_(torch.inf).amin(dim=1).median()
         distances, index = torch.cdist(fake.taught.double(), reals).min(dim=1)
         return index, distances / own
+
+
+def reference_for(G: Generator, data: str) -> Reference:
+    """The reals of a folder, for the faces of a generator.
+
+    Raises: ValueError if they have another size, or as `ImageDataset` and `Reference`.
+    """
+    dataset = ImageDataset(data)
+    if dataset.resolution != G.img_resolution:
+        raise ValueError(
+            f"the generator draws {G.img_resolution} pixels and the pictures of {data} have "
+            f"{dataset.resolution}; prepare them with --size {G.img_resolution}"
+        )
+    return Reference(dataset)

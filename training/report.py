@@ -10,8 +10,19 @@ import torch
 from accelerate import Accelerator
 from accelerate.tracking import GeneralTracker
 
+from stylegan.history import whole_lines
 from stylegan.layers import mean_over_processes
 from training.steps import Stats
+
+
+def forget_after(path: Path, nimg: int) -> None:
+    """Drop from a file of JSON objects, a line each, those of steps that will be taken again."""
+    if not path.exists():
+        return
+    kept = [line for line in whole_lines(path) if json.loads(line)["kimg"] <= nimg / 1000]
+    new = path.with_suffix(".new")
+    new.write_text("".join(kept), encoding="utf-8")
+    os.replace(new, path)
 
 
 class JsonLines(GeneralTracker):
@@ -25,12 +36,7 @@ class JsonLines(GeneralTracker):
     def __init__(self, path: Path, nimg: int):
         super().__init__()
         self.path = path
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        whole = [line for line in lines if line.endswith("\n")]  # a kill may cut one short
-        kept = [line for line in whole if json.loads(line)["kimg"] <= nimg / 1000]
-        if kept != lines:
-            path.with_suffix(".new").write_text("".join(kept))
-            os.replace(path.with_suffix(".new"), path)
+        forget_after(path, nimg)
 
     @property
     def tracker(self) -> Path:
@@ -47,7 +53,8 @@ class Reporter:
     def __init__(self, accelerator: Accelerator, total: float, nimg: int):
         self.accelerator, self.total = accelerator, total
         self.steps: list[tuple[int, Stats]] = []
-        self.nimg, self.time = nimg, time.monotonic()
+        self.nimg = nimg
+        self.go_on()
 
     def add(self, nimg: int, stats: Stats) -> None:
         """Note the statistics of the step that began at image `nimg`; waits for nothing."""
@@ -75,8 +82,8 @@ class Reporter:
         """Say and record what happened since the last report; for all processes to call."""
         if not self.steps:
             return
-        means, now = self._means(), time.monotonic()
-        pace = (now - self.time) / (nimg - self.nimg) * 1000  # seconds per kimg
+        means = self._means()
+        pace = (time.monotonic() - self.time) / (nimg - self.nimg) * 1000  # seconds per kimg
         minutes = round(pace * max(self.total - nimg, 0) / 60_000)
         self.accelerator.print(
             f"kimg {nimg / 1000:.2f}/{self.total / 1000:g}  {pace:.1f} s/kimg  "
@@ -86,7 +93,12 @@ class Reporter:
         )
         values = {"kimg": nimg / 1000, "sec_per_kimg": pace, "unix_time": time.time(), **means}
         self.accelerator.log(values, step=nimg)
-        self.steps, self.nimg, self.time = [], nimg, now
+        self.steps, self.nimg = [], nimg
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Leave out of the pace what was not training since the report."""
+        self.time = time.monotonic()
 
 
 def log_pictures(accelerator: Accelerator, pictures: dict[str, np.ndarray], nimg: int) -> None:

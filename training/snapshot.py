@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from huggingface_hub import HfApi
+from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 from PIL import Image
@@ -17,8 +17,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from stylegan import Discriminator, Generator
+from stylegan.history import HISTORY, read_history
 from stylegan.images import image_grid, to_uint8
 from stylegan.latents import blend, sample_z
+from training.card import save_metrics, section
 from training.config import TrainConfig
 from training.data import ImageDataset
 
@@ -37,8 +39,10 @@ on {num_pictures} pictures of {resolution} px: {labels}. The same command goes o
 | --- | --- |
 | `config.json` | every setting, also those left out of the command |
 | `log.jsonl` | a line per report: losses, logits, signs per sub-folder, R1, augmentation, speed |
-| `samples/kimg-N.png` | the same seeds at every snapshot, not truncated |
+| `history.jsonl` | a line per snapshot or measurement: images shown, grid of samples, figures |
+| `samples/kimg-N.png` | the same seeds at every one of them, not truncated |
 | `samples/kimg-N-mix.png` | a row of faces, a column of faces, every crossing half of each |
+| `best/` | the weights that measured best, with `metrics.json` |
 | `weights/kimg-N/` | the averaged generator, to load and, without labels, to show with \
 `app.py --model`; the discriminator beside it is for `--init-from` |
 | `state/` | what the run goes on from; can go when it is over |
@@ -69,41 +73,41 @@ def save_run_card(config: TrainConfig, dataset: ImageDataset) -> None:
     (Path(config.out) / "README.md").write_text(text, encoding="utf-8")
 
 
-def _styles(G: Generator, seeds: range, labels: list[int], weight: float, psi: float) -> Tensor:
+def _styles(G: Generator, seeds: range, labels: list[int], psi: float) -> Tensor:
     """ws (len(seeds), num_ws, w_dim); labels take turns."""
     device = G.mapping.w_avg.device
     z, c = sample_z(seeds, G.z_dim).to(device), None
     if G.c_dim:
         turns = torch.tensor([labels[i % len(labels)] for i in range(len(seeds))], device=device)
         c = torch.nn.functional.one_hot(turns, G.c_dim).float()
-    return G.mapping(z, c, truncation_psi=psi, label_weight=weight)
+    return G.mapping(z, c, truncation_psi=psi)
 
 
 @torch.no_grad()
-def sample_grid(G: Generator, label_weight: float = 1.0) -> np.ndarray:
+def sample_grid(G: Generator) -> np.ndarray:
     """The first seeds, not truncated, uint8 (H, W, 3); labels take turns."""
     labels = list(range(G.c_dim))
-    ws = _styles(G, range(NUM_COLUMNS * NUM_ROWS), labels, label_weight, 1.0)
+    ws = _styles(G, range(NUM_COLUMNS * NUM_ROWS), labels, 1.0)
     img = torch.cat([G.synthesis(row) for row in ws.split(NUM_COLUMNS)])
     return image_grid(to_uint8(img), NUM_COLUMNS)
 
 
 @torch.no_grad()
-def mixing_grid(G: Generator, label_weight: float = 1.0) -> np.ndarray:
+def mixing_grid(G: Generator) -> np.ndarray:
     """Faces A in the first row, B in the first column, halfway faces between; uint8 (H, W, 3).
 
     With labels, A have the first and B the last.
     """
-    ws_a = _styles(G, range(NUM_PARENTS), [0], label_weight, PSI)
+    ws_a = _styles(G, range(NUM_PARENTS), [0], PSI)
     seeds_b = range(PARENTS_B, PARENTS_B + NUM_PARENTS)
-    ws_b = _styles(G, seeds_b, [G.c_dim - 1], label_weight, PSI)
+    ws_b = _styles(G, seeds_b, [G.c_dim - 1], PSI)
     rows = [torch.cat([torch.full_like(G.synthesis(ws_a[:1]), 1.0), G.synthesis(ws_a)])]
     for w in ws_b.split(1):
         rows.append(G.synthesis(torch.cat([w, blend(ws_a, w.expand_as(ws_a), 0.5)])))
     return image_grid(to_uint8(torch.cat(rows)), NUM_PARENTS + 1)
 
 
-def _with_full_labels(G: Generator, label_weight: float) -> Generator:
+def with_full_labels(G: Generator, label_weight: float) -> Generator:
     """One that draws with labels of weight 1 what G draws with labels of `label_weight`."""
     if not G.c_dim or label_weight == 1:
         return G
@@ -113,31 +117,44 @@ def _with_full_labels(G: Generator, label_weight: float) -> Generator:
     return G
 
 
-def save_snapshot(
-    config: TrainConfig, dataset: ImageDataset, G_ema: Generator, D: Discriminator, nimg: int
-) -> tuple[Path, dict[str, np.ndarray]]:
-    """Write weights/kimg-N, whole or not at all, and samples/.
+def name_at(config: TrainConfig, nimg: int) -> str:
+    """Of what belongs to a moment of the run."""
+    often = config.snapshot_kimg, config.eval_kimg, config.total_kimg
+    whole = all(kimg % 1 == 0 for kimg in often)
+    return f"kimg-{nimg / 1000:06.0f}" if whole else f"kimg-{nimg / 1000:010.3f}"
 
-    Returns the weights' folder, and the grids, uint8 (H, W, 3), "samples" and "mix".
-    """
-    out, name = Path(config.out), f"kimg-{nimg / 1000:06.0f}"
-    if config.snapshot_kimg % 1 or config.total_kimg % 1:
-        name = f"kimg-{nimg / 1000:010.3f}"
-    weight = config.label_weight(nimg)
-    pictures = {"samples": sample_grid(G_ema, weight), "mix": mixing_grid(G_ema, weight)}
-    (out / "samples").mkdir(exist_ok=True)
-    Image.fromarray(pictures["samples"]).save(out / "samples" / f"{name}.png")
-    Image.fromarray(pictures["mix"]).save(out / "samples" / f"{name}-mix.png")
-    folder, new = out / "weights" / name, out / "weights" / ".new"
-    for leftover in (new, folder):  # of a run that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    summary = {"summary": describe(config, dataset, nimg)}
-    _with_full_labels(G_ema, weight).save_pretrained(new, model_card_kwargs=summary)
+
+def save_pictures(config: TrainConfig, G: Generator, nimg: int) -> dict[str, np.ndarray]:
+    """Write the grids "samples" and "mix" into samples/ and return them, uint8 (H, W, 3)."""
+    folder, name = Path(config.out) / "samples", name_at(config, nimg)
+    pictures = {"samples": sample_grid(G), "mix": mixing_grid(G)}
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(pictures["samples"]).save(folder / f"{name}.png")
+    Image.fromarray(pictures["mix"]).save(folder / f"{name}-mix.png")
+    return pictures
+
+
+def save_weights(
+    config: TrainConfig,
+    dataset: ImageDataset,
+    G: Generator,
+    D: Discriminator,
+    nimg: int,
+    folder: Path,
+    figures: dict[str, object],
+) -> None:
+    """Write a folder of weights, whole or not at all, in place of an older one of that name."""
+    new = folder.parent / f".{folder.name}.new"
+    shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
+    summary = describe(config, dataset, nimg) + ("\n\n" + section(figures) if figures else "")
+    G.save_pretrained(new, model_card_kwargs={"summary": summary})
     weights = {name: x.contiguous() for name, x in D.state_dict().items()}
     save_file(weights, new / DISCRIMINATOR)
-    shutil.copy(out / "samples" / f"{name}.png", new / "samples.png")
+    if figures:
+        save_metrics(figures, new)
+    shutil.copy(Path(config.out) / "samples" / f"{name_at(config, nimg)}.png", new / "samples.png")
+    shutil.rmtree(folder, ignore_errors=True)
     os.replace(new, folder)
-    return folder, pictures
 
 
 def open_repository(repo_id: str) -> None:
@@ -151,14 +168,21 @@ def open_repository(repo_id: str) -> None:
         raise ValueError(f"--push-to-hub {repo_id} cannot be written: {e}") from e
 
 
-def push(repo_id: str, folder: Path, *, last: bool) -> None:
-    """Upload a snapshot as one commit. Until the last one, a failure is told and does not stop.
+def push(config: TrainConfig, nimg: int, *, last: bool) -> None:
+    """Upload a snapshot, with the run's history, as one commit.
+
+    Until the last one, a failure is told and does not stop.
 
     Raises: OSError saying what to type if the last one failed.
     """
+    repo_id, out, name = config.push_to_hub, Path(config.out), name_at(config, nimg)
+    folder = out / "weights" / name
+    files = {path.name: path for path in folder.iterdir()}
+    files |= {grid: out / grid for grid in (moment.grid for moment in read_history(out))}
+    files[HISTORY] = out / HISTORY
+    added = [CommitOperationAdd(where, path) for where, path in files.items()]
     try:
-        message = f"Weights at {folder.name}"
-        HfApi().upload_folder(repo_id=repo_id, folder_path=folder, commit_message=message)
+        HfApi().create_commit(repo_id, added, commit_message=f"Weights at {name}")
     except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
         if last:
             raise OSError(

@@ -41,11 +41,12 @@ from training.cost import costs, training_flops
 from training.data import EndlessSampler, ImageDataset, endless_batches
 from training.draws import Dealer, Share, send
 from training.ema import ema_decay, update_ema
+from training.follow import Follower
 from training.graphs import Graphed
 from training.precision import fastest_precision, weight_layout
 from training.processes import leave, on_main
 from training.report import JsonLines, Reporter, log_pictures
-from training.snapshot import open_repository, push, save_run_card, save_snapshot
+from training.snapshot import open_repository, push, save_run_card
 from training.steps import (
     Recipe,
     Run,
@@ -189,22 +190,32 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
 
 def keep(
     config: TrainConfig,
-    dataset: ImageDataset,
     run: Run,
     checkpoint: Checkpoint,
+    follower: Follower,
     nimg: int,
     *,
     snapshot: bool,
+    measure: bool,
+    stop: bool,
 ) -> None:
-    """Save the state and, at a snapshot, show and share it; for the main process."""
-    if snapshot:
-        D = checkpoint.parts["D"]
-        folder, pictures = save_snapshot(config, dataset, run.G_ema, D, nimg)
-    checkpoint.save(nimg)
-    if snapshot:
+    """Look at the run and save its state, as far as it is time for that; for the main process."""
+    last = nimg >= 1000 * config.total_kimg
+    if snapshot or measure:
+        how = dict(measure=measure, snapshot=snapshot)
+        pictures = follower.look(run.G_ema, checkpoint.parts["D"], nimg, **how)
         log_pictures(run.accelerator, pictures, nimg)
-        if config.push_to_hub:
-            push(config.push_to_hub, folder, last=nimg >= 1000 * config.total_kimg)
+    if snapshot or stop:
+        checkpoint.save(nimg)
+    if last:
+        follower.finish(nimg, run.accelerator.device)
+    if snapshot and config.push_to_hub:
+        push(config, nimg, last=last)
+
+
+def is_due(before: int, nimg: int, total: float, kimg: float) -> bool:
+    """Whether what is done every so many kimg, 0 for never, is due after a step, or at the end."""
+    return kimg > 0 and (nimg >= total or nimg // (1000 * kimg) > before // (1000 * kimg))
 
 
 def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) -> None:
@@ -243,7 +254,8 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         return stats | discriminator_step(run, shares, recipe, dataset.labels)
 
     step = Graphed(both) if config.cuda_graphs else both
-    total, every = 1000 * config.total_kimg, 1000 * config.snapshot_kimg
+    total = 1000 * config.total_kimg
+    follower = Follower(config, dataset, nimg) if accelerator.is_main_process else None
     reporter = Reporter(accelerator, total, nimg)
     batches = endless_batches(dataset, sampler)
     while nimg < total:
@@ -257,12 +269,15 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         decay = ema_decay(config.batch, config.ema_half_life(nimg))
         update_ema(run.G_ema, checkpoint.parts["G"], decay)
         stop = stopper.agreed()
-        snapshot = nimg >= total or nimg // every > before // every
-        if stop or snapshot or nimg // config.batch % REPORT_INTERVAL == 0:
+        due = partial(is_due, before, nimg, total)
+        snapshot, measure = due(config.snapshot_kimg), due(config.eval_kimg)
+        if stop or snapshot or measure or nimg // config.batch % REPORT_INTERVAL == 0:
             reporter.report(nimg)
-        if snapshot or stop:
+        if stop or snapshot or measure:
             run.ada.signs.copy_(mean_over_processes(run.ada.signs))  # one state serves all
-            on_main(partial(keep, config, dataset, run, checkpoint, nimg, snapshot=snapshot))
+            what = dict(snapshot=snapshot, measure=measure, stop=stop)
+            on_main(partial(keep, config, run, checkpoint, follower, nimg, **what))
+            reporter.go_on()
         if stop and nimg < total:
             accelerator.print(f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there")
             break

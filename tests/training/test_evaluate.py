@@ -1,21 +1,22 @@
 """The command that says how good a generator is."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 
-from stylegan import Generator
 from training import evaluate
+from training.card import section
 from training.quality import ALL
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Few pictures where their number does not matter."""
-    for name, value in dict(NUM_MOVED=25, NUM_PATHS=25, BATCH=25).items():
+    for name, value in dict(NUM_MOVED=25, NUM_PATHS=25).items():
         monkeypatch.setattr(evaluate, name, value)
     monkeypatch.setattr("training.mixing.PAIRS", 3)
     monkeypatch.setattr(evaluate, "keep_freed_memory", lambda: None)
@@ -25,18 +26,24 @@ def test_the_command_writes_figures_and_a_page(quick, face_folder, weights, tmp_
     """These weights drew the pictures, from other seeds, so the figures are at the floor."""
     out = tmp_path / "evaluation"
     data = str(face_folder)
-    evaluate.main([weights, "--data", data, "--samples", "150", "--out", str(out)])
+    copy = shutil.copytree(weights, tmp_path / "weights")
+    command = [str(copy), "--data", data, "--samples", "150", "--out", str(out), "--card"]
+    evaluate.main(command)
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["samples"] == 150 and len(metrics["features"]) == 12
     assert set(metrics["distances"]) >= {ALL}
     figures = metrics["distances"][ALL]
     assert figures["frechet"]["value"] < 1.5 * figures["frechet"]["floor"]
     assert sum(metrics["shares"].values()) == pytest.approx(1)
-    assert metrics["EQ-T"] > 50 > metrics["EQ-R"] > 5
+    assert metrics["EQ-T"] > 50 > metrics["EQ-T_frac"] > 25 > metrics["EQ-R"] > 5
+    assert metrics["score"] > 80 and metrics["turned"] < 0.05
     assert metrics["path length"] > 0 and metrics["as close as a copy"] < 0.1
     assert Image.open(out / "page.png").width == 12 * 64
     table = capsys.readouterr().out
-    assert all(name in table for name in [*figures, "EQ-T", "share of"])
+    assert all(name in table for name in [*figures, "EQ-T", "share of", "mixing, own centres"])
+    assert json.loads((copy / "metrics.json").read_text()) == metrics
+    card = (copy / "README.md").read_text()
+    assert section(metrics) in card and "## Credits" in card
 
 
 def test_what_does_not_fit_is_named(quick, face_folder, weights, tmp_path, capsys):
@@ -51,14 +58,11 @@ def test_what_does_not_fit_is_named(quick, face_folder, weights, tmp_path, capsy
     with pytest.raises(SystemExit):
         evaluate.main([weights, *data, "--samples", "1"])
     assert "--samples must be at least 25" in capsys.readouterr().err
-
-
-def test_labels_take_turns(tiny):
-    G = Generator(tiny(c_dim=3))
-    labels = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]).float()
-    assert torch.equal(evaluate.labels_of(G, 4), labels)
-    assert evaluate.draw(G, 4).shape == (4, 3, 32, 32)
-    assert evaluate.labels_of(Generator(tiny()), 4) is None
+    with pytest.raises(SystemExit):
+        evaluate.main(["alice/faces", *data, "--card"])
+    assert "--card is for a folder of weights, and alice/faces is none" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="error: --inception .*(not a file|pip install)"):
+        evaluate.main([weights, *data, "--inception", str(tmp_path / "nothing")])
 
 
 def test_path_length_of_a_turning_direction(quick):
@@ -69,10 +73,13 @@ def test_path_length_of_a_turning_direction(quick):
         angle = ws[:, 0, 0].double()[:, None, None]
         return torch.stack([angle.cos(), angle.sin(), 0 * angle], dim=1).expand(-1, -1, 2, 2)
 
-    def mapping(z, c):
-        second_half = torch.arange(len(z)) >= len(z) // 2
-        return (3.0 * second_half)[:, None, None]
+    class Mapping:
+        w_avg = torch.zeros(1)
 
-    G = SimpleNamespace(z_dim=4, c_dim=0, mapping=mapping, synthesis=synthesis)
+        def __call__(self, z, c):
+            second_half = torch.arange(len(z)) >= len(z) // 2
+            return (3.0 * second_half)[:, None, None]
+
+    G = SimpleNamespace(z_dim=4, c_dim=0, mapping=Mapping(), synthesis=synthesis)
     network = SimpleNamespace(maps=lambda img: [img, 5 * img])
     assert evaluate.path_length(G, network) == pytest.approx(2 * 9, rel=1e-2)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from training.metrics import eq_r, eq_t, rotation_kernel
+from training.metrics import eq_r, eq_t, eq_t_frac, rotation_kernel
 
 
 def test_an_error_of_two_hundredths_is_forty_decibels():
@@ -72,3 +72,27 @@ def test_the_kernel_is_the_inverse_transform_of_two_squares_overlap():
     torch.testing.assert_close(rotation_kernel(offset, angle), expected * window, rtol=0, atol=1e-4)
     centre = rotation_kernel(torch.zeros(2, dtype=torch.float64), angle)
     torch.testing.assert_close(centre, both.double().mean(), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("right, down", [(0.0, 0.0), (2.5, -3.25), (-0.3, 4.0), (7.75, 0.5)])
+def test_a_wave_moved_between_pixels_is_recognised(right, down):
+    """In its own direction only. Whole pixels move without error."""
+    y, x = torch.meshgrid(*[torch.arange(48, dtype=torch.float64)] * 2, indexing="ij")
+
+    def wave(right, down):
+        return (torch.sin(0.5 * (x - right) + 0.3) + torch.cos(0.4 * (y - down)))[None, None] / 2
+
+    shifts = torch.tensor([[right, down]])
+    assert eq_t_frac(wave(0, 0), wave(right, down), shifts) > 40
+    if right or down:
+        assert eq_t_frac(wave(0, 0), wave(right, down), -shifts) < 25
+    whole = torch.tensor([[3, -2]])
+    img = torch.randn(1, 2, 32, 32, dtype=torch.float64)
+    moved = img.roll((-2, 3), dims=(2, 3))
+    assert eq_t_frac(img, moved, whole) > 200
+
+
+def test_an_error_between_pixels_is_forty_decibels():
+    img = torch.full((2, 3, 24, 24), 0.3)
+    shifts = torch.tensor([[2.5, -1.25], [0.0, 3.75]])
+    assert eq_t_frac(img, img + 0.02, shifts) == pytest.approx(40, abs=1e-4)

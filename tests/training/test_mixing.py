@@ -1,6 +1,5 @@
 """Scores of a mixing path whose answers are known."""
 
-import pytest
 import torch
 
 from stylegan import Generator
@@ -8,7 +7,6 @@ from training.data import ImageDataset
 from training.mixing import (
     PSI,
     WEIGHTS,
-    Kinds,
     compare_blends,
     likeness,
     order,
@@ -48,14 +46,6 @@ def test_a_path_leads_from_one_pulled_parent_to_the_other():
     for t, w in zip(WEIGHTS.tolist(), ws, strict=True):
         expected = (1 - t) * c_a + t * c_b + PSI * ((1 - t) * (a - c_a) + t * (b - c_b))
         torch.testing.assert_close(w, expected.expand(3, -1))
-
-
-def test_centres_are_means_of_their_kind():
-    w = torch.tensor([[0.0], [2.0], [10.0]])
-    found = Kinds(w, torch.tensor([0, 0, 1]), torch.eye(3)[:, :2])
-    torch.testing.assert_close(found.centres(), torch.tensor([[1.0], [10.0]]))
-    with pytest.raises(ValueError, match="no drawn face looks like"):
-        Kinds(w, torch.zeros(3).long(), torch.eye(3)[:, :2]).centres()
 
 
 def test_both_blends_of_the_weights_in_the_repository(face_folder, weights, monkeypatch):

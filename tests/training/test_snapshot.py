@@ -1,5 +1,8 @@
 """What a run leaves behind: cards, grids of samples, and pushes that may fail."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -8,19 +11,24 @@ from safetensors.torch import load_file
 
 import training.snapshot
 from stylegan import Discriminator, DiscriminatorConfig, Generator
+from stylegan.history import Moment, add_moment
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z
+from training.card import METRICS, section
 from training.config import TrainConfig
 from training.data import ImageDataset
 from training.snapshot import (
     DISCRIMINATOR,
     describe,
     mixing_grid,
+    name_at,
     open_repository,
     push,
     sample_grid,
+    save_pictures,
     save_run_card,
-    save_snapshot,
+    save_weights,
+    with_full_labels,
 )
 
 
@@ -43,11 +51,10 @@ def test_the_grid_shows_the_first_seeds_row_by_row(tiny):
 
 @torch.no_grad()
 def test_labels_take_turns_in_the_grid(tiny):
-    """Seed 13 of three labels has label 1, at the weight that labels have at that time."""
+    """Seed 13 of three labels has label 1."""
     G = Generator(tiny(c_dim=3)).eval()
-    ws = G.mapping(sample_z([13], 8), torch.eye(3)[1:2], label_weight=0.5)
-    expected = to_uint8(G.synthesis(ws))[0]
-    assert_close(tile(sample_grid(G, label_weight=0.5), 1, 5), expected)
+    ws = G.mapping(sample_z([13], 8), torch.eye(3)[1:2])
+    assert_close(tile(sample_grid(G), 1, 5), to_uint8(G.synthesis(ws))[0])
 
 
 @torch.no_grad()
@@ -65,18 +72,34 @@ def test_a_crossing_of_the_mixing_grid_is_half_of_each(tiny, c_dim):
     assert_close(tile(grid, 3, 5), faces[2])
 
 
+def test_names_have_the_digits_that_the_flags_need(faces, tmp_path):
+    config = TrainConfig(str(faces), str(tmp_path))
+    assert name_at(config, 12_345_678) == "kimg-012346"
+    often = dataclasses.replace(config, eval_kimg=0.5)
+    assert name_at(often, 12_345_678) == "kimg-012345.678"
+
+
+def test_pictures_are_saved_as_they_are_returned(tiny, faces, tmp_path):
+    pictures = save_pictures(TrainConfig(str(faces), str(tmp_path)), Generator(tiny()), nimg=4000)
+    assert pictures.keys() == {"samples", "mix"}
+    for name, file in (("samples", "kimg-000004.png"), ("mix", "kimg-000004-mix.png")):
+        found = np.array(Image.open(tmp_path / "samples" / file))
+        np.testing.assert_array_equal(found, pictures[name])
+
+
 def test_a_snapshot_is_a_generator_with_its_story(tiny, faces, tmp_path):
     config = TrainConfig(str(faces), str(tmp_path), config="r", batch=8, gamma=0.25)
     dataset, G = ImageDataset(config.data), Generator(tiny()).eval()
     D = Discriminator(DiscriminatorConfig(32, channel_base=128, channel_max=8))
-    (tmp_path / "weights/.new").mkdir(parents=True)  # left by a kill, half full
-    (tmp_path / "weights/.new/README.md").write_text("old")
-    folder, pictures = save_snapshot(config, dataset, G, D, nimg=12_345_678)
-    assert folder == tmp_path / "weights/kimg-012346"
+    pictures = save_pictures(config, G, nimg=12_345_678)
+    folder = tmp_path / "weights" / "kimg-012346"
+    leftover = folder.parent / ".kimg-012346.new"
+    leftover.mkdir(parents=True)  # by a kill, half full
+    (leftover / "README.md").write_text("old")
+    for _ in range(2):  # a second time in place of the first
+        save_weights(config, dataset, G, D, 12_345_678, folder, {})
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
-    assert pictures.keys() == {"samples", "mix"}
-    mix = Image.open(tmp_path / "samples/kimg-012346-mix.png")
-    np.testing.assert_array_equal(np.array(mix), pictures["mix"])
+    assert not (folder / METRICS).exists()
     np.testing.assert_array_equal(np.array(Image.open(folder / "samples.png")), pictures["samples"])
     assert Generator.from_pretrained(folder).config == G.config
     saved = load_file(folder / DISCRIMINATOR)
@@ -86,16 +109,25 @@ def test_a_snapshot_is_a_generator_with_its_story(tiny, faces, tmp_path):
     assert "Config R, 32x32 pixels" in text and "R1 gamma 0.25" in text and "early, late" in text
 
 
+def test_measured_weights_have_their_figures_beside_them(tiny, faces, tmp_path, figures):
+    config = TrainConfig(str(faces), str(tmp_path))
+    G, D = Generator(tiny()), Discriminator(DiscriminatorConfig(32, channel_base=128))
+    save_pictures(config, G, nimg=0)
+    found = figures(61.25)
+    save_weights(config, ImageDataset(config.data), G, D, 0, tmp_path / "best", found)
+    assert json.loads((tmp_path / "best" / METRICS).read_text()) == found
+    assert section(found) in (tmp_path / "best" / "README.md").read_text()
+
+
 @torch.no_grad()
-def test_labels_that_came_in_halfway_are_saved_at_full_weight(tiny, faces, tmp_path):
-    """What is loaded draws what the run drew."""
-    config = TrainConfig(str(faces), str(tmp_path), conditional=True, total_kimg=10.0)
-    G, D = Generator(tiny(c_dim=2)).eval(), Discriminator(DiscriminatorConfig(32, channel_base=128))
-    folder, _ = save_snapshot(config, ImageDataset(config.data), G, D, nimg=3000)
+def test_labels_that_came_in_halfway_get_their_full_weight(tiny):
+    """With labels, the copy draws what was drawn with half of them; at full weight it is itself."""
+    G = Generator(tiny(c_dim=2)).eval()
     z, c = sample_z([0, 1], 8), torch.eye(2)
-    loaded = Generator.from_pretrained(folder)
-    assert not torch.equal(loaded.mapping(z, c), G.mapping(z, c))
-    torch.testing.assert_close(loaded.mapping(z, c), G.mapping(z, c, label_weight=0.5))
+    full = with_full_labels(G, 0.5)
+    assert not torch.equal(full.mapping(z, c), G.mapping(z, c))
+    torch.testing.assert_close(full.mapping(z, c), G.mapping(z, c, label_weight=0.5))
+    assert with_full_labels(G, 1.0) is G
 
 
 def test_a_run_folder_says_what_it_is(faces, tmp_path, monkeypatch):
@@ -104,19 +136,26 @@ def test_a_run_folder_says_what_it_is(faces, tmp_path, monkeypatch):
     text = (tmp_path / "README.md").read_text()
     assert "accelerate launch training/train.py --data 'two words' --batch 8" in text
     assert "on 8 pictures of 32 px: early, late" in text
-    for name in ("config.json", "log.jsonl", "samples/", "weights/", "state/"):
+    for name in ("config.json", "log.jsonl", "history.jsonl", "samples/", "weights/", "best/"):
         assert name in text
 
 
-def test_a_failed_push_is_told_and_stops_only_the_last_snapshot(tmp_path, monkeypatch, capsys):
+def test_a_failed_push_is_told_and_stops_only_the_last_snapshot(
+    faces, tmp_path, monkeypatch, capsys
+):
     def fail(*args, **kwargs):
         raise OSError("no connection")
 
-    monkeypatch.setattr(training.snapshot.HfApi, "upload_folder", fail)
-    push("alice/faces", tmp_path, last=False)
+    monkeypatch.setattr(training.snapshot.HfApi, "create_commit", fail)
+    config = TrainConfig(str(faces), str(tmp_path), push_to_hub="alice/faces")
+    for name in ("weights/kimg-000020", "samples"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "samples/kimg-000020.png").touch()
+    add_moment(tmp_path, Moment(20.0, "samples/kimg-000020.png"))
+    push(config, 20_000, last=False)
     assert "alice/faces failed" in capsys.readouterr().err
-    with pytest.raises(OSError, match="no connection"):
-        push("alice/faces", tmp_path, last=True)
+    with pytest.raises(OSError, match="no connection; try again with: hf upload alice/faces"):
+        push(config, 20_000, last=True)
 
 
 def test_a_repository_that_cannot_be_written_is_named(monkeypatch):

@@ -1,0 +1,80 @@
+"""Kinds of faces that a generator draws: `domains.json` beside the weights.
+
+Written by training.catalogue. A generator works without it; with it, faces can be pulled to the
+centre of their own kind (`stylegan.latents.truncate`) and be chosen by kind and quality.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stylegan.pretrained import find_pretrained
+
+DOMAINS = "domains.json"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One kind: faces like those of one sub-folder of the training pictures.
+
+    Shapes: centre (w_dim,), the mean w of its faces; share of all drawn faces, 0 to 1.
+    `seeds` go from the best face to the worst; `scores`, 0 to 1, say how surely it is of this kind.
+    """
+
+    name: str
+    centre: Tensor
+    share: float
+    seeds: list[int]
+    scores: list[float]
+
+
+def save_domains(domains: list[Domain], folder: str | Path) -> None:
+    """Write a folder's domains.json: a line per kind, four digits of each number."""
+    lines = []
+    for d in domains:
+        values = [float(f"{value:.4g}") for value in d.centre.tolist()]
+        scores = [round(score, 4) for score in d.scores]
+        entry = dict(name=d.name, share=round(d.share, 4), seeds=d.seeds, scores=scores)
+        lines.append(json.dumps(entry | {"centre": values}))
+    text = "[\n" + ",\n".join(lines) + "\n]\n"
+    (Path(folder) / DOMAINS).write_text(text, encoding="utf-8")
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def _parse(entry: object) -> Domain:
+    """Raises ValueError, KeyError or TypeError for what is none."""
+    name, share, centre = entry["name"], entry["share"], entry["centre"]
+    seeds, scores = entry["seeds"], entry["scores"]
+    if not isinstance(name, str) or not _is_share(share):
+        raise ValueError("a name and a share from 0 to 1 are needed")
+    if not centre or not all(isinstance(x, int | float) and math.isfinite(x) for x in centre):
+        raise ValueError(f"the centre of {name} must be a list of numbers")
+    if not all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in seeds):
+        raise ValueError(f"the seeds of {name} must lie between 0 and 4294967295")
+    if len(scores) != len(seeds) or not all(map(_is_share, scores)):
+        raise ValueError(f"{name} needs a score from 0 to 1 for each seed")
+    return Domain(name, torch.tensor(centre, dtype=torch.float32), share, seeds, scores)
+
+
+def load_domains(folder_or_repo: str | Path, revision: str | None = None) -> list[Domain]:
+    """The kinds of a folder or Hub repository; none if it does not tell them.
+
+    Raises: as `find_pretrained`, and ValueError naming the file and what is wrong in it.
+    """
+    path = find_pretrained(folder_or_repo, revision, also=[DOMAINS]) / DOMAINS
+    if not path.is_file():
+        return []
+    try:
+        domains = [_parse(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+        if len({len(d.centre) for d in domains}) > 1:
+            raise ValueError("centres must be of one length")
+    except (ValueError, TypeError, KeyError) as e:
+        raise ValueError(f"{path} does not list kinds of faces: {e}") from e
+    return domains

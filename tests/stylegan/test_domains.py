@@ -1,0 +1,57 @@
+"""The file that tells kinds of faces."""
+
+import json
+
+import pytest
+import torch
+
+from stylegan.domains import DOMAINS, Domain, load_domains, save_domains
+from stylegan.latents import truncate
+
+
+def test_kinds_come_back_as_they_were_written(tmp_path):
+    centre = torch.tensor([0.5, -1.25, 12.0])
+    kinds = [Domain("photo", centre, 0.75, [3, 0, 7], [1.0, 0.5, 0.625])]
+    kinds.append(Domain("cartoon", -centre, 0.25, [2], [0.875]))
+    save_domains(kinds, tmp_path)
+    for found, kind in zip(load_domains(tmp_path), kinds, strict=True):
+        assert torch.equal(found.centre, kind.centre)
+        assert (found.name, found.share) == (kind.name, kind.share)
+        assert (found.seeds, found.scores) == (kind.seeds, kind.scores)
+    ws = torch.zeros(2, 5, 3)
+    assert truncate(ws, load_domains(tmp_path)[0].centre, 0.5).shape == ws.shape
+
+
+def test_weights_without_the_file_have_no_kinds(tmp_path):
+    assert load_domains(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"name": 7}, "a name and a share"),
+        ({"share": 1.5}, "a name and a share"),
+        ({"centre": []}, "centre of a must be a list of numbers"),
+        ({"centre": [1, "2"]}, "centre of a must be a list of numbers"),
+        ({"centre": [1, float("inf")]}, "centre of a must be a list of numbers"),
+        ({"centre": [1]}, "centres must be of one length"),
+        ({"seeds": [1, -1]}, "seeds of a must lie between"),
+        ({"seeds": [1, 2**32]}, "seeds of a must lie between"),
+        ({"scores": [1]}, "a needs a score from 0 to 1 for each seed"),
+        ({"scores": [1, 2]}, "a needs a score from 0 to 1 for each seed"),
+        ({"seeds": 3}, "not iterable"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, change, reason):
+    good = dict(name="a", share=0.5, centre=[1, 2.5], seeds=[1, 2], scores=[1, 0])
+    (tmp_path / DOMAINS).write_text(json.dumps([good, good | change]))
+    with pytest.raises(ValueError, match=reason) as refused:
+        load_domains(tmp_path)
+    assert str(tmp_path / DOMAINS) in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["no JSON", "7", '{"a": 1}', '[{"name": "a"}]'])
+def test_a_file_of_something_else_is_refused(tmp_path, text):
+    (tmp_path / DOMAINS).write_text(text)
+    with pytest.raises(ValueError, match="does not list kinds of faces"):
+        load_domains(tmp_path)

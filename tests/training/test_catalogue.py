@@ -1,0 +1,71 @@
+"""Kinds of faces and their best seeds."""
+
+import numpy as np
+import pytest
+import torch
+
+from stylegan import Generator
+from stylegan.domains import load_domains
+from training import catalogue
+from training.catalogue import Kinds, best_first, kinds, picture
+from training.data import ImageDataset
+from training.quality import Pictures, Reference
+
+
+def test_centres_are_means_of_their_kind():
+    w = torch.tensor([[0.0], [2.0], [10.0]])
+    found = Kinds(w, torch.tensor([0, 0, 1]), torch.eye(3)[:, :2], None)
+    torch.testing.assert_close(found.centres(), torch.tensor([[1.0], [10.0]]))
+    with pytest.raises(ValueError, match="no drawn face looks like"):
+        found._replace(labels=torch.zeros(3).long()).centres()
+
+
+def test_a_face_is_good_where_reals_are_near():
+    """In both features the third is nearest; the first is far in one, the second in the other, and
+    the fourth, which is farthest in both, is last."""
+    reals = torch.zeros(6, 2)
+    taught = torch.tensor([[3.0, 0], [1.0, 0], [0.5, 0], [9.0, 0]])
+    random = torch.tensor([[1.0, 0], [3.0, 0], [0.5, 0], [9.0, 0]])
+    fake = Pictures(torch.zeros(4, 3, 2, 2), random, taught, taught)
+    order = best_first(fake, Pictures(None, reals, reals, reals)).tolist()
+    assert order[0] == 2 and order[3] == 3
+
+
+@pytest.fixture(scope="module")
+def reference(face_folder):
+    return Reference(ImageDataset(str(face_folder)))
+
+
+def test_the_command_tells_dark_faces_from_light_ones(
+    face_folder, weights, tmp_path, monkeypatch, reference
+):
+    """Every seed is listed once; dark ones are darker; the picture shows the best ones first."""
+    for name, value in dict(SEEDS=60, keep_freed_memory=lambda: None).items():
+        monkeypatch.setattr(catalogue, name, value)
+    G = Generator.from_pretrained(weights)
+    G.save_pretrained(tmp_path)
+    catalogue.main([str(tmp_path), "--data", str(face_folder)])
+    found = load_domains(tmp_path)
+    assert [kind.name for kind in found] == ["dark", "light"]
+    assert sorted(found[0].seeds + found[1].seeds) == list(range(60))
+    assert sum(kind.share for kind in found) == pytest.approx(1, abs=1e-3)
+    assert all(min(kind.scores) >= 0.5 for kind in found)
+    seen = kinds(G, reference, 60)
+    torch.testing.assert_close(found[0].centre, seen.centres()[0], rtol=1e-3, atol=1e-3)
+    light = seen.pictures.img.mean(dim=(1, 2, 3))
+    assert light[found[0].seeds].mean() < light[found[1].seeds].mean() - 0.1
+    grid = picture(found, seen.pictures.img)
+    assert grid.shape == (4 * 2 * 64, 16 * 64, 3)
+    best = seen.pictures.img[found[1].seeds[0]].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(grid[4 * 64 : 5 * 64, :64], (best + 1) * 127.5, atol=1)
+    assert (tmp_path / "domains.png").exists()
+
+
+def test_what_cannot_be_told_is_said(tiny, face_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "keep_freed_memory", lambda: None)
+    data = ["--data", str(face_folder)]
+    with pytest.raises(SystemExit, match="error: .*nowhere"):
+        catalogue.main([str(tmp_path / "nowhere"), *data])
+    Generator(tiny(c_dim=2, img_resolution=64)).save_pretrained(tmp_path)
+    with pytest.raises(SystemExit, match="a generator with labels has no kinds to find"):
+        catalogue.main([str(tmp_path), *data])

@@ -1,0 +1,86 @@
+"""What is kept of a run's way: pictures, figures, the best weights."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from stylegan import Discriminator, DiscriminatorConfig, Generator
+from stylegan.domains import load_domains
+from stylegan.history import Moment, add_moment, read_history
+from training import catalogue, follow
+from training.checkpoint import save_flags
+from training.config import TrainConfig
+from training.data import ImageDataset
+from training.follow import Follower
+
+D = Discriminator(DiscriminatorConfig(64, channel_base=128, channel_max=8))
+
+
+@pytest.fixture
+def following(face_folder, tmp_path, monkeypatch):
+    """A run on dark and light faces, and one who follows it from its beginning."""
+    monkeypatch.setattr(follow, "SAMPLES", 100)
+    monkeypatch.setattr(catalogue, "SEEDS", 60)
+    config = TrainConfig(str(face_folder), str(tmp_path), total_kimg=20.0)
+    dataset = ImageDataset(config.data)
+    save_flags(config, dataset)
+    return config, dataset, Follower(config, dataset, 0)
+
+
+def test_the_best_weights_are_kept(following, weights, tmp_path, tiny):
+    """Good ones, then ones that learned nothing: these are measured, told and not kept."""
+    config, _, follower = following
+    good, bad = Generator.from_pretrained(weights), Generator(tiny(img_resolution=64)).eval()
+    follower.look(good, D, 8000, measure=True, snapshot=False)
+    follower.look(bad, D, 16000, measure=True, snapshot=True)
+    first, second = read_history(tmp_path)
+    assert (first.kimg, first.grid) == (8.0, "samples/kimg-000008.png")
+    assert (tmp_path / first.grid).is_file() and (tmp_path / second.grid).is_file()
+    assert first.figures["score"] > 60 > 20 > second.figures["score"]
+    assert json.loads((tmp_path / "best/metrics.json").read_text()) == first.figures
+    assert Generator.from_pretrained(tmp_path / "best").config == good.config
+    assert Generator.from_pretrained(tmp_path / "weights/kimg-000016").config == bad.config
+    follower.look(good, D, 20_000, measure=True, snapshot=True)
+    follower.finish(20_000, torch.device("cpu"))
+    for folder in ("best", "weights/kimg-000020"):
+        assert [kind.name for kind in load_domains(tmp_path / folder)] == ["dark", "light"]
+
+
+def test_a_snapshot_between_measurements_has_a_picture_only(following, tiny, tmp_path):
+    _, _, follower = following
+    pictures = follower.look(
+        Generator(tiny(img_resolution=64)), D, 4000, measure=False, snapshot=True
+    )
+    assert read_history(tmp_path) == [Moment(4.0, "samples/kimg-000004.png")]
+    assert pictures["samples"].shape == (4 * 64, 8 * 64, 3)
+    assert not (tmp_path / "best").exists()
+
+
+def test_what_will_be_measured_again_is_forgotten(following, tmp_path):
+    config, dataset, _ = following
+    for kimg in (4.0, 8.0, 12.0):
+        add_moment(tmp_path, Moment(kimg, "a.png"))
+    Follower(config, dataset, 8000)
+    assert [moment.kimg for moment in read_history(tmp_path)] == [4.0, 8.0]
+
+
+def test_too_few_pictures_are_not_measured_and_do_not_end_the_run(faces, tiny, tmp_path, capsys):
+    config = TrainConfig(str(faces), str(tmp_path), total_kimg=1.0)
+    follower = Follower(config, ImageDataset(config.data), 0)
+    assert "faces will not be measured: early has 4 pictures" in capsys.readouterr().err
+    follower.look(Generator(tiny()), D, 1000, measure=True, snapshot=True)
+    follower.finish(1000, torch.device("cpu"))
+    assert read_history(tmp_path) == [Moment(1.0, "samples/kimg-000001.png")]
+    assert not (tmp_path / "best").exists()
+
+
+def test_kinds_that_cannot_be_told_are_no_reason_to_fail(following, tiny, tmp_path, capsys):
+    """A generator with labels."""
+    _, _, follower = following
+    G = Generator(tiny(img_resolution=64, c_dim=2)).eval()
+    follower.look(G, D, 20_000, measure=True, snapshot=True)
+    follower.finish(20_000, torch.device("cpu"))
+    assert "gets no domains.json: a generator with labels" in capsys.readouterr().err
+    assert not (Path(tmp_path) / "best/domains.json").exists()

@@ -1,0 +1,136 @@
+"""Which kinds of faces a generator draws, and which seeds draw them best.
+
+    python -m training.catalogue WEIGHTS --data FACES
+
+writes `domains.json` into the folder of weights, for `stylegan.domains.load_domains`: for every
+sub-folder of FACES the mean of the latents whose faces look like it (its centre), their share of
+all, and their seeds, best face first; and `domains.png`, the best and the worst 32 of each.
+
+A face is good where real faces of its kind are near: its distance to the fifth nearest, in the
+features that see shapes and in those that see colours; the two ranks count alike.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stylegan import Generator
+from stylegan.domains import Domain, save_domains
+from stylegan.images import image_grid, to_uint8
+from stylegan.memory import keep_freed_memory
+from training.distances import NEIGHBOURS
+from training.quality import Pictures, Reference, reference_for
+from training.sampling import styles, synthesize
+
+SEEDS = 1000
+SHOWN, COLUMNS = 32, 16  # best and worst of each kind on the picture
+
+
+class Kinds(NamedTuple):
+    """Latents (N, w_dim), not truncated, with what their faces are: (N,) and (N, num_labels)."""
+
+    w: Tensor
+    labels: Tensor
+    probabilities: Tensor
+    pictures: Pictures
+
+    def centres(self) -> Tensor:
+        """Mean latent of each kind: (num_labels, w_dim).
+
+        Raises: ValueError if there is none of a kind.
+        """
+        counts = self.labels.bincount(minlength=self.probabilities.shape[1])
+        if not counts.all():
+            raise ValueError("no drawn face looks like one of the sub-folders")
+        return torch.stack([self.w[self.labels == i].mean(dim=0) for i in range(len(counts))])
+
+
+def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
+    """Of the first seeds."""
+    ws = styles(G, samples)
+    seen = reference.look_at(synthesize(G, ws))
+    probabilities = reference.classifier.probabilities(seen.taught)
+    return Kinds(ws[:, 0].cpu(), probabilities.argmax(dim=1), probabilities, seen)
+
+
+def ranks(x: Tensor) -> Tensor:
+    """0, 1, ... in the order of size along the last axis."""
+    return x.argsort(dim=-1).argsort(dim=-1).double()
+
+
+def best_first(fake: Pictures, real: Pictures) -> Tensor:
+    """Indices of the fakes (N,) by their nearness to reals."""
+    places = torch.zeros(len(fake.img), dtype=torch.float64)
+    for f, r in ((fake.taught, real.taught), (fake.random, real.random)):
+        places += ranks(torch.cdist(f, r).kthvalue(NEIGHBOURS, dim=1).values)
+    return places.argsort()
+
+
+def catalogue(found: Kinds, reference: Reference) -> list[Domain]:
+    """The kinds, as `domains.json` has them.
+
+    Raises: ValueError if no drawn face looks like one of the sub-folders.
+    """
+    domains = []
+    for label, (name, centre) in enumerate(zip(reference.names, found.centres(), strict=True)):
+        seeds = (found.labels == label).nonzero().squeeze(1)
+        reals = reference.reals.rows(reference.labels == label)
+        seeds = seeds[best_first(found.pictures.rows(seeds), reals)]
+        scores = found.probabilities[seeds, label].tolist()
+        share = len(seeds) / len(found.labels)
+        domains.append(Domain(name, centre, share, seeds.tolist(), scores))
+    return domains
+
+
+def picture(domains: list[Domain], img: Tensor) -> np.ndarray:
+    """The best and then the worst of each kind; img (N, 3, H, H), one per seed."""
+    rows = []
+    for domain in domains:
+        seeds = torch.tensor(domain.seeds)
+        for some in (seeds[:SHOWN], seeds[-SHOWN:]):
+            faces = img[some]
+            rows.append(torch.cat([faces, faces.new_ones(SHOWN - len(faces), *img.shape[1:])]))
+    return image_grid(to_uint8(torch.cat(rows)), COLUMNS)
+
+
+def write_catalogue(G: Generator, reference: Reference, folder: Path) -> None:
+    """Write domains.json and domains.png.
+
+    Raises: ValueError if G draws by label, or no drawn face looks like one of the sub-folders.
+    """
+    if G.c_dim:
+        raise ValueError("a generator with labels has no kinds to find, its labels are the kinds")
+    found = kinds(G, reference, SEEDS)
+    domains = catalogue(found, reference)
+    save_domains(domains, folder)
+    Image.fromarray(picture(domains, found.pictures.img)).save(folder / "domains.png")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Find the kinds, or end with one sentence."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.catalogue", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
+    parser.add_argument("weights", type=Path, help="folder of a generator")
+    parser.add_argument("--data", required=True, help="folder of sub-folders of real faces")
+    args = parser.parse_args(argv)
+    keep_freed_memory()
+    try:
+        G = Generator.from_pretrained(str(args.weights))
+        write_catalogue(G, reference_for(G, args.data), args.weights)
+    except (ValueError, OSError) as e:
+        sys.exit(f"error: {e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""What is wrong with a run and what to try, in plain words: `python -m training.doctor runs/NAME`.
+
+Reads what the run wrote: `config.json`, the lines of `log.jsonl` and the moments of
+`history.jsonl`. The trainer says the same after each measurement.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from stylegan.history import Moment, read_history, whole_lines
+
+REPORTS = 8  # fewest of which something is said; a tenth of all is looked at, not fewer than these
+SURE = 0.85  # mean sign of D on reals from which it knows them; 0.6 is what augmentation aims at
+OFTEN = 10  # times that each picture was shown before D can know it by heart
+WINS, LOSES = 0.2, 1.3  # losses of D; 2 ln 2 = 1.39 is that of one that only guesses
+STEEP, FLAT = 10.0, 0.003  # mean squared gradient of D at reals: R1
+ALIKE, WORSE = 0.7, 0.85  # of the best coverage or score, below which something was lost
+COPIES, TURNED, RARE = 0.02, 0.1, 0.5  # shares of drawn faces; the last of what was shown
+LEAKING = 0.3  # augmentation's probability below which it does not leak
+STILL, LAST = 0.02, 4  # relative gain that is none, over how many measurements
+
+
+class Finding(NamedTuple):
+    """What is wrong and what to try; two clauses."""
+
+    what: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.advice}"
+
+
+def recent(log: list[dict[str, float]]) -> dict[str, float]:
+    """Means over the last reports, of those that have the value."""
+    last = log[-max(REPORTS, len(log) // 10) :]
+    names = {name: None for line in last for name in line}
+    return {name: statistics.fmean(x[name] for x in last if name in x) for name in names}
+
+
+def shown_shares(flags: dict[str, object]) -> dict[str, float]:
+    """How much of what D is shown comes from each folder."""
+    counts = flags["counts"]
+    if flags["balance"]:
+        return dict.fromkeys(counts, 1 / len(counts))
+    return {name: count / sum(counts.values()) for name, count in counts.items()}
+
+
+def more_augmentation(p: float, flags: dict[str, object]) -> str:
+    """What there is to do about too few pictures."""
+    if flags["ada_max"] == 0:
+        return "turn the augmentation on (--ada-max 0.8) or add images"
+    if p > 0.95 * flags["ada_max"]:
+        return f"the augmentation is at its limit of {flags['ada_max']:g}: add images"
+    faster = max(flags["ada_kimg"] / 4, 1)
+    return f"let the augmentation come sooner (--ada-kimg {faster:g}) or add images"
+
+
+def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
+    """What D's judgement of the reals tells, folder by folder."""
+    findings, shares = [], shown_shares(flags)
+    for name, count in flags["counts"].items():
+        sign = now.get(f"signs/real/{name}", 0.0)
+        if sign > SURE and 1000 * now["kimg"] * shares[name] > OFTEN * count:
+            sure = f"it is sure of {(1 + sign) / 2:.0%} of them"
+            what = f"D overfits the {name} folder: {count} images, and {sure}"
+            findings.append(Finding(what, more_augmentation(now["ada/p"], flags)))
+    return findings
+
+
+def balance(now: dict[str, float]) -> list[Finding]:
+    """Whether G and D learn from each other."""
+    if now["loss/D"] < WINS:
+        what = f"D tells drawn from real without effort (its loss is {now['loss/D']:.2f})"
+        return [
+            Finding(what, "G learns little from that: raise --gamma four times or halve --d-lr")
+        ]
+    if now["loss/D"] > LOSES:
+        what = f"D can hardly tell drawn from real (its loss is {now['loss/D']:.2f}, guessing 1.39)"
+        return [Finding(what, "halve --g-lr, or lower --gamma to a quarter")]
+    return []
+
+
+def slope(now: dict[str, float]) -> list[Finding]:
+    """Whether R1 holds D's slope."""
+    r1 = now.get("r1")
+    if r1 is not None and r1 > STEEP:
+        what = (
+            f"D is steep at the real faces (R1 is {r1:.3g}, usual is 0.1 to 2), so --gamma is small"
+        )
+        return [Finding(what, "raise it ten times: a steep D breaks G's faces sooner or later")]
+    if r1 is not None and r1 < FLAT and now["loss/D"] > 1:
+        what = f"D is flat at the real faces (R1 is {r1:.2g}), so --gamma is large"
+        return [Finding(what, "lower it to a tenth: faces stay blurred with it")]
+    return []
+
+
+def way(measured: list[Moment], flags: dict[str, object]) -> list[Finding]:
+    """How the drawn faces changed since the best."""
+    last, best = measured[-1], max(measured, key=lambda moment: moment.figures["score"])
+    score, top, at = last.figures["score"], best.figures["score"], f"at kimg {best.kimg:g}"
+    cover = [moment.figures["distances"]["all"]["coverage"]["value"] for moment in measured]
+    again = f"--init-from {flags['out']}/best"
+    if cover[-1] < ALIKE * max(cover):
+        now, once = f"{cover[-1]:.0%} of the real ones", f"{max(cover):.0%}"
+        what = f"the faces become alike: they cover {now}, once {once}"
+        return [Finding(what, f"begin with {again} and twice the --gamma")]
+    if score < WORSE * top:
+        what = f"the faces get worse: their score is {score:.1f}, it was {top:.1f} {at}"
+        return [Finding(what, f"begin with {again} and half of --g-lr and --d-lr")]
+    gained = [moment.figures["score"] for moment in measured[:-LAST]]
+    if gained and top < (1 + STILL) * max(gained):
+        what = f"the faces do not get better any more: their best score was {top:.1f} {at}"
+        return [Finding(what, f"stop, or begin with {again} and half of --g-lr and --d-lr")]
+    return []
+
+
+def faces(figures: dict[str, object], flags: dict[str, object], p: float) -> list[Finding]:
+    """What the drawn faces are."""
+    findings, shown = [], shown_shares(flags)
+    for name, share in figures["shares"].items():
+        if share < RARE * shown[name]:
+            drawn = f"{share:.0%} of the drawn faces look like {name}"
+            what = f"{drawn}, {shown[name]:.0%} of those shown were"
+            advice = "add images to it, or take --conditional, which learns the folders apart"
+            findings.append(Finding(what, advice))
+    if figures["as close as a copy"] > COPIES:
+        what = f"{figures['as close as a copy']:.0%} of the drawn faces are copies of real ones"
+        findings.append(Finding(what, more_augmentation(p, flags)))
+    if figures["turned"] > TURNED and p > LEAKING:
+        what = f"{figures['turned']:.0%} of the drawn faces are turned: the augmentation leaks"
+        findings.append(Finding(what, f"lower --ada-max below its present p of {p:.2f}"))
+    return findings
+
+
+def diagnose(
+    log: list[dict[str, float]], history: list[Moment], flags: dict[str, object]
+) -> list[Finding]:
+    """All findings, the gravest first; flags as a run's config.json has them."""
+    if len(log) < REPORTS:
+        return []
+    now = recent(log) | {"kimg": log[-1]["kimg"]}
+    findings = [*slope(now), *balance(now), *signs(now, flags)]
+    measured = [moment for moment in history if moment.figures]
+    if measured:
+        findings += way(measured, flags)
+        findings += faces(measured[-1].figures, flags, now["ada/p"])
+    return findings
+
+
+def examine(run: str | Path) -> str:
+    """A run folder's findings, a line each, or that there are none.
+
+    Raises: ValueError if it is none.
+    """
+    run = Path(run)
+    path = run / "config.json"
+    if not path.is_file():
+        raise ValueError(f"{run} holds no config.json, so it is not the folder of a run")
+    flags = json.loads(path.read_text(encoding="utf-8"))
+    log = [json.loads(line) for line in whole_lines(run / "log.jsonl")]
+    history = read_history(run)
+    findings = diagnose(log, history, flags)
+    if len(log) < REPORTS:
+        return "doctor: too early to say anything"
+    if not findings:
+        scores = [moment.figures["score"] for moment in history if moment.figures]
+        way = ", ".join(f"{score:.1f}" for score in scores[-LAST:])
+        return "doctor: nothing looks wrong" + (f"; the last scores are {way}" if way else "")
+    return "\n".join(f"doctor: {finding}" for finding in findings)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print what is wrong, or end with one sentence."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.doctor", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
+    parser.add_argument("run", help="folder of a run, the --out of the trainer")
+    try:
+        print(examine(parser.parse_args(argv).run))
+    except (ValueError, OSError) as e:
+        sys.exit(f"error: {e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""How a run is followed while it goes on: pictures and figures of the way, and the best weights."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stylegan import Discriminator, Generator
+from stylegan.history import HISTORY, Moment, add_moment
+from training.card import METRICS
+from training.catalogue import write_catalogue
+from training.config import TrainConfig
+from training.data import ImageDataset
+from training.doctor import examine
+from training.quality import Reference
+from training.report import forget_after
+from training.sampling import draw
+from training.snapshot import name_at, save_pictures, save_weights, with_full_labels
+
+SAMPLES = 500
+
+
+class Follower:
+    """For the main process of a run that goes on at image `nimg`."""
+
+    def __init__(self, config: TrainConfig, dataset: ImageDataset, nimg: int):
+        self.config, self.dataset, self.out = config, dataset, Path(config.out)
+        forget_after(self.out / HISTORY, nimg)
+        self.reference = None
+        if config.eval_kimg:
+            try:
+                self.reference = Reference(dataset)
+            except ValueError as e:
+                print(f"faces will not be measured: {e}", file=sys.stderr)
+
+    def _best(self) -> float:
+        """Score of the best weights so far."""
+        path = self.out / "best" / METRICS
+        return json.loads(path.read_text())["score"] if path.exists() else -1.0
+
+    def look(
+        self, G_ema: Generator, D: Discriminator, nimg: int, *, measure: bool, snapshot: bool
+    ) -> dict[str, np.ndarray]:
+        """Draw, measure, save what is asked for; returns the grids, uint8 (H, W, 3)."""
+        config, dataset, name = self.config, self.dataset, name_at(self.config, nimg)
+        G = with_full_labels(G_ema, config.label_weight(nimg))
+        pictures, figures = save_pictures(config, G, nimg), {}
+        if measure and self.reference:
+            figures = self.reference.judge(self.reference.look_at(draw(G, SAMPLES)))
+            figures = {"kimg": nimg / 1000} | figures
+        add_moment(self.out, Moment(nimg / 1000, f"samples/{name}.png", figures))
+        if figures and figures["score"] > self._best():
+            save_weights(config, dataset, G, D, nimg, self.out / "best", figures)
+        if snapshot:
+            save_weights(config, dataset, G, D, nimg, self.out / "weights" / name, figures)
+        if figures:
+            print(f"score {figures['score']:.1f} at kimg {nimg / 1000:g}\n{examine(self.out)}")
+        return pictures
+
+    def finish(self, nimg: int, device: torch.device) -> None:
+        """Tell the kinds of faces of the last weights and of the best."""
+        if self.reference is None:
+            return
+        for folder in (self.out / "weights" / name_at(self.config, nimg), self.out / "best"):
+            G = Generator.from_pretrained(str(folder)).to(device)
+            try:
+                write_catalogue(G, self.reference, folder)
+            except ValueError as e:
+                print(f"{folder} gets no domains.json: {e}", file=sys.stderr)
