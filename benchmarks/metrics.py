@@ -20,7 +20,7 @@ from stylegan import Generator
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 from training.data import ImageDataset
-from training.quality import COPY, SPLITS, Reference
+from training.quality import COPY, SPLITS, Figure, Reference, score
 from training.sampling import draw
 
 BLUR, NOISE = 1.0, 0.15  # standard deviations: pixels; of the range [-1, 1]
@@ -76,11 +76,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         pictures = reference.look_at(img)
         figures = reference.compare_with(pictures, everything)
         _, closeness = reference.nearest(pictures)
-        results[FLOOR] = {k: figure.floor for k, figure in figures.items()}
-        results[name] = {k: figure.value for k, figure in figures.items()}
-        results[name][COPIES] = (closeness < COPY).double().mean().item()
+        copies = (closeness < COPY).double().mean().item()
+        floors = {k: Figure(figure.floor, figure.floor) for k, figure in figures.items()}
+        for column, found, share in ((FLOOR, floors, 0.0), (name, figures, copies)):
+            values = {k: figure.value for k, figure in found.items()}
+            results[column] = {"score": score(found, share), COPIES: share, **values}
         rows += [img[:SHOWN]] if name != RETURNED else []
-    results[FLOOR][COPIES] = 0.0
     save_json({"machine": machine(), "samples": args.samples, "sets": results}, args.out)
     print(table(results))
     grid = image_grid(to_uint8(torch.cat(rows)), SHOWN)

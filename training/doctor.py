@@ -19,6 +19,7 @@ SURE = 0.85  # mean sign of D on reals from which it knows them; 0.6 is what aug
 OFTEN = 10  # times that each picture was shown before D can know it by heart
 WINS, LOSES = 0.2, 1.3  # losses of D; 2 ln 2 = 1.39 is that of one that only guesses
 STEEP, FLAT = 10.0, 0.003  # mean squared gradient of D at reals: R1
+FACES, LATE = 15.0, 50.0  # score from which drawn faces are faces; kimg at which it is due
 ALIKE, WORSE = 0.7, 0.85  # of the best coverage or score, below which something was lost
 COPIES, TURNED, RARE = 0.02, 0.1, 0.5  # shares of drawn faces; the last of what was shown
 LEAKING = 0.3  # augmentation's probability below which it does not leak
@@ -105,6 +106,10 @@ def way(measured: list[Moment], flags: dict[str, object]) -> list[Finding]:
     score, top, at = last.figures["score"], best.figures["score"], f"at kimg {best.kimg:g}"
     cover = [moment.figures["distances"]["all"]["coverage"]["value"] for moment in measured]
     again = f"--init-from {flags['out']}/best"
+    if top < FACES:
+        what = f"there are no faces yet: the score is {score:.1f}"
+        advice = "begin anew with --gamma four times as large or, if D's loss is above 1, a quarter"
+        return [Finding(what, advice)] if last.kimg > LATE else []
     if cover[-1] < ALIKE * max(cover):
         now, once = f"{cover[-1]:.0%} of the real ones", f"{max(cover):.0%}"
         what = f"the faces become alike: they cover {now}, once {once}"
@@ -120,7 +125,9 @@ def way(measured: list[Moment], flags: dict[str, object]) -> list[Finding]:
 
 
 def faces(figures: dict[str, object], flags: dict[str, object], p: float) -> list[Finding]:
-    """What the drawn faces are."""
+    """What the drawn faces are, as soon as they are some."""
+    if figures["score"] < FACES:
+        return []
     findings, shown = [], shown_shares(flags)
     for name, share in figures["shares"].items():
         if share < RARE * shown[name]:

@@ -8,7 +8,6 @@ sub-folder. Which of these a drawn face belongs to is told by a classifier of it
 Reference: Karras et al. 2018 (arXiv:1710.10196), Sec. 5 for looking at more than one size.
 """
 
-import math
 import statistics
 from typing import NamedTuple
 
@@ -37,7 +36,7 @@ SPLITS = 3  # into halves, over which figures are averaged
 DIRECTIONS = 64  # principal ones, between which the Frechet distance is taken
 FEWEST = 50  # pictures of which anything is said
 COPY = 0.25  # closeness to a real face below which a drawn one is taken for a copy
-FAR = 0.25  # kernel distance that costs two thirds of the score
+HALF = 0.1  # kernel distance above the floor at which the score is 50
 TURNED = 300  # pictures of which it is learned what upright is
 
 
@@ -51,11 +50,13 @@ class Figure(NamedTuple):
 def score(figures: dict[str, Figure], copies: float) -> float:
     """One number for all together: 100 is as good as other real faces, 0 is worthless.
 
-    It falls with the kernel distance, the mean of that at full and at half size, of which the
-    second hardly minds noise and blur on what are faces after all, and with the share of copies.
+    It falls with the kernel distance above its floor, the mean of that at full and at half size, of
+    which the second hardly minds noise and blur on what are faces after all, and with the share of
+    copies.
     """
-    distance = (figures["kernel"].value + figures["kernel, half size"].value) / 2
-    return 100 * (1 - copies) * math.exp(-max(distance, 0) / FAR)
+    pairs = figures["kernel"], figures["kernel, half size"]
+    distance = sum(pair.value - pair.floor for pair in pairs) / 2
+    return 100 * (1 - copies) / (1 + max(distance, 0) / HALF)
 
 
 class Pictures(NamedTuple):

@@ -99,6 +99,13 @@ def test_signs_of_the_faces(run, scores, values, what, advice):
     assert what in found and advice in found
 
 
+def test_nothing_is_said_of_what_are_no_faces_yet_before_it_is_late(run):
+    early = run([1, 2], coverage=[0.3, 0.1], shares=[{"early": 1.0, "late": 0.0}] * 2)
+    assert words(log(), early) == []
+    (found,) = words(log(), run([1, 2, 3, 3, 3, 4]))
+    assert "there are no faces yet: the score is 4.0" in found
+
+
 def test_turned_faces_are_a_leak_where_the_augmentation_is_strong(run):
     assert words(log(), run([50], turned=[0.3])) == []
     (found,) = words(log(**{"ada/p": 0.6}), run([50], turned=[0.3]))

@@ -38,7 +38,7 @@ def test_the_best_weights_are_kept(following, weights, tmp_path, tiny):
     first, second = read_history(tmp_path)
     assert (first.kimg, first.grid) == (8.0, "samples/kimg-000008.png")
     assert (tmp_path / first.grid).is_file() and (tmp_path / second.grid).is_file()
-    assert first.figures["score"] > 60 > 20 > second.figures["score"]
+    assert first.figures["score"] > 50 > 20 > second.figures["score"]
     assert json.loads((tmp_path / "best/metrics.json").read_text()) == first.figures
     assert Generator.from_pretrained(tmp_path / "best").config == good.config
     assert Generator.from_pretrained(tmp_path / "weights/kimg-000016").config == bad.config

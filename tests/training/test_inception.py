@@ -31,6 +31,9 @@ def test_a_set_is_at_no_distance_from_itself_and_far_from_another(tmp_path):
         patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         patch.setattr(torch, "load", lambda path, weights_only: None)
         network = FeatureExtractorInceptionV3("inception", ["2048"], "none")
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            torch.nn.init.kaiming_normal_(parameter, nonlinearity="relu")
     path = str(tmp_path / "weights.pth")
     torch.save(network.state_dict(), path)
     check_inception(path)

@@ -7,7 +7,20 @@ from PIL import Image
 
 from stylegan.images import from_uint8
 from training.data import ImageDataset
-from training.quality import ALL, Reference
+from training.quality import ALL, Figure, Reference, score
+
+
+def test_the_score_is_half_at_a_tenth_and_falls_with_copies():
+    """A distance below the floor, which chance brings, is none."""
+
+    def figures(full, half, floor=0.0):
+        return {"kernel": Figure(full, floor), "kernel, half size": Figure(half, floor)}
+
+    assert score(figures(0.05, 0.15), copies=0.0) == pytest.approx(50)
+    assert score(figures(0.06, 0.16, floor=0.01), copies=0.0) == pytest.approx(50)
+    assert score(figures(0.3, 0.3), copies=0.2) == pytest.approx(20)
+    assert score(figures(-0.01, 0.005), copies=0.0) == 100
+    assert score(figures(0.0, 0.0), copies=1.0) == 0
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +84,12 @@ def test_few_pictures_are_refused(tmp_path):
         Image.new("RGB", (32, 32), (80 * i, 0, 0)).save(tmp_path / f"{i}.png")
     with pytest.raises(ValueError, match="has 3 pictures; 100 are the fewest"):
         Reference(ImageDataset(str(tmp_path)))
+
+
+def test_turned_faces_are_seen(reference, good):
+    """A quarter of them on their side."""
+    pictures, _ = good
+    img = pictures.img.clone()
+    img[::4] = img[::4].rot90(1, (2, 3))
+    assert reference.judge(reference.look_at(img))["turned"] == pytest.approx(0.25, abs=0.05)
+    assert reference.judge(pictures)["turned"] < 0.05
