@@ -68,6 +68,12 @@ def test_a_bfloat16_run_pushes_its_snapshots(launch, faces, tmp_path, hub_env):
     )
     command = [sys.executable, "-c", code, "alice/faces", str(local)]
     subprocess.run(command, cwd=ROOT, env=hub_env, check=True, timeout=120)
+    code = (
+        "import sys; from pathlib import Path; from huggingface_hub import snapshot_download;"
+        "from stylegan.history import read_history; folder = snapshot_download('alice/faces');"
+        "(moment,) = read_history(folder); assert (Path(folder) / moment.grid).is_file()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=hub_env, check=True, timeout=120)
     # and from there training can begin: the discriminator travels with the generator
     arguments = f"--data {faces} --out {tmp_path / 'next'} {TINY} --conditional".split()
     arguments += ["--init-from", "alice/faces", "--freeze-d", "1", "--total-kimg", "0.008"]

@@ -13,8 +13,11 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
+import training.catalogue
+import training.follow
 import training.train
 from stylegan import Discriminator, Generator
+from stylegan.history import read_history
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.data import ImageDataset
@@ -73,6 +76,31 @@ def test_a_finished_run_can_be_made_longer(config, tmp_path, assert_same):
     whole = dataclasses.replace(config, out=str(tmp_path / "whole"))
     run(whole)
     assert_same(state_of(config), state_of(whole))
+
+
+def test_measuring_leaves_the_training_alone_and_goes_on_with_it(
+    face_folder, config, tmp_path, assert_same, monkeypatch
+):
+    """Measured, measured in two parts, and not measured."""
+    monkeypatch.setattr(training.follow, "SAMPLES", 100)
+    monkeypatch.setattr(training.catalogue, "SEEDS", 50)
+    measured = dataclasses.replace(config, data=str(face_folder), eval_kimg=0.016, total_kimg=0.04)
+    run(measured)
+    parts = dataclasses.replace(measured, out=str(tmp_path / "parts"))
+    run(dataclasses.replace(parts, total_kimg=0.024))
+    run(parts)
+    plain = dataclasses.replace(measured, out=str(tmp_path / "plain"), eval_kimg=0.0)
+    run(plain)
+    assert_same(state_of(plain), state_of(measured))
+    assert_same(state_of(parts), state_of(measured))
+    history = read_history(measured.out)
+    assert [moment.kimg for moment in history] == [0.016, 0.024, 0.032, 0.04]
+    assert [bool(moment.figures) for moment in history] == [True, False, True, True]
+    again = {moment.kimg: moment for moment in read_history(parts.out)}
+    assert all(again[moment.kimg].figures == moment.figures for moment in history[2:])
+    best = max(moment.figures["score"] for moment in history if moment.figures)
+    assert json.loads((Path(measured.out) / "best/metrics.json").read_text())["score"] == best
+    assert not any(moment.figures for moment in read_history(plain.out))
 
 
 def test_training_moves_all_that_it_should(config):
