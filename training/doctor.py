@@ -15,6 +15,7 @@ from typing import NamedTuple
 from stylegan.history import Moment, read_history, whole_lines
 
 REPORTS = 8  # fewest of which something is said; a tenth of all is looked at, not fewer than these
+FEW = 300  # images of a folder that D learns by heart sooner or later
 SURE = 0.85  # mean sign of D on reals from which it knows them; 0.6 is what augmentation aims at
 OFTEN = 10  # times that each picture was shown before D can know it by heart
 WINS, LOSES = 0.2, 1.3  # losses of D; 2 ln 2 = 1.39 is that of one that only guesses
@@ -62,7 +63,7 @@ def more_augmentation(p: float, flags: dict[str, object]) -> str:
 
 
 def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
-    """What D's judgement of the reals tells, folder by folder."""
+    """What the images and D's judgement of them tell, folder by folder."""
     findings, shares = [], shown_shares(flags)
     for name, count in flags["counts"].items():
         sign = now.get(f"signs/real/{name}", 0.0)
@@ -70,6 +71,10 @@ def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
             sure = f"it is sure of {(1 + sign) / 2:.0%} of them"
             what = f"D overfits the {name} folder: {count} images, and {sure}"
             findings.append(Finding(what, more_augmentation(now["ada/p"], flags)))
+        elif count < FEW and not flags["init_from"]:
+            what = f"the {name} folder has {count} images, which D will learn by heart"
+            advice = "add images, or begin with weights of other faces (--init-from, --freeze-d 2)"
+            findings.append(Finding(what, advice))
     return findings
 
 

@@ -7,7 +7,7 @@ import pytest
 from stylegan.history import Moment, add_moment
 from training.doctor import REPORTS, diagnose, examine, main, recent, shown_shares
 
-FLAGS = dict(out="runs/a", balance=True, ada_max=0.8, ada_kimg=100.0)
+FLAGS = dict(out="runs/a", balance=True, ada_max=0.8, ada_kimg=100.0, init_from=None)
 FLAGS["counts"] = {"early": 1000, "late": 312}
 
 
@@ -68,6 +68,15 @@ def test_what_was_shown_a_few_times_is_not_known_by_heart():
     assert len(words(log(kimg=7.0, **{"signs/real/late": 0.9}), [])) == 1
     assert words(log(kimg=7.0, **{"signs/real/late": 0.9}), [], balance=False) == []
     assert shown_shares(FLAGS | {"balance": False})["late"] == pytest.approx(312 / 1312)
+
+
+def test_a_small_folder_is_named_before_it_is_known_by_heart():
+    counts = {"early": 1000, "late": 100}
+    (found,) = words(log(), [], counts=counts)
+    assert "the late folder has 100 images, which D will learn by heart; add images" in found
+    assert words(log(), [], counts=counts, init_from="weights/faces-64") == []
+    (found,) = words(log(**{"signs/real/late": 0.9}), [], counts=counts)
+    assert "D overfits the late folder: 100 images" in found
 
 
 @pytest.mark.parametrize(
