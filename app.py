@@ -15,6 +15,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 import gradio as gr
 
 from playground.face import CSS
+from playground.grid import grid_tab
 from playground.mix import mix_tab
 from playground.model import Model, load_model
 from playground.upload import upload_tab
@@ -30,10 +31,13 @@ def build_page(model: Model) -> gr.Blocks:
         gr.Markdown(f"# {TITLE}\nPick two faces, slide from one to the other.")
         if model.problem:
             gr.Markdown(f"**{model.problem}** The faces are drawn by {model.name} instead.")
-        with gr.Tab("Mix"):
-            mix_tab(model, demo)
-        with gr.Tab("Your face"):
-            upload_tab(model.G.img_resolution)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Mix", id="mix"):
+                mix = mix_tab(model, demo)
+            with gr.Tab("Grid", id="grid") as tab:
+                grid_tab(model, mix, tabs, tab)
+            with gr.Tab("Your face", id="upload"):
+                upload_tab(model.G.img_resolution)
         gr.Markdown(f"Model: {model.name}.")
     return demo
 

@@ -1,10 +1,19 @@
-"""How a small square face is shown: enlarged without smoothing, with its true size named."""
+"""How small square faces are shown: enlarged without smoothing, with their true size named."""
 
 import gradio as gr
+import numpy as np
 
 CSS = """
-.face .image-container > button, .face .image-frame, .face img { width: 100%; }
-.face img { height: auto; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; }
+.face .image-container > button, .face .image-frame, .face img,
+.grid .image-container > button, .grid .image-frame, .grid img { width: 100%; }
+.face img, .grid img { height: auto; object-fit: contain; }
+.face img { aspect-ratio: 1; }
+.face img, .strip img, .grid img { image-rendering: pixelated; }
+.strip .grid-wrap.fixed-height { min-height: 0; max-height: none; padding: 2px; }
+.strip .grid-container {
+    grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); gap: 2px; padding: 0;
+}
+.strip .thumbnail-item { height: auto; min-height: 0; aspect-ratio: 1; }
 """
 
 
@@ -19,4 +28,23 @@ def face_image(name: str, size: int, elem_id: str) -> gr.Image:
         buttons=["download", "fullscreen"],
         elem_id=elem_id,
         elem_classes="face",
+    )
+
+
+def face_strip(
+    name: str, columns: int, elem_id: str, faces: list[np.ndarray] | None = None
+) -> gr.Gallery:
+    """Small faces in rows under their caption, uint8 (H, W, 3) each, to choose one by a click."""
+    gr.Markdown(name)
+    return gr.Gallery(
+        faces,
+        label=name,
+        show_label=False,
+        format="png",
+        columns=columns,
+        allow_preview=False,
+        object_fit="contain",
+        buttons=[],
+        elem_id=elem_id,
+        elem_classes="strip",
     )

@@ -1,26 +1,23 @@
-"""Two faces and the face between them."""
+"""Two faces and the faces between them."""
 
-import random
+from functools import partial
+from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
 
-from playground.face import face_image
+from playground.face import face_image, face_strip
 from playground.model import Model
+from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.slider import BoundedSlider
-from stylegan.latents import blend, sample_z
+from stylegan.latents import blend
 
-MAX_SEED = 2**32 - 1
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
+SHOWN, PSI = 6, 0.65  # good seeds of a kind beside each face; truncation at first
+STEPS = 10  # from face A to face B on the film strip
+AT_ONCE = 4  # pictures of a strip drawn before another visitor may draw
 
 Picture = np.ndarray | dict  # uint8 (H, W, 3), or gr.skip() to leave the one that is shown
-
-
-def problem_with_seed(value: float | None, name: str) -> str:
-    """What is wrong with a seed as it stands in its field; empty if it is fine."""
-    if value is not None and value == int(value) and 0 <= value <= MAX_SEED:
-        return ""
-    return f"Seed {name} must be a whole number from 0 to {MAX_SEED}."
 
 
 class Mixer:
@@ -34,41 +31,85 @@ class Mixer:
         self.model = model
 
     def draw(
-        self, seed_a: float | None, seed_b: float | None, weights: list[float], psi: float
+        self,
+        seed_a: float | None,
+        seed_b: float | None,
+        weights: list[float],
+        psi: float,
+        own: bool,
     ) -> tuple[list[Picture], str]:
         """The mixes at these weights, and an empty sentence or what is wrong with the seeds."""
         words = problem_with_seed(seed_a, "A") or problem_with_seed(seed_b, "B")
         if words:
             return [gr.skip()] * len(weights), words
-        ws = self.model.styles(sample_z([int(seed_a), int(seed_b)], self.model.G.z_dim), psi)
-        return list(self.model.draw(blend(ws[:1], ws[1:], weights))), ""
+        ws = self.model.styles([int(seed_a), int(seed_b)], psi, own=own)
+        mixes = blend(ws[:1], ws[1:], weights).split(AT_ONCE)
+        return [picture for part in mixes for picture in self.model.draw(part)], ""
 
-    def mix(self, seed_a: float, seed_b: float, weight: float, psi: float) -> tuple[Picture, str]:
-        """The face that is 1 - weight of A and weight of B, truncated by psi; what is wrong."""
-        (mixed,), words = self.draw(seed_a, seed_b, [weight], psi)
+    def mix(
+        self, seed_a: float, seed_b: float, weight: float, psi: float, own: bool
+    ) -> tuple[Picture, str]:
+        """The face that is 1 - weight of A and weight of B, truncated by psi; what is wrong.
+
+        With `own`, each face is pulled to the average of its own kind instead of that of all.
+        """
+        (mixed,), words = self.draw(seed_a, seed_b, [weight], psi, own)
         return mixed, words
 
     def faces(
-        self, seed_a: float, seed_b: float, weight: float, psi: float
+        self, seed_a: float, seed_b: float, weight: float, psi: float, own: bool
     ) -> tuple[Picture, Picture, Picture, str]:
         """Face A, the mix, face B; what is wrong."""
-        pictures, words = self.draw(seed_a, seed_b, [0.0, weight, 1.0], psi)
+        pictures, words = self.draw(seed_a, seed_b, [0.0, weight, 1.0], psi, own)
         return *pictures, words
 
+    def film(self, seed_a: float, seed_b: float, psi: float, own: bool) -> list[Picture] | dict:
+        """Eleven faces from A to B."""
+        weights = [step / STEPS for step in range(STEPS + 1)]
+        pictures, words = self.draw(seed_a, seed_b, weights, psi, own)
+        return gr.skip() if words else pictures
 
-def roll() -> int:
-    """A seed short enough to tell a friend."""
-    return random.randrange(10_000)
+
+def weight_of(event: gr.SelectData) -> float:
+    """The mixing weight of a face on the film strip."""
+    return event.index / STEPS
 
 
-def mix_tab(model: Model, demo: gr.Blocks) -> None:
+class MixTab(NamedTuple):
+    """What other tabs use: the components that say what is mixed, and how it is drawn again."""
+
+    seed_a: gr.Number
+    seed_b: gr.Number
+    weight: gr.Slider
+    psi: gr.Slider
+    own: gr.Checkbox
+    redraw: partial  # connects an event: redraw(event.then)
+
+
+def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
     """Lay out the tab and connect it."""
     mixer, size = Mixer(model), model.G.img_resolution
+    ends = [good_seeds(model.domains, index, SHOWN) for index in (0, -1)]
+    good = list(dict.fromkeys(ends[0] + ends[1]))  # the same twice where no kinds are told
+    own_kind = bool(model.domains)
+    strip = list(model.draw(model.styles(good, PSI, own=own_kind)))
+
+    def seed_of(event: gr.SelectData) -> int:
+        """The seed of a face among the good ones."""
+        return good[event.index]
+
+    def side(letter: str, seed: int) -> tuple[gr.Image, gr.Number, gr.Button, gr.Gallery]:
+        image = face_image(f"Face {letter}", size, f"face-{letter.lower()}")
+        number = gr.Number(seed, label=f"Seed {letter}")
+        dice = gr.Button(f"Another {letter}")
+        faces = face_strip(
+            "Good faces; click one to take it", SHOWN, f"good-{letter.lower()}", strip
+        )
+        return image, number, dice, faces
+
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=180):
-            image_a = face_image("Face A", size, "face-a")
-            seed_a = gr.Number(34, label="Seed A")
-            dice_a = gr.Button("Another A")
+            image_a, seed_a, dice_a, good_a = side("A", ends[0][0])
         with gr.Column(scale=3, min_width=260):
             image_mix = face_image("The mix", size, "face-mix")
             weight = BoundedSlider(
@@ -80,25 +121,45 @@ def mix_tab(model: Model, demo: gr.Blocks) -> None:
                 info="0 is face A, 1 is face B",
                 elem_id="weight",
             )
-            psi = BoundedSlider(
-                0,
-                1,
-                0.65,
-                step=0.01,
-                label="Truncation psi",
-                info="low: close to the average face; high: more various, more flaws",
-                elem_id="psi",
-            )
             words = gr.Markdown(elem_id="mix-words")
         with gr.Column(scale=2, min_width=180):
-            image_b = face_image("Face B", size, "face-b")
-            seed_b = gr.Number(29, label="Seed B")
-            dice_b = gr.Button("Another B")
+            image_b, seed_b, dice_b, good_b = side("B", ends[1][not own_kind])
+    film = face_strip("From A to B; click a face to take its weight", STEPS + 1, "film")
+    with gr.Row():
+        psi = BoundedSlider(
+            0,
+            1,
+            PSI,
+            step=0.01,
+            label="Truncation psi",
+            info="low: close to the average face; high: more various, more flaws",
+            elem_id="psi",
+        )
+        own = gr.Checkbox(
+            own_kind,
+            label="Average of its own kind",
+            info="what psi pulls a face to; off: the average of all faces",
+            visible=own_kind,
+            elem_id="own",
+        )
     gr.Markdown("None of these people exist: a network drew them.")
-    inputs, outputs = [seed_a, seed_b, weight, psi], [image_a, image_mix, image_b, words]
+
+    inputs, outputs = [seed_a, seed_b, weight, psi, own], [image_a, image_mix, image_b, words]
+    strips = [seed_a, seed_b, psi, own]
+    private = {"api_visibility": "private", **LIVE}
     weight.input(mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE)
-    redraw = [seed_a.input, seed_b.input, psi.input]
-    gr.on([demo.load, *redraw], mixer.faces, inputs, outputs, api_name="faces", **LIVE)
-    for dice, seed in ((dice_a, seed_a), (dice_b, seed_b)):
-        rolled = dice.click(roll, None, seed, api_visibility="private", **LIVE)
-        rolled.then(mixer.faces, inputs, outputs, api_visibility="private", **LIVE)
+    triggers = [demo.load, seed_a.input, seed_b.input, psi.input, own.input]
+    gr.on(triggers, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
+    gr.on(triggers, mixer.film, strips, film, api_name="film", **LIVE)
+
+    def redraw(then: partial) -> None:
+        """After an event that changed what is mixed."""
+        then(mixer.faces, inputs, outputs, **private)
+        then(mixer.film, strips, film, **private)
+
+    for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
+        redraw(dice.click(roll, None, seed, **private).then)
+        redraw(faces.select(seed_of, None, seed, **private).then)
+    taken = film.select(weight_of, None, weight, **private)
+    taken.then(mixer.mix, inputs, [image_mix, words], **private)
+    return MixTab(seed_a, seed_b, weight, psi, own, redraw)

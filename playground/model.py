@@ -1,6 +1,7 @@
 """The one generator that all visitors draw with."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor
 
 from stylegan import Generator
+from stylegan.domains import Domain, load_domains, own_centres
 from stylegan.images import to_uint8
+from stylegan.latents import sample_z, truncate
 from stylegan.precision import draw, fastest_dtype
 
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
@@ -26,19 +29,34 @@ class Model:
     G: Generator
     name: str
     problem: str = ""
+    domains: list[Domain] = field(default_factory=list)  # kinds of faces, if it tells them
     dtype: torch.dtype = torch.float32  # of the wide features while drawing
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @torch.inference_mode()
-    def styles(self, z: Tensor, truncation_psi: float) -> Tensor:
-        """z (N, z_dim) -> ws (N, num_ws, w_dim)."""
-        return self.G.mapping(z, truncation_psi=truncation_psi)
+    def styles(self, seeds: Sequence[int], psi: float, *, own: bool = False) -> Tensor:
+        """ws (len(seeds), num_ws, w_dim), pulled towards the mean of all faces by 1 - psi or, with
+        `own`, each towards the mean of its own kind."""
+        ws = self.G.mapping(sample_z(seeds, self.G.z_dim))
+        centre = own_centres(self.domains, ws) if own and self.domains else self.G.mapping.w_avg
+        return truncate(ws, centre, psi)
 
     @torch.inference_mode()
     def draw(self, ws: Tensor) -> np.ndarray:
         """ws (N, num_ws, w_dim) -> uint8 (N, H, W, 3)."""
         with self._turn:
             return to_uint8(draw(self.G, ws, self.dtype))
+
+
+def _load(folder_or_repo: str, name: str, problem: str = "") -> Model:
+    """Raises ValueError, OSError or HfHubHTTPError for what cannot be shown."""
+    G = Generator.from_pretrained(folder_or_repo)
+    if G.c_dim:
+        raise ValueError("it draws by label, which this page does not offer")
+    domains = load_domains(folder_or_repo)
+    if domains:
+        own_centres(domains, G.mapping.w_avg[None, None])  # they fit
+    return Model(G, name, problem, domains, fastest_dtype(G))
 
 
 def load_model(folder_or_repo: str | None = None) -> Model:
@@ -49,12 +67,8 @@ def load_model(folder_or_repo: str | None = None) -> Model:
     problem = ""
     if folder_or_repo:
         try:
-            G = Generator.from_pretrained(folder_or_repo)
-            if G.c_dim:
-                raise ValueError("it draws by label, which this page does not offer")
-            return Model(G, folder_or_repo, dtype=fastest_dtype(G))
+            return _load(folder_or_repo, folder_or_repo)
         except (ValueError, OSError, HfHubHTTPError) as e:
             reason = " ".join(str(e).split()) or type(e).__name__
             problem = f"The model {folder_or_repo} cannot be shown: {reason}."
-    G = Generator.from_pretrained(str(BUNDLED))
-    return Model(G, "the weights in this repository", problem, fastest_dtype(G))
+    return _load(str(BUNDLED), "the weights in this repository", problem)

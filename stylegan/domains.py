@@ -32,6 +32,17 @@ class Domain:
     scores: list[float]
 
 
+def own_centres(domains: list[Domain], ws: Tensor) -> Tensor:
+    """The centre that each latent lies closest to: (N, num_ws, w_dim) -> (N, 1, w_dim).
+
+    Raises: ValueError for centres of another width.
+    """
+    centres = torch.stack([domain.centre for domain in domains]).to(ws)
+    if centres.shape[1] != ws.shape[2]:
+        raise ValueError(f"centres are {centres.shape[1]} wide and the latents {ws.shape[2]}")
+    return centres[torch.cdist(ws.mean(dim=1), centres).argmin(dim=1)][:, None]
+
+
 def save_domains(domains: list[Domain], folder: str | Path) -> None:
     """Write a folder's domains.json: a line per kind, four digits of each number."""
     lines = []

@@ -28,7 +28,7 @@ def truncate(ws: Tensor, centre: Tensor, psi: float) -> Tensor:
     Two faces of different kinds keep theirs if each is pulled to the centre of its own kind before
     they are blended; with one centre for all, both move towards what lies between the kinds.
 
-    Shapes: ws (..., w_dim), centre (w_dim,).
+    Shapes: ws (..., w_dim), centre (w_dim,) or one that broadcasts with ws.
     """
     return centre.lerp(ws, psi)
 

@@ -4,7 +4,7 @@
 
 writes `domains.json` into the folder of weights, for `stylegan.domains.load_domains`: for every
 sub-folder of FACES the mean of the latents whose faces look like it (its centre), their share of
-all, and their seeds, best face first; and `domains.png`, the best and the worst 32 of each.
+all, and their seeds, best face first; and `domains.jpg`, the best and the worst 32 of each.
 
 A face is good where real faces of its kind are near: its distance to the fifth nearest, in the
 features that see shapes and in those that see colours; the two ranks count alike.
@@ -104,7 +104,7 @@ def picture(domains: list[Domain], img: Tensor) -> np.ndarray:
 
 
 def write_catalogue(G: Generator, reference: Reference, folder: Path) -> None:
-    """Write domains.json and domains.png.
+    """Write domains.json and domains.jpg.
 
     Raises: ValueError if G draws by label, or no drawn face looks like one of the sub-folders.
     """
@@ -113,7 +113,8 @@ def write_catalogue(G: Generator, reference: Reference, folder: Path) -> None:
     found = kinds(G, reference, SEEDS)
     domains = catalogue(found, reference)
     save_domains(domains, folder)
-    Image.fromarray(picture(domains, found.pictures.img)).save(folder / "domains.png")
+    image = Image.fromarray(picture(domains, found.pictures.img))
+    image.save(folder / "domains.jpg", quality=90)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

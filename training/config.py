@@ -54,6 +54,11 @@ def option(
     return field(default=default, metadata={"help": help, "choices": choices})
 
 
+def usual_gamma(img_resolution: int, batch: int) -> float:
+    """The R1 weight that most sets bear."""
+    return 0.125 * (img_resolution / 64) ** 2 * 32 / batch
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Train StyleGAN3 on a folder of faces. The same command again goes on where it stopped.
@@ -131,9 +136,8 @@ class TrainConfig:
 
     def r1_gamma(self, img_resolution: int) -> float:
         """The R1 weight: quadratic in the resolution, inverse in the batch, unless given."""
-        if self.gamma is not None:
-            return self.gamma
-        return 0.125 * (img_resolution / 64) ** 2 * 32 / self.batch
+        usual = usual_gamma(img_resolution, self.batch)
+        return usual if self.gamma is None else self.gamma
 
     def ema_half_life(self, nimg: int) -> float:
         """Half-life of G_ema, in images, after `nimg`: 10 kimg at batch 32, as many steps at any

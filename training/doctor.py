@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stylegan.history import Moment, read_history, whole_lines
+from training.config import usual_gamma
 
 REPORTS = 8  # fewest of which something is said; a tenth of all is looked at, not fewer than these
 FEW = 300  # images of a folder that D learns by heart sooner or later
@@ -22,6 +23,7 @@ WINS, LOSES = 0.2, 1.3  # losses of D; 2 ln 2 = 1.39 is that of one that only gu
 STEEP, FLAT = 10.0, 0.003  # mean squared gradient of D at reals: R1
 FACES, LATE = 15.0, 50.0  # score from which drawn faces are faces; kimg at which it is due
 ALIKE, WORSE = 0.7, 0.85  # of the best coverage or score, below which something was lost
+ODD = 10.0  # factor by which --gamma differs from the usual one
 COPIES, TURNED, RARE = 0.02, 0.1, 0.5  # shares of drawn faces; the last of what was shown
 LEAKING = 0.3  # augmentation's probability below which it does not leak
 STILL, LAST = 0.02, 4  # relative gain that is none, over how many measurements
@@ -91,24 +93,31 @@ def balance(now: dict[str, float]) -> list[Finding]:
     return []
 
 
-def slope(now: dict[str, float]) -> list[Finding]:
+def slope(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """Whether R1 holds D's slope."""
-    r1 = now.get("r1")
-    if r1 is not None and r1 > STEEP:
-        what = (
-            f"D is steep at the real faces (R1 is {r1:.3g}, usual is 0.1 to 2), so --gamma is small"
-        )
+    usual = usual_gamma(flags["pictures"]["resolution"], flags["batch"])
+    gamma = usual if flags["gamma"] is None else flags["gamma"]
+    is_gamma = f"--gamma is {gamma:g}, usual here is {usual:g}"
+    r1 = now.get("r1", 1.0)  # none in the last reports: no sign
+    if r1 > STEEP:
+        what = f"D is steep at the real faces (R1 is {r1:.3g}, usual is 0.1 to 2) and {is_gamma}"
         return [Finding(what, "raise it ten times: a steep D breaks G's faces sooner or later")]
-    if r1 is not None and r1 < FLAT and now["loss/D"] > 1:
-        what = f"D is flat at the real faces (R1 is {r1:.2g}), so --gamma is large"
+    if r1 < FLAT and now["loss/D"] > 1:
+        what = f"D is flat at the real faces (R1 is {r1:.2g}) and {is_gamma}"
         return [Finding(what, "lower it to a tenth: faces stay blurred with it")]
+    if not 1 / ODD < gamma / usual < ODD:
+        advice = (
+            "leave it out, unless you know why: D becomes steep with a small one, flat with a large"
+        )
+        return [Finding(f"{is_gamma} (R1 is {r1:.2g} so far)", advice)]
     return []
 
 
 def way(measured: list[Moment], flags: dict[str, object]) -> list[Finding]:
     """How the drawn faces changed since the best."""
     last, best = measured[-1], max(measured, key=lambda moment: moment.figures["score"])
-    score, top, at = last.figures["score"], best.figures["score"], f"at kimg {best.kimg:g}"
+    score = max(moment.figures["score"] for moment in measured[-2:])
+    top, at = best.figures["score"], f"at kimg {best.kimg:g}"
     cover = [moment.figures["distances"]["all"]["coverage"]["value"] for moment in measured]
     again = f"--init-from {flags['out']}/best"
     if top < FACES:
@@ -156,7 +165,7 @@ def diagnose(
     if len(log) < REPORTS:
         return []
     now = recent(log) | {"kimg": log[-1]["kimg"]}
-    findings = [*slope(now), *balance(now), *signs(now, flags)]
+    findings = [*slope(now, flags), *balance(now), *signs(now, flags)]
     measured = [moment for moment in history if moment.figures]
     if measured:
         findings += way(measured, flags)

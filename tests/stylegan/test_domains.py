@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from stylegan.domains import DOMAINS, Domain, load_domains, save_domains
+from stylegan.domains import DOMAINS, Domain, load_domains, own_centres, save_domains
 from stylegan.latents import truncate
 
 
@@ -55,3 +55,13 @@ def test_a_file_of_something_else_is_refused(tmp_path, text):
     (tmp_path / DOMAINS).write_text(text)
     with pytest.raises(ValueError, match="does not list kinds of faces"):
         load_domains(tmp_path)
+
+
+def test_each_latent_finds_the_centre_it_lies_closest_to():
+    centres = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    domains = [Domain(name, c, 0.5, [], []) for name, c in zip("ab", centres, strict=True)]
+    ws = torch.tensor([[-0.2, 9.0], [0.1, 0.0], [5.0, 5.0]])[:, None].expand(-1, 4, -1)
+    torch.testing.assert_close(own_centres(domains, ws)[:, 0], centres[[1, 0, 0]])
+    assert truncate(ws, own_centres(domains, ws), 0.5).shape == ws.shape
+    with pytest.raises(ValueError, match="centres are 2 wide and the latents 3"):
+        own_centres(domains, torch.zeros(1, 4, 3))

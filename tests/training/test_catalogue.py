@@ -58,7 +58,7 @@ def test_the_command_tells_dark_faces_from_light_ones(
     assert grid.shape == (4 * 2 * 64, 16 * 64, 3)
     best = seen.pictures.img[found[1].seeds[0]].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(grid[4 * 64 : 5 * 64, :64], (best + 1) * 127.5, atol=1)
-    assert (tmp_path / "domains.png").exists()
+    assert (tmp_path / "domains.jpg").exists()
 
 
 def test_what_cannot_be_told_is_said(tiny, face_folder, tmp_path, monkeypatch):

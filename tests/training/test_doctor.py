@@ -8,6 +8,7 @@ from stylegan.history import Moment, add_moment
 from training.doctor import REPORTS, diagnose, examine, main, recent, shown_shares
 
 FLAGS = dict(out="runs/a", balance=True, ada_max=0.8, ada_kimg=100.0, init_from=None)
+FLAGS |= dict(gamma=None, batch=8, pictures={"resolution": 64})  # usual: 0.5
 FLAGS["counts"] = {"early": 1000, "late": 312}
 
 
@@ -39,6 +40,7 @@ def words(*args, **flags):
 
 def test_a_good_run_needs_nothing(run):
     assert words(log(), run([40, 50, 60, 65, 68, 70])) == []
+    assert words(log(), run([50, 60, 40])) == []  # once may be chance
     assert words(log(), []) == []  # never measured
 
 
@@ -97,7 +99,7 @@ def test_signs_of_a_wrong_balance(values, what, advice):
     "scores, values, what, advice",
     [
         ([50, 55], {"coverage": [0.9, 0.5]}, "cover 50% of the real ones, once 90%", "the --gamma"),
-        ([50, 60, 40], {}, "score is 40.0, it was 60.0 at kimg 20", "--init-from runs/a/best"),
+        ([50, 60, 40, 39], {}, "score is 40.0, it was 60.0 at kimg 20", "--init-from runs/a/best"),
         ([50, 60, 59, 60, 60, 61], {}, "best score was 61.0 at kimg 60", "stop, or begin"),
         ([50], {"shares": [{"early": 0.9, "late": 0.1}]}, "10% of the drawn", "--conditional"),
         ([50], {"copies": [0.2]}, "20% of the drawn faces are copies", "(--ada-kimg 25)"),
@@ -120,6 +122,13 @@ def test_turned_faces_are_a_leak_where_the_augmentation_is_strong(run):
     (found,) = words(log(**{"ada/p": 0.6}), run([50], turned=[0.3]))
     assert "30% of the drawn faces are turned: the augmentation leaks" in found
     assert "lower --ada-max below its present p of 0.60" in found
+
+
+@pytest.mark.parametrize("gamma", [0.005, 50.0])
+def test_an_odd_gamma_is_named_before_it_shows(gamma):
+    (found,) = words(log(), [], gamma=gamma)
+    assert f"--gamma is {gamma:g}, usual here is 0.5 (R1 is 0.5 so far); leave it out" in found
+    assert words(log(), [], gamma=0.1) == []
 
 
 def test_only_the_last_reports_count():
@@ -145,7 +154,7 @@ def test_a_run_folder_is_examined(run, tmp_path, capsys):
     assert (
         capsys.readouterr().out == "doctor: nothing looks wrong; the last scores are 50.0, 60.0\n"
     )
-    for moment in run([30]):
+    for moment in run([30, 30]):
         add_moment(tmp_path, moment)
     main([str(tmp_path)])
     assert "doctor: the faces get worse" in capsys.readouterr().out

@@ -1,0 +1,184 @@
+"""A row of faces, a column of faces, and the mix at every crossing."""
+
+import random
+from collections.abc import Iterator
+
+import gradio as gr
+import numpy as np
+
+from playground.mix import PSI, MixTab
+from playground.model import Model
+from playground.seeds import good_seeds, problem_with_seed
+from playground.slider import BoundedSlider
+from stylegan.images import image_grid
+from stylegan.latents import blend
+
+MOST, FIRST = 8, 4  # faces in a row or column: at most, at first
+GOOD = 60  # of each kind, among which other faces are chosen
+WIDE = 1000  # pixels of the grid at least: what the browser enlarges by itself cannot be clicked
+
+
+class Turn:
+    """Which drawing of a visitor's is the latest; an older one stops."""
+
+    def __init__(self):
+        self.number = 0
+
+    def take(self) -> int:
+        """Be the latest."""
+        self.number += 1
+        return self.number
+
+
+def parse_seeds(text: str, name: str) -> list[int]:
+    """Seeds with commas or spaces between them.
+
+    Raises: gr.Error with a sentence for what is none, for none at all and for too many.
+    """
+    words = text.replace(",", " ").split()
+    if not 1 <= len(words) <= MOST:
+        raise gr.Error(f"{name}: 1 to {MOST} seeds are needed, got {len(words)}.")
+    for word in words:
+        if not word.isdecimal() or problem_with_seed(float(word), ""):
+            raise gr.Error(f"{name}: {word} is no seed; {problem_with_seed(None, word)}")
+    return [int(word) for word in words]
+
+
+def tile_side(columns: int, side: int) -> int:
+    """Pixels of a face on the grid, a multiple of its own `side`."""
+    return side * -(-WIDE // (columns * side))
+
+
+class Crossings:
+    """Draws for the Grid tab; A go across, B go down."""
+
+    def __init__(self, model: Model):
+        self.model = model
+
+    def choose(self, size: int, *, best: bool = False) -> tuple[str, str]:
+        """Seeds across and down: good ones of either kind, by chance or the best."""
+        texts = []
+        for index in (0, -1):
+            good = good_seeds(self.model.domains, index, GOOD)
+            if not self.model.domains:
+                good = good[index % 2 :: 2]
+            chosen = good[:size] if best else random.sample(good, size)
+            texts.append(", ".join(map(str, chosen)))
+        return tuple(texts)
+
+    def draw(
+        self, across: str, down: str, weight: float, psi: float, own: bool, turn: Turn
+    ) -> Iterator[np.ndarray]:
+        """The grid, uint8, again and again as a row of it is drawn, unless a later one begins."""
+        seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
+        mine = turn.take()
+        ws_a, ws_b = (self.model.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
+        columns, side = len(seeds_a) + 1, self.model.G.img_resolution
+        times = tile_side(columns, side) // side
+        shape = len(seeds_b) + 1, columns, side, side, 3
+        tiles = np.full(shape, 255, np.uint8)
+        tiles[0, 1:] = self.model.draw(ws_a)
+        for row, w in enumerate(ws_b.split(1), start=1):
+            if turn.number != mine:
+                return
+            tiles[row, 0] = self.model.draw(w)[0]
+            tiles[row, 1:] = self.model.draw(blend(ws_a, w.expand_as(ws_a), weight))
+            grid = image_grid(tiles.reshape(-1, side, side, 3), columns)
+            yield grid.repeat(times, axis=0).repeat(times, axis=1)
+
+    def api(self, across: str, down: str, weight: float, psi: float, own: bool) -> np.ndarray:
+        """The whole grid: seeds with commas between them, at most eight; weight 0 is across."""
+        *_, grid = self.draw(across, down, weight, psi, own, Turn())
+        return grid
+
+
+def crossing(
+    across: str, down: str, weight: float, side: int, place: tuple[int, int]
+) -> tuple[int | dict, int | dict, float | dict]:
+    """Seed A, seed B and weight of what lies at a pixel (x, y); what stays is skipped.
+
+    `side` is that of a face as it is drawn.
+    """
+    seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
+    tile = tile_side(len(seeds_a) + 1, side)
+    column, row = (pixel // tile for pixel in place)
+    return (
+        seeds_a[column - 1] if column else gr.skip(),
+        seeds_b[row - 1] if row else gr.skip(),
+        weight if row and column else 1.0 if row else 0.0 if column else gr.skip(),
+    )
+
+
+def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
+    """Lay out the tab and connect it; it is drawn when it is opened."""
+    crossings, side = Crossings(model), model.G.img_resolution
+    names = [domain.name for domain in model.domains] or ["faces"]
+    first = crossings.choose(FIRST, best=True)
+    gr.Markdown("Every crossing is the mix of the face above it and the face left of it.")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=240):
+            size = BoundedSlider(
+                1, MOST, FIRST, step=1, label="Faces each way", elem_id="grid-size"
+            )
+            dice = gr.Button("Other faces")
+            across = gr.Textbox(first[0], label=f"Seeds across: {names[0]}", elem_id="across")
+            down = gr.Textbox(first[1], label=f"Seeds down: {names[-1]}", elem_id="down")
+            weight = BoundedSlider(
+                0,
+                1,
+                0.5,
+                step=0.01,
+                label="Mixing weight",
+                elem_id="grid-weight",
+                info="0 is the face above, 1 is the face on the left",
+            )
+            psi = BoundedSlider(0, 1, PSI, step=0.01, label="Truncation psi", elem_id="grid-psi")
+            own = gr.Checkbox(
+                bool(names[1:]), label="Average of its own kind", visible=bool(model.domains)
+            )
+        with gr.Column(scale=2, min_width=260):
+            gr.Markdown(f"{side}x{side} pixels a face, enlarged; click one to open it in Mix")
+            grid = gr.Image(
+                label="Grid",
+                show_label=False,
+                format="png",
+                interactive=False,
+                buttons=["download", "fullscreen"],
+                elem_id="grid",
+                elem_classes="grid",
+            )
+    turn = gr.State(Turn())
+    inputs = [across, down, weight, psi, own]
+    live = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
+
+    def draw(then) -> None:
+        then(crossings.draw, [*inputs, turn], grid, api_visibility="private", **live)
+
+    for change in (tab.select, across.submit, down.submit, weight.input, psi.input, own.input):
+        draw(change)
+    for change in (size.input, dice.click):
+        chosen = change(
+            crossings.choose,
+            size,
+            [across, down],
+            api_visibility="private",
+            show_progress="hidden",
+            queue=False,
+        )
+        draw(chosen.then)
+
+    def open_in_mix(across: str, down: str, weight: float, event: gr.SelectData):
+        """What was clicked, in the other tab."""
+        found = crossing(across, down, weight, side, event.index)
+        return *found, gr.Tabs(selected="mix")
+
+    opened = grid.select(
+        open_in_mix,
+        [across, down, weight],
+        [mix.seed_a, mix.seed_b, mix.weight, tabs],
+        api_visibility="private",
+        queue=False,
+        show_progress="hidden",
+    )
+    mix.redraw(opened.then)
+    gr.api(crossings.api, api_name="grid")
