@@ -11,9 +11,14 @@ CSS = """
 .face img, .strip img, .grid img { image-rendering: pixelated; }
 .strip .grid-wrap.fixed-height { min-height: 0; max-height: none; padding: 2px; }
 .strip .grid-container {
-    grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); gap: 2px; padding: 0;
+    grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); grid-auto-rows: auto;
+    gap: 2px; padding: 0;
 }
 .strip .thumbnail-item { height: auto; min-height: 0; aspect-ratio: 1; }
+@media (max-width: 640px) {
+    .first-if-narrow { order: -1; flex-basis: 100%; }
+    #good-a .grid-container, #good-b .grid-container { --grid-cols: 3 !important; }
+}
 """
 
 

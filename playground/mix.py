@@ -108,9 +108,9 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
         return image, number, dice, faces
 
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=180):
+        with gr.Column(scale=2, min_width=140):
             image_a, seed_a, dice_a, good_a = side("A", ends[0][0])
-        with gr.Column(scale=3, min_width=260):
+        with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
             image_mix = face_image("The mix", size, "face-mix")
             weight = BoundedSlider(
                 0,
@@ -122,7 +122,7 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
                 elem_id="weight",
             )
             words = gr.Markdown(elem_id="mix-words")
-        with gr.Column(scale=2, min_width=180):
+        with gr.Column(scale=2, min_width=140):
             image_b, seed_b, dice_b, good_b = side("B", ends[1][not own_kind])
     film = face_strip("From A to B; click a face to take its weight", STEPS + 1, "film")
     with gr.Row():

@@ -1,17 +1,22 @@
 """The page's callbacks, called as Gradio calls them, without a browser."""
 
+from types import SimpleNamespace
+
 import gradio as gr
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image
 
 from app import build_page
-from playground.mix import MAX_SEED, Mixer, roll
-from playground.model import load_model
+from playground.mix import STEPS, Mixer, weight_of
+from playground.model import Model, load_model
+from playground.seeds import MAX_SEED, good_seeds, roll
 from playground.slider import BoundedSlider
 from playground.upload import crop_upload
-from stylegan import Generator
+from stylegan import Generator, GeneratorConfig
+from stylegan.domains import Domain, save_domains
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z
 
@@ -24,6 +29,15 @@ def model():
 @pytest.fixture(scope="module")
 def mixer(model):
     return Mixer(model)
+
+
+@pytest.fixture(scope="module")
+def kinds(model):
+    """The same generator, with two kinds of faces made up."""
+    centre = torch.randn(model.G.w_dim, generator=torch.Generator().manual_seed(0))
+    first = Domain("first", centre, 0.5, [5, 6, 7, 8], [1.0] * 4)
+    last = Domain("last", -centre, 0.5, [9, 10, 11, 12], [1.0] * 4)
+    return Model(model.G, "two kinds", domains=[first, last])
 
 
 @pytest.fixture
@@ -40,27 +54,27 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
 
 def test_a_face_is_what_the_generator_draws_for_its_seed(model, mixer):
     expected = to_uint8(model.G(sample_z([3], model.G.z_dim), truncation_psi=0.65).detach())[0]
-    a, _, _, words = mixer.faces(3, 8, 0.5, 0.65)
+    a, _, _, words = mixer.faces(3, 8, 0.5, 0.65, False)
     assert close(a, expected)
     assert words == ""
 
 
 def test_the_ends_of_the_slider_are_the_two_faces(mixer):
-    a, _, b, _ = mixer.faces(3, 8, 0.5, 0.65)
-    assert close(mixer.mix(3, 8, 0, 0.65)[0], a)
-    assert close(mixer.mix(3, 8, 1, 0.65)[0], b)
+    a, _, b, _ = mixer.faces(3, 8, 0.5, 0.65, False)
+    assert close(mixer.mix(3, 8, 0, 0.65, False)[0], a)
+    assert close(mixer.mix(3, 8, 1, 0.65, False)[0], b)
     assert not close(a, b)
 
 
 def test_the_mix_differs_from_both_parents_and_equals_the_middle_picture(mixer):
-    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0.65)
-    assert close(mixer.mix(3, 8, 0.4, 0.65)[0], mixed)
+    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0.65, False)
+    assert close(mixer.mix(3, 8, 0.4, 0.65, False)[0], mixed)
     assert not close(mixed, a)
     assert not close(mixed, b)
 
 
 def test_psi_zero_shows_the_average_face_whatever_the_seed(mixer):
-    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0)
+    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0, False)
     assert close(a, b)
     assert close(a, mixed)
 
@@ -68,8 +82,54 @@ def test_psi_zero_shows_the_average_face_whatever_the_seed(mixer):
 @pytest.mark.parametrize("seed", [None, -1, MAX_SEED + 1, 3.7])
 def test_a_bad_seed_leaves_the_pictures_and_is_named(mixer, seed):
     expected = "Seed B must be a whole number from 0 to 4294967295."
-    assert mixer.mix(0, seed, 0.5, 0.65) == (gr.skip(), expected)
-    assert mixer.faces(0, seed, 0.5, 0.65) == (gr.skip(), gr.skip(), gr.skip(), expected)
+    assert mixer.mix(0, seed, 0.5, 0.65, False) == (gr.skip(), expected)
+    assert mixer.faces(0, seed, 0.5, 0.65, False) == (gr.skip(), gr.skip(), gr.skip(), expected)
+
+
+def test_the_film_strip_leads_from_a_to_b_and_a_face_on_it_gives_its_weight(mixer):
+    a, _, b, _ = mixer.faces(3, 8, 0.5, 0.65, False)
+    film = mixer.film(3, 8, 0.65, False)
+    assert len(film) == STEPS + 1 == 11
+    assert close(film[0], a) and close(film[-1], b)
+    assert close(film[7], mixer.mix(3, 8, 0.7, 0.65, False)[0])
+    assert weight_of(SimpleNamespace(index=7)) == 0.7
+    assert mixer.film(None, 8, 0.65, False) == gr.skip()
+
+
+def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
+    """All the way at psi 0: the centre that its latent lies closest to, not that of all."""
+    centres = torch.stack([domain.centre for domain in kinds.domains])
+    w = kinds.G.mapping(sample_z([3], kinds.G.z_dim))[0, 0].detach()
+    nearest = torch.cdist(w[None], centres).argmin()
+    expected = centres[nearest].expand(1, kinds.G.num_ws, -1)
+    torch.testing.assert_close(kinds.styles([3], 0.0, own=True), expected)
+    everyone = kinds.G.mapping.w_avg.expand(1, kinds.G.num_ws, -1)
+    torch.testing.assert_close(kinds.styles([3], 0.0), everyone)
+    a, _, _, _ = Mixer(kinds).faces(3, 8, 0.5, 0.0, True)
+    assert close(a, kinds.draw(expected)[0])
+
+
+def test_good_seeds_are_the_first_of_their_kind_or_just_the_first(kinds):
+    assert good_seeds(kinds.domains, 0, 2) == [5, 6]
+    assert good_seeds(kinds.domains, -1, 9) == [9, 10, 11, 12]
+    assert good_seeds([], -1, 3) == [0, 1, 2]
+
+
+def test_the_page_is_built_with_kinds_and_without(kinds, model):
+    for shown in (kinds, Model(model.G, "no kinds")):
+        page = build_page(shown)
+        (own,) = (b for b in page.blocks.values() if getattr(b, "elem_id", "") == "own")
+        assert own.visible == own.value == bool(shown.domains)
+        galleries = [b for b in page.blocks.values() if isinstance(b, gr.Gallery)]
+        assert len(galleries) == 3
+
+
+def test_kinds_that_do_not_fit_are_named(tmp_path):
+    tiny = Generator(GeneratorConfig.stylegan3_t(32, z_dim=8, w_dim=8, channel_base=128))
+    tiny.save_pretrained(tmp_path)
+    save_domains([Domain("a", torch.ones(12), 1.0, [0], [1.0])], tmp_path)
+    loaded = load_model(str(tmp_path))
+    assert "cannot be shown: centres are 12 wide and the latents 8" in loaded.problem
 
 
 def test_a_slider_takes_a_number_outside_its_range_for_the_bound():
@@ -85,7 +145,7 @@ def test_rolled_seeds_are_valid_and_various():
 
 def test_drawing_leaves_the_model_unchanged(model, mixer):
     before = {name: tensor.clone() for name, tensor in model.G.state_dict().items()}
-    mixer.faces(1, 2, 0.5, 0.8)
+    mixer.faces(1, 2, 0.5, 0.8, False)
     after = model.G.state_dict()
     assert all(after[name].equal(tensor) for name, tensor in before.items())
 

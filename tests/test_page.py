@@ -123,10 +123,16 @@ def test_moving_the_mixing_slider_walks_from_face_a_to_face_b(page):
 
 
 def test_psi_changes_all_three_pictures(page):
+    """All the way: to the averages of their kinds or, without, to the one average of all."""
     before = {name: source(page, name) for name in ("face-a", "face-mix", "face-b")}
     slide(page, "psi", 0)
     for name in before:
         wait_for_another(page, name, before[name])
+    a, b = picture(page, "face-a"), picture(page, "face-b")
+    assert np.abs(a.astype(int) - b).mean() > 2
+    before = source(page, "face-b")
+    page.locator("#own input").uncheck()
+    wait_for_another(page, "face-b", before)
     np.testing.assert_array_equal(picture(page, "face-a"), picture(page, "face-b"))
 
 
@@ -135,6 +141,50 @@ def test_the_dice_draws_another_face_and_says_its_seed(page):
     page.get_by_role("button", name="Another A").click()
     wait_for_another(page, "face-a", before)
     assert page.get_by_label("Seed A").input_value() != seed
+
+
+def test_a_face_on_the_film_strip_gives_its_weight(page):
+    before = source(page, "face-mix")
+    page.locator("#film button.thumbnail-item").nth(10).click()
+    wait_for_another(page, "face-mix", before)
+    expect(page.locator("#weight input[type=number]")).to_have_value("1")
+    b = picture(page, "face-b")
+    np.testing.assert_allclose(picture(page, "face-mix").astype(int), b, atol=1)
+
+
+def test_a_good_face_is_taken_by_a_click(page):
+    """The same face as B then as A."""
+    for letter in ("b", "a"):
+        before = source(page, f"face-{letter}")
+        page.locator(f"#good-{letter} button.thumbnail-item").nth(3).click()
+        wait_for_another(page, f"face-{letter}", before)
+    assert page.get_by_label("Seed A").input_value() == page.get_by_label("Seed B").input_value()
+    np.testing.assert_array_equal(picture(page, "face-a"), picture(page, "face-b"))
+
+
+def test_a_crossing_of_the_grid_opens_in_mix(page):
+    """The second across, the third down; a grid of five columns, the parents' among them."""
+    before = source(page, "face-mix")
+    page.get_by_role("tab", name="Grid").click()
+    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    seeds = [
+        page.get_by_label(name).input_value().split(", ") for name in ("Seeds across", "Seeds down")
+    ]
+    box = page.locator("#grid img").bounding_box()
+    place = {"x": box["width"] * 2.5 / 5, "y": box["height"] * 3.5 / 5}
+    page.locator("#grid img").click(position=place)
+    expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
+    wait_for_another(page, "face-mix", before)
+    assert page.get_by_label("Seed A").input_value() == seeds[0][1]
+    assert page.get_by_label("Seed B").input_value() == seeds[1][2]
+
+
+def test_a_mistake_in_the_grid_s_seeds_is_named(page):
+    page.get_by_role("tab", name="Grid").click()
+    seeds = page.get_by_label("Seeds across")
+    seeds.fill("1, two")
+    seeds.press("Enter")
+    expect(page.get_by_text("Across: two is no seed")).to_be_visible()
 
 
 def test_typing_a_seed_over_another_draws_it_and_mistakes_are_named(page):
@@ -197,4 +247,9 @@ def test_a_photograph_turned_by_its_exif_data_is_cropped_upright(page, tmp_path)
 
 def test_the_page_fits_a_telephone(page):
     page.set_viewport_size({"width": 375, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    a, mixed, b = (page.locator(f"#face-{n} img").bounding_box() for n in ("a", "mix", "b"))
+    assert mixed["y"] < a["y"] == b["y"]  # the picture first, its parents side by side below
+    page.get_by_role("tab", name="Grid").click()
+    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375

@@ -1,0 +1,82 @@
+"""The grid's callbacks, without a browser."""
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from playground.grid import MOST, Crossings, Turn, crossing, parse_seeds, tile_side
+from playground.mix import Mixer
+from playground.model import load_model
+from playground.seeds import MAX_SEED
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+@pytest.fixture(scope="module")
+def crossings(model):
+    return Crossings(model)
+
+
+def tile(grid, row, column, columns, side=64):
+    """A face of the grid at its own size."""
+    times = tile_side(columns, side) // side
+    small = grid[::times, ::times]
+    return small[row * side : (row + 1) * side, column * side : (column + 1) * side].astype(int)
+
+
+def test_every_crossing_is_the_mix_of_its_row_and_column(model, crossings):
+    """Across 3 and 4, down 8: as Mix draws them."""
+    grid = crossings.api("3, 4", "8", 0.25, 0.65, False)
+    assert (tile(grid, 0, 0, 3) == 255).all()
+    a, mixed, b, _ = Mixer(model).faces(4, 8, 0.25, 0.65, False)
+    for place, face in (((0, 2), a), ((1, 2), mixed), ((1, 0), b)):
+        assert np.abs(tile(grid, *place, 3) - face).max() <= 1
+
+
+def test_the_grid_comes_row_by_row_and_a_later_one_ends_it(crossings):
+    turn = Turn()
+    drawing = crossings.draw("1", "2 3 4", 0.5, 0.65, False, turn)
+    first = next(drawing)
+    assert (tile(first, 1, 1, 2) != 255).any() and (tile(first, 2, 1, 2) == 255).all()
+    turn.take()
+    assert list(drawing) == []
+    assert len(list(crossings.draw("1", "2 3", 0.5, 0.65, False, turn))) == 2
+
+
+def test_a_grid_is_wide_enough_to_be_clicked():
+    assert tile_side(2, 64) == 512 and tile_side(9, 64) == 128
+    assert all(columns * tile_side(columns, 64) >= 1000 for columns in range(2, MOST + 2))
+
+
+def test_a_click_tells_what_lies_there():
+    """Three columns of 384 pixels."""
+    what = "3, 4", "8", 0.25, 64
+    assert crossing(*what, [1151, 384]) == (4, 8, 0.25)
+    assert crossing(*what, [384, 383]) == (3, gr.skip(), 0.0)
+    assert crossing(*what, [383, 767]) == (gr.skip(), 8, 1.0)
+    assert crossing(*what, [0, 0]) == (gr.skip(), gr.skip(), gr.skip())
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("", "Across: 1 to 8 seeds are needed, got 0"),
+        ("1 2 3 4 5 6 7 8 9", "Across: 1 to 8 seeds are needed, got 9"),
+        ("1, two", "Across: two is no seed"),
+        ("-1", "Across: -1 is no seed"),
+        (str(MAX_SEED + 1), "Across: 4294967296 is no seed"),
+    ],
+)
+def test_what_is_no_list_of_seeds_is_named(text, sentence):
+    with pytest.raises(gr.Error, match=sentence):
+        parse_seeds(text, "Across")
+
+
+def test_seeds_are_chosen_as_many_as_asked(crossings):
+    assert parse_seeds("1 2,3,  4", "Across") == [1, 2, 3, 4]
+    across, down = (parse_seeds(text, "") for text in crossings.choose(8))
+    assert len(set(across)) == len(set(down)) == 8 and not set(across) & set(down)
+    assert crossings.choose(3, best=True) == crossings.choose(3, best=True)
