@@ -15,6 +15,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 import gradio as gr
 
 from playground.face import CSS
+from playground.film import film_tab
 from playground.grid import grid_tab
 from playground.mix import mix_tab
 from playground.model import Model, load_model
@@ -36,6 +37,8 @@ def build_page(model: Model) -> gr.Blocks:
                 mix = mix_tab(model, demo)
             with gr.Tab("Grid", id="grid") as tab:
                 grid_tab(model, mix, tabs, tab)
+            with gr.Tab("Film", id="film"):
+                film_tab(model, mix)
             with gr.Tab("Your face", id="upload"):
                 upload_tab(model.G.img_resolution)
         gr.Markdown(f"Model: {model.name}.")

@@ -5,12 +5,15 @@ from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
+import torch
+from torch import Tensor
 
 from playground.face import face_image, face_strip
 from playground.model import Model
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.slider import BoundedSlider
-from stylegan.latents import blend
+from stylegan.latents import mix_styles
+from stylegan.specs import style_bands
 
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
 SHOWN, PSI = 6, 0.65  # good seeds of a kind beside each face; truncation at first
@@ -28,7 +31,14 @@ class Mixer:
     """
 
     def __init__(self, model: Model):
-        self.model = model
+        self.model, self.bands = model, style_bands(model.G.config)
+
+    def _weights(self, weights: list[float], bands: tuple[float, ...]) -> Tensor:
+        """Of every layer, for every mix: (len(weights), num_ws)."""
+        offsets = torch.zeros(self.model.G.num_ws)
+        for places, offset in zip(self.bands.values(), bands, strict=True):
+            offsets[places] = offset
+        return (torch.tensor(weights)[:, None] + offsets).clamp(0, 1)
 
     def draw(
         self,
@@ -37,36 +47,66 @@ class Mixer:
         weights: list[float],
         psi: float,
         own: bool,
+        bands: tuple[float, ...] = (0, 0, 0),
     ) -> tuple[list[Picture], str]:
         """The mixes at these weights, and an empty sentence or what is wrong with the seeds."""
         words = problem_with_seed(seed_a, "A") or problem_with_seed(seed_b, "B")
         if words:
             return [gr.skip()] * len(weights), words
         ws = self.model.styles([int(seed_a), int(seed_b)], psi, own=own)
-        mixes = blend(ws[:1], ws[1:], weights).split(AT_ONCE)
+        mixes = mix_styles(ws[:1], ws[1:], self._weights(weights, bands)).split(AT_ONCE)
         return [picture for part in mixes for picture in self.model.draw(part)], ""
 
     def mix(
-        self, seed_a: float, seed_b: float, weight: float, psi: float, own: bool
+        self,
+        seed_a: float,
+        seed_b: float,
+        weight: float,
+        psi: float,
+        own: bool,
+        shape: float = 0,
+        features: float = 0,
+        texture: float = 0,
     ) -> tuple[Picture, str]:
         """The face that is 1 - weight of A and weight of B, truncated by psi; what is wrong.
 
         With `own`, each face is pulled to the average of its own kind instead of that of all.
+        Shape, features and texture, each from -1 to 1, are added to the weight of their layers.
         """
-        (mixed,), words = self.draw(seed_a, seed_b, [weight], psi, own)
+        bands = shape, features, texture
+        (mixed,), words = self.draw(seed_a, seed_b, [weight], psi, own, bands)
         return mixed, words
 
     def faces(
-        self, seed_a: float, seed_b: float, weight: float, psi: float, own: bool
+        self,
+        seed_a: float,
+        seed_b: float,
+        weight: float,
+        psi: float,
+        own: bool,
+        shape: float = 0,
+        features: float = 0,
+        texture: float = 0,
     ) -> tuple[Picture, Picture, Picture, str]:
         """Face A, the mix, face B; what is wrong."""
-        pictures, words = self.draw(seed_a, seed_b, [0.0, weight, 1.0], psi, own)
-        return *pictures, words
+        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, shape, features, texture)
+        (a, b), _ = self.draw(seed_a, seed_b, [0.0, 1.0], psi, own)
+        return a, mixed, b, words
 
-    def film(self, seed_a: float, seed_b: float, psi: float, own: bool) -> list[Picture] | dict:
-        """Eleven faces from A to B."""
+    def film(
+        self,
+        seed_a: float,
+        seed_b: float,
+        psi: float,
+        own: bool,
+        shape: float = 0,
+        features: float = 0,
+        texture: float = 0,
+    ) -> list[Picture] | dict:
+        """Eleven mixes, with weights from 0 to 1."""
         weights = [step / STEPS for step in range(STEPS + 1)]
-        pictures, words = self.draw(seed_a, seed_b, weights, psi, own)
+        bands = shape, features, texture
+        pictures, words = self.draw(seed_a, seed_b, weights, psi, own, bands)
         return gr.skip() if words else pictures
 
 
@@ -124,6 +164,13 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
             words = gr.Markdown(elem_id="mix-words")
         with gr.Column(scale=2, min_width=140):
             image_b, seed_b, dice_b, good_b = side("B", ends[1][not own_kind])
+    with gr.Accordion("Mix band by band", open=False):
+        gr.Markdown("Added to the mixing weight: to the left is more of A, to the right more of B.")
+        with gr.Row():
+            bands = [
+                BoundedSlider(-1, 1, 0, step=0.01, label=name.capitalize(), elem_id=f"band-{i}")
+                for i, name in enumerate(mixer.bands)
+            ]
     film = face_strip("From A to B; click a face to take its weight", STEPS + 1, "film")
     with gr.Row():
         psi = BoundedSlider(
@@ -144,12 +191,17 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
         )
     gr.Markdown("None of these people exist: a network drew them.")
 
-    inputs, outputs = [seed_a, seed_b, weight, psi, own], [image_a, image_mix, image_b, words]
-    strips = [seed_a, seed_b, psi, own]
+    inputs, outputs = (
+        [seed_a, seed_b, weight, psi, own, *bands],
+        [image_a, image_mix, image_b, words],
+    )
+    strips = [seed_a, seed_b, psi, own, *bands]
     private = {"api_visibility": "private", **LIVE}
-    weight.input(mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE)
+    moved = [slider.input for slider in (weight, *bands)]
+    gr.on(moved, mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE)
     triggers = [demo.load, seed_a.input, seed_b.input, psi.input, own.input]
     gr.on(triggers, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
+    triggers += [slider.input for slider in bands]
     gr.on(triggers, mixer.film, strips, film, api_name="film", **LIVE)
 
     def redraw(then: partial) -> None:

@@ -42,3 +42,29 @@ def blend(ws_a: Tensor, ws_b: Tensor, weight: float | Sequence[float]) -> Tensor
     if isinstance(weight, Sequence):
         weight = torch.tensor(weight, dtype=ws_a.dtype, device=ws_a.device)[:, None, None]
     return ws_a.lerp(ws_b, weight)
+
+
+def mix_styles(ws_a: Tensor, ws_b: Tensor, weights: Tensor) -> Tensor:
+    """Weighted averages with a weight for each layer: ws_a at weight 0, ws_b at 1.
+
+    Shapes: ws_a, ws_b (1, num_ws, w_dim), weights (N, num_ws) -> (N, num_ws, w_dim).
+    """
+    return ws_a.lerp(ws_b, weights[..., None])
+
+
+def walk(ws: Tensor, steps: int) -> Tensor:
+    """A smooth closed path through styles: `steps` of it from each to the next, then to the first.
+
+    Shapes: ws (N, num_ws, w_dim) -> (N * steps, num_ws, w_dim); every `steps`-th is one of ws.
+    Reference: Catmull and Rom 1974 (doi:10.1016/B978-0-12-079050-0.50020-5).
+    """
+    t = torch.linspace(0, 1, steps + 1, dtype=ws.dtype, device=ws.device)[:-1, None, None]
+    path = []
+    for before, start, end, after in zip(
+        ws.roll(1, 0), ws, ws.roll(-1, 0), ws.roll(-2, 0), strict=True
+    ):
+        slope_start, slope_end = (end - before) / 2, (after - start) / 2
+        turn = 3 * (end - start) - 2 * slope_start - slope_end
+        rest = 2 * (start - end) + slope_start + slope_end
+        path.append(start + t * (slope_start + t * (turn + t * rest)))
+    return torch.cat(path)

@@ -17,6 +17,7 @@ FIRST_STOPBAND = 2.0**2.1
 LAST_STOPBAND_REL = 2.0**0.3  # last stopband relative to the last cutoff
 MARGIN = 10  # samples kept around the image on each side
 FILTER_SIZE = 6  # taps per unit of resampling factor
+BANDS = {"shape": 5.1, "features": 13.0, "texture and colour": math.inf}  # cycles per image
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,17 @@ def layer_specs(config: GeneratorConfig) -> list[LayerSpec]:
     signals = _signals(config)
     sources = [signals[0], *signals[:-1]]
     return [_layer(i, config, s, t) for i, (s, t) in enumerate(zip(sources, signals, strict=True))]
+
+
+def style_bands(config: GeneratorConfig) -> dict[str, list[int]]:
+    """Which styles, places in ws, decide what of a face.
+
+    A layer belongs to the band of the finest detail that it writes, in cycles per image; place 0,
+    the input's pose, to the first. A small network may have an empty band.
+    """
+    bands = {name: [] for name in BANDS}
+    bands[next(iter(BANDS))].append(0)
+    for place, spec in enumerate(layer_specs(config), start=1):
+        name = next(name for name, most in BANDS.items() if spec.out_cutoff <= most)
+        bands[name].append(place)
+    return bands

@@ -96,6 +96,19 @@ def test_the_film_strip_leads_from_a_to_b_and_a_face_on_it_gives_its_weight(mixe
     assert mixer.film(None, 8, 0.65, False) == gr.skip()
 
 
+def test_bands_move_their_own_layers_only(model, mixer):
+    """All shape of A and all else of B, at weight 1/2; the film strip goes the same way."""
+    ws = model.styles([3, 8], 0.65)
+    mixed = ws[1:].clone()
+    mixed[:, mixer.bands["shape"]] = ws[:1, mixer.bands["shape"]]
+    expected = model.draw(mixed)[0]
+    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, -1, 0.5, 1)
+    assert close(found, expected)
+    assert close(mixer.film(3, 8, 0.65, False, -1, 0.5, 1)[5], expected)
+    a, again, b, _ = mixer.faces(3, 8, 0.5, 0.65, False, -1, 0.5, 1)
+    assert close(again, expected) and close(a, model.draw(ws[:1])[0])
+
+
 def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
     """All the way at psi 0: the centre that its latent lies closest to, not that of all."""
     centres = torch.stack([domain.centre for domain in kinds.domains])

@@ -152,6 +152,14 @@ def test_a_face_on_the_film_strip_gives_its_weight(page):
     np.testing.assert_allclose(picture(page, "face-mix").astype(int), b, atol=1)
 
 
+def test_a_band_alone_changes_the_mix_alone(page):
+    a, before = source(page, "face-a"), source(page, "face-mix")
+    page.get_by_text("Mix band by band").click()
+    slide(page, "band-0", 1)
+    wait_for_another(page, "face-mix", before)
+    assert source(page, "face-a") == a
+
+
 def test_a_good_face_is_taken_by_a_click(page):
     """The same face as B then as A."""
     for letter in ("b", "a"):
@@ -177,6 +185,22 @@ def test_a_crossing_of_the_grid_opens_in_mix(page):
     wait_for_another(page, "face-mix", before)
     assert page.get_by_label("Seed A").input_value() == seeds[0][1]
     assert page.get_by_label("Seed B").input_value() == seeds[1][2]
+
+
+@pytest.mark.parametrize("format", ["WebM", "WebP"])
+def test_a_film_is_made_and_shown(page, format):
+    page.get_by_role("tab", name="Film").click()
+    page.get_by_label(format).check()
+    page.get_by_role("button", name="Make the film").click()
+    if format == "WebM":
+        video = page.locator("#film-video video")
+        expect(video).to_be_visible(timeout=SECONDS * 1000)
+        page.wait_for_function("document.querySelector('#film-video video').videoWidth == 256")
+        assert video.evaluate("video => video.duration") == pytest.approx(4, abs=0.2)
+    else:
+        image = page.locator("#film-image img")
+        expect(image).to_have_attribute("src", re.compile(r"\.webp$"), timeout=SECONDS * 1000)
+        assert picture(page, "film-image").shape == (256, 256, 3)
 
 
 def test_a_mistake_in_the_grid_s_seeds_is_named(page):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylegan.latents import blend, sample_z
+from stylegan.latents import blend, mix_styles, sample_z, walk
 
 
 def test_a_seed_gives_the_latent_of_numpys_randomstate():
@@ -25,3 +25,24 @@ def test_blend_goes_straight_from_one_to_the_other():
     a, b = torch.zeros(1, 4, 3), torch.full((1, 4, 3), 8.0)
     assert torch.equal(blend(a, b, 0.0), a) and torch.equal(blend(a, b, 1.0), b)
     assert torch.equal(blend(a, b, 0.25), torch.full((1, 4, 3), 2.0))
+
+
+def test_each_layer_has_its_own_weight():
+    a, b = torch.zeros(1, 3, 2), torch.full((1, 3, 2), 8.0)
+    weights = torch.tensor([[0.0, 0.25, 1.0], [0.5, 0.5, 0.5]])
+    mixed = mix_styles(a, b, weights)
+    torch.testing.assert_close(mixed, 8 * weights[..., None].expand(-1, -1, 2))
+    torch.testing.assert_close(mixed[1:], blend(a, b, 0.5))
+
+
+def test_a_walk_goes_through_its_styles_and_closes_smoothly():
+    """Across the end, too, steps change little; between two styles alone it goes straight."""
+    ws = torch.randn(4, 2, 3, dtype=torch.float64)
+    path = walk(ws, 50)
+    torch.testing.assert_close(path[::50], ws)
+    steps = torch.cat([path, path[:2]]).diff(dim=0)
+    assert steps.diff(dim=0).norm(dim=2).max() < 0.1 * steps.norm(dim=2).max()
+    line = walk(ws[:2], 4)[:4, 0]
+    along = (ws[1, 0] - ws[0, 0]) / (ws[1, 0] - ws[0, 0]).norm()
+    off = (line - ws[0, 0]) - ((line - ws[0, 0]) @ along)[:, None] * along
+    assert off.abs().max() < 1e-12

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stylegan import GeneratorConfig
-from stylegan.specs import layer_specs
+from stylegan.specs import layer_specs, style_bands
 
 SCHEDULES = json.loads((Path(__file__).parents[1] / "goldens/layer_schedules.json").read_text())
 NAMES = {  # reference -> LayerSpec
@@ -73,3 +73,14 @@ def test_every_signal_fits_what_the_next_layer_reads(num_layers, resolution):
         assert before.out_size == after.in_size and before.out_rate == after.in_rate
         assert before.out_channels == after.in_channels and before.out_cutoff == after.in_cutoff
     assert specs[-1].out_size == resolution and specs[-1].out_channels == 3
+
+
+@pytest.mark.parametrize(
+    "num_layers, shape, features",
+    [(14, range(6), range(6, 10)), (10, range(4), range(4, 7))],
+)
+def test_bands_of_the_networks_at_64_pixels(num_layers, shape, features):
+    config = GeneratorConfig.stylegan3_t(64, num_layers=num_layers)
+    bands = style_bands(config)
+    assert bands["shape"] == list(shape) and bands["features"] == list(features)
+    assert bands["texture and colour"] == list(range(features.stop, config.num_ws))

@@ -1,0 +1,124 @@
+"""A film that goes round through faces, as a file to keep."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from playground.grid import parse_seeds
+from playground.mix import AT_ONCE, PSI, MixTab
+from playground.model import Model
+from playground.seeds import good_seeds
+from playground.slider import BoundedSlider
+from stylegan.latents import walk
+
+FORMATS = ["WebM", "GIF", "WebP"]
+SIDE = 256  # pixels of a frame at least
+FIRST, STEPS, SPEED = 2, 12, 12  # good faces of each kind; frames to the next; frames a second
+
+
+def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
+    """Write uint8 frames (N, H, W, 3), `speed` a second, in the format of the path's suffix.
+
+    GIF and WebP go round for ever.
+
+    Raises: gr.Error if OpenCV, which writes WebM, cannot be loaded.
+    """
+    if path.suffix != ".webm":
+        first, *rest = (Image.fromarray(frame) for frame in frames)
+        how = dict(save_all=True, append_images=rest, duration=round(1000 / speed), loop=0)
+        first.save(path, **how)
+        return
+    try:  # OpenCV asks for system libraries that a server may lack
+        import cv2
+    except ImportError as e:
+        raise gr.Error(f"OpenCV, which writes WebM, cannot be loaded ({e}): take GIF.") from e
+    height, width = frames.shape[1:3]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), speed, (width, height))
+    for frame in frames:
+        writer.write(frame[:, :, ::-1])
+    writer.release()
+
+
+class Films:
+    """Draws for the Film tab."""
+
+    def __init__(self, model: Model):
+        self.model = model
+
+    def frames(self, seeds: list[int], steps: int, psi: float, own: bool) -> Iterator[np.ndarray]:
+        """A few at a time, uint8 (N, H, W, 3), large enough to be seen."""
+        times = -(-SIDE // self.model.G.img_resolution)
+        for part in walk(self.model.styles(seeds, psi, own=own), steps).split(AT_ONCE):
+            yield self.model.draw(part).repeat(times, axis=1).repeat(times, axis=2)
+
+    def make(
+        self,
+        seeds: str,
+        steps: int,
+        speed: int,
+        format: str,
+        psi: float,
+        own: bool,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008, Gradio finds it here
+    ) -> Iterator[tuple[dict, dict]]:
+        """A film through the faces of these seeds and back to the first: video or picture."""
+        chosen = parse_seeds(seeds, "Faces")
+        total, frames = len(chosen) * int(steps), []
+        for part in self.frames(chosen, int(steps), psi, own):
+            frames.append(part)
+            progress((sum(map(len, frames)), total), unit="frames")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"faces.{format.lower()}"
+            save_film(np.concatenate(frames), path, int(speed))
+            is_video = path.suffix == ".webm"
+            yield (
+                gr.Video(str(path) if is_video else None, visible=is_video),
+                gr.Image(None if is_video else str(path), visible=not is_video),
+            )  # Gradio has its copy before the folder goes
+
+
+def film_tab(model: Model, mix: MixTab) -> None:
+    """Lay out the tab and connect it."""
+    films, side = Films(model), model.G.img_resolution
+    pairs = zip(*(good_seeds(model.domains, index, FIRST) for index in (0, -1)), strict=True)
+    first = dict.fromkeys(seed for pair in pairs for seed in pair)
+    gr.Markdown("A film that goes from face to face and back to the first.")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=240):
+            seeds = gr.Textbox(", ".join(map(str, first)), label="Faces, by their seeds")
+            add = gr.Button("Add the two faces of Mix")
+            steps = BoundedSlider(2, 24, STEPS, step=1, label="Frames from face to face")
+            speed = BoundedSlider(4, 30, SPEED, step=1, label="Frames a second")
+            format = gr.Radio(FORMATS, value=FORMATS[0], label="Format")
+            psi = BoundedSlider(0, 1, PSI, step=0.01, label="Truncation psi", elem_id="film-psi")
+            own = gr.Checkbox(
+                bool(model.domains), label="Average of its own kind", visible=bool(model.domains)
+            )
+            make = gr.Button("Make the film", variant="primary")
+        with gr.Column(scale=2, min_width=260):
+            gr.Markdown(f"{side}x{side} pixels, enlarged")
+            video = gr.Video(
+                label="Film", show_label=False, loop=True, autoplay=True, elem_id="film-video"
+            )
+            image = gr.Image(
+                label="Film",
+                show_label=False,
+                visible=False,
+                interactive=False,
+                buttons=["download", "fullscreen"],
+                elem_id="film-image",
+                elem_classes="face",
+            )
+
+    def added(seeds: str, a: float, b: float) -> str:
+        """The seeds with those of Mix at the end."""
+        return f"{seeds}, {int(a)}, {int(b)}".strip(", ")
+
+    hidden = {"api_visibility": "private", "queue": False}
+    add.click(added, [seeds, mix.seed_a, mix.seed_b], seeds, **hidden)
+    inputs = [seeds, steps, speed, format, psi, own]
+    make.click(films.make, inputs, [video, image], api_name="make_film", concurrency_limit=1)

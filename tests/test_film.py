@@ -1,0 +1,87 @@
+"""Films as files, without a browser."""
+
+import cv2
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from playground.film import Films, save_film
+from playground.model import load_model
+from stylegan.images import to_uint8
+
+
+@pytest.fixture(scope="module")
+def films():
+    return Films(load_model())
+
+
+@pytest.fixture
+def frames():
+    """Seven frames of one colour each, from dark to light."""
+    return np.stack([np.full((32, 48, 3), 30 * i, np.uint8) for i in range(1, 8)])
+
+
+def test_a_film_goes_through_the_faces_of_its_seeds(films):
+    """Enlarged four times without smoothing."""
+    parts = list(films.frames([3, 8], 3, 0.65, False))
+    frames = np.concatenate(parts)
+    assert frames.shape == (6, 256, 256, 3) and len(parts[0]) < 6
+    faces = films.model.draw(films.model.styles([3, 8], 0.65))
+    for frame, face in zip(frames[::3], faces, strict=True):
+        assert np.abs(frame[::4, ::4].astype(int) - face).max() <= 1
+        np.testing.assert_array_equal(frame[1::4, 3::4], frame[::4, ::4])
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp"])
+def test_pictures_that_move_go_round_for_ever(frames, tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    save_film(frames, path, speed=10)
+    with Image.open(path) as image:
+        assert image.n_frames == 7 and image.info["loop"] == 0
+        for i, frame in enumerate(frames):
+            image.seek(i)
+            image.load()
+            assert image.info["duration"] == 100
+            assert np.abs(np.asarray(image.convert("RGB")).astype(int) - frame).max() < 12
+
+
+def test_a_video_has_every_frame_at_its_speed(frames, tmp_path):
+    save_film(frames, tmp_path / "a.webm", speed=8)
+    video = cv2.VideoCapture(str(tmp_path / "a.webm"))
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(8)
+    for frame in frames:
+        read, found = video.read()
+        assert read and np.abs(found[:, :, ::-1].astype(int) - frame).max() < 12
+    assert not video.read()[0]
+
+
+def test_colours_stay_in_their_order(tmp_path):
+    red = np.zeros((4, 32, 32, 3), np.uint8)
+    red[..., 0] = 200
+    save_film(red, tmp_path / "a.webm", speed=8)
+    blue, green, first = cv2.VideoCapture(str(tmp_path / "a.webm")).read()[1][16, 16]
+    assert first > 150 > 60 > max(blue, green)
+
+
+@pytest.mark.parametrize("format, shown", [("WebM", 0), ("GIF", 1)])
+def test_one_of_both_players_gets_the_film(films, format, shown):
+    """While Gradio has not taken it yet; then the file goes."""
+    made = films.make("3 8", 2, 10, format, 0.65, False, progress=lambda *args, **how: None)
+    players = next(made)
+    assert [player.visible for player in players] == [i == shown for i in range(2)]
+    (path,) = (str(player.value["path"]) for player in players if player.value)
+    assert path.endswith(format.lower())
+    assert list(made) == []
+
+
+def test_what_is_no_list_of_seeds_is_named(films):
+    with pytest.raises(gr.Error, match="Faces: two is no seed"):
+        next(films.make("1, two", 2, 10, "GIF", 0.65, False))
+
+
+def test_faces_are_not_changed_by_being_filmed(films):
+    before = to_uint8(films.model.G.synthesis(films.model.styles([3], 0.65)).detach())
+    list(films.frames([3, 4], 2, 0.65, False))
+    after = to_uint8(films.model.G.synthesis(films.model.styles([3], 0.65)).detach())
+    np.testing.assert_array_equal(before, after)
