@@ -84,9 +84,7 @@ def balance(now: dict[str, float]) -> list[Finding]:
     """Whether G and D learn from each other."""
     if now["loss/D"] < WINS:
         what = f"D tells drawn from real without effort (its loss is {now['loss/D']:.2f})"
-        return [
-            Finding(what, "G learns little from that: raise --gamma four times or halve --d-lr")
-        ]
+        return [Finding(what, "raise --gamma four times or halve --d-lr, so that G learns from it")]
     if now["loss/D"] > LOSES:
         what = f"D can hardly tell drawn from real (its loss is {now['loss/D']:.2f}, guessing 1.39)"
         return [Finding(what, "halve --g-lr, or lower --gamma to a quarter")]
@@ -106,9 +104,7 @@ def slope(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
         what = f"D is flat at the real faces (R1 is {r1:.2g}) and {is_gamma}"
         return [Finding(what, "lower it to a tenth: faces stay blurred with it")]
     if not 1 / ODD < gamma / usual < ODD:
-        advice = (
-            "leave it out, unless you know why: D becomes steep with a small one, flat with a large"
-        )
+        advice = "leave it out: D becomes steep with a small one and flat with a large one"
         return [Finding(f"{is_gamma} (R1 is {r1:.2g} so far)", advice)]
     return []
 
@@ -180,9 +176,9 @@ def examine(run: str | Path) -> str:
     """
     run = Path(run)
     path = run / "config.json"
-    if not path.is_file():
-        raise ValueError(f"{run} holds no config.json, so it is not the folder of a run")
-    flags = json.loads(path.read_text(encoding="utf-8"))
+    flags = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if "counts" not in flags:
+        raise ValueError(f"{run} holds no config.json of a run, so it is not the folder of one")
     log = [json.loads(line) for line in whole_lines(run / "log.jsonl")]
     history = read_history(run)
     findings = diagnose(log, history, flags)

@@ -56,7 +56,8 @@ class Follower:
         if snapshot:
             save_weights(config, dataset, G, D, nimg, self.out / "weights" / name, figures)
         if figures:
-            print(f"score {figures['score']:.1f} at kimg {nimg / 1000:g}\n{examine(self.out)}")
+            words = f"score {figures['score']:.1f} at kimg {nimg / 1000:g}\n{examine(self.out)}"
+            print(words, flush=True)
         return pictures
 
     def finish(self, nimg: int, device: torch.device) -> None:

@@ -273,8 +273,9 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         snapshot, measure = due(config.snapshot_kimg), due(config.eval_kimg)
         if stop or snapshot or measure or nimg // config.batch % REPORT_INTERVAL == 0:
             reporter.report(nimg)
-        if stop or snapshot or measure:
+        if stop or snapshot:
             run.ada.signs.copy_(mean_over_processes(run.ada.signs))  # one state serves all
+        if stop or snapshot or measure:
             what = dict(snapshot=snapshot, measure=measure, stop=stop)
             on_main(partial(keep, config, run, checkpoint, follower, nimg, **what))
             reporter.go_on()

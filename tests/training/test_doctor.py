@@ -141,7 +141,10 @@ def test_only_the_last_reports_count():
 
 
 def test_a_run_folder_is_examined(run, tmp_path, capsys):
-    with pytest.raises(SystemExit, match="error: .* is not the folder of a run"):
+    with pytest.raises(SystemExit, match="error: .* is not the folder of one"):
+        main([str(tmp_path)])
+    (tmp_path / "config.json").write_text(json.dumps({"img_resolution": 64}))  # a generator's
+    with pytest.raises(SystemExit, match="error: .* is not the folder of one"):
         main([str(tmp_path)])
     (tmp_path / "config.json").write_text(json.dumps(FLAGS))
     assert examine(tmp_path) == "doctor: too early to say anything"
