@@ -14,6 +14,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import gradio as gr
 
+from playground.explore import explore_tab
 from playground.face import CSS
 from playground.film import film_tab
 from playground.grid import grid_tab
@@ -37,6 +38,8 @@ def build_page(model: Model) -> gr.Blocks:
                 mix = mix_tab(model, demo)
             with gr.Tab("Grid", id="grid") as tab:
                 grid_tab(model, mix, tabs, tab)
+            with gr.Tab("Explore", id="explore") as tab:
+                explore_tab(model, tab)
             with gr.Tab("Film", id="film"):
                 film_tab(model, mix)
             with gr.Tab("Your face", id="upload"):

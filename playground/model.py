@@ -15,6 +15,7 @@ from stylegan.domains import Domain, load_domains, own_centres
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
 from stylegan.precision import draw, fastest_dtype
+from stylegan.pretrained import read_metrics
 
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
@@ -30,6 +31,7 @@ class Model:
     name: str
     problem: str = ""
     domains: list[Domain] = field(default_factory=list)  # kinds of faces, if it tells them
+    figures: dict[str, object] = field(default_factory=dict)  # how good it is, if measured
     dtype: torch.dtype = torch.float32  # of the wide features while drawing
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -42,10 +44,10 @@ class Model:
         return truncate(ws, centre, psi)
 
     @torch.inference_mode()
-    def draw(self, ws: Tensor) -> np.ndarray:
-        """ws (N, num_ws, w_dim) -> uint8 (N, H, W, 3)."""
+    def draw(self, ws: Tensor, transform: Tensor | None = None) -> np.ndarray:
+        """ws (N, num_ws, w_dim), moved by transform (3, 3) -> uint8 (N, H, W, 3)."""
         with self._turn:
-            return to_uint8(draw(self.G, ws, self.dtype))
+            return to_uint8(draw(self.G, ws, self.dtype, transform))
 
 
 def _load(folder_or_repo: str, name: str, problem: str = "") -> Model:
@@ -56,7 +58,7 @@ def _load(folder_or_repo: str, name: str, problem: str = "") -> Model:
     domains = load_domains(folder_or_repo)
     if domains:
         own_centres(domains, G.mapping.w_avg[None, None])  # they fit
-    return Model(G, name, problem, domains, fastest_dtype(G))
+    return Model(G, name, problem, domains, read_metrics(folder_or_repo), fastest_dtype(G))
 
 
 def load_model(folder_or_repo: str | None = None) -> Model:

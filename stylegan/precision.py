@@ -19,13 +19,13 @@ from stylegan.generator import Generator
 GAIN = 1.1  # bfloat16 must be faster by this factor to be chosen
 
 
-def draw(G: Generator, ws: Tensor, dtype: torch.dtype) -> Tensor:
-    """`G.synthesis(ws)` with its wide features in float32 or bfloat16.
+def draw(G: Generator, ws: Tensor, dtype: torch.dtype, transform: Tensor | None = None) -> Tensor:
+    """`G.synthesis(ws, transform)` with its wide features in float32 or bfloat16.
 
     Shapes: ws (N, num_ws, w_dim) -> img (N, C, H, W), float32.
     """
     with torch.autocast(ws.device.type, dtype, enabled=dtype != torch.float32):
-        return G.synthesis(ws)
+        return G.synthesis(ws, transform)
 
 
 def faster(seconds: Callable[[torch.dtype], float], *, rounds: int, warm_up: int) -> torch.dtype:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from stylegan.config import GeneratorConfig
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+METRICS = "metrics.json"  # what training.evaluate measured, if it was
 
 MODEL_CARD = """\
 ---
@@ -87,6 +88,23 @@ def read_config(path: Path) -> GeneratorConfig:
         return GeneratorConfig(**values)
     except ValueError as e:
         raise ValueError(f"{path}: {e}") from e
+
+
+def read_metrics(folder_or_repo: str | Path, revision: str | None = None) -> dict[str, object]:
+    """What was measured of the weights; empty if nothing was.
+
+    Raises: as `find_pretrained`, and ValueError for a bad file.
+    """
+    path = find_pretrained(folder_or_repo, revision, also=[METRICS]) / METRICS
+    if not path.is_file():
+        return {}
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as e:
+        raise ValueError(f"{path} is not JSON: {e}") from e
+    if not isinstance(figures, dict):
+        raise ValueError(f"{path} must hold a JSON object")
+    return figures
 
 
 def load_pretrained(

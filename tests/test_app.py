@@ -134,7 +134,7 @@ def test_the_page_is_built_with_kinds_and_without(kinds, model):
         (own,) = (b for b in page.blocks.values() if getattr(b, "elem_id", "") == "own")
         assert own.visible == own.value == bool(shown.domains)
         galleries = [b for b in page.blocks.values() if isinstance(b, gr.Gallery)]
-        assert len(galleries) == 3
+        assert len(galleries) == 4
 
 
 def test_kinds_that_do_not_fit_are_named(tmp_path):

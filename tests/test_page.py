@@ -203,6 +203,22 @@ def test_a_film_is_made_and_shown(page, format):
         assert picture(page, "film-image").shape == (256, 256, 3)
 
 
+def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
+    """The second way's last place is three standard deviations."""
+    page.get_by_role("tab", name="Explore").click()
+    expect(page.locator("#ways img")).to_have_count(56, timeout=SECONDS * 1000)
+    before = source(page, "face-explore")
+    page.locator("#ways button.thumbnail-item").nth(13).click()
+    wait_for_another(page, "face-explore", before)
+    expect(page.get_by_label("Spread 2").first).to_have_value("3")
+    before = source(page, "face-explore")
+    still = picture(page, "face-explore")
+    slide(page, "right", 25)
+    wait_for_another(page, "face-explore", before)
+    moved = picture(page, "face-explore")
+    assert np.abs(moved[:, 16:].astype(int) - still[:, :-16]).mean() < 1
+
+
 def test_a_mistake_in_the_grid_s_seeds_is_named(page):
     page.get_by_role("tab", name="Grid").click()
     seeds = page.get_by_label("Seeds across")

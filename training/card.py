@@ -6,7 +6,9 @@ Takes figures as `training.quality.Reference.judge` and `training.evaluate` make
 import json
 from pathlib import Path
 
-METRICS, HEADING = "metrics.json", "## How good they are"
+from stylegan.pretrained import METRICS
+
+HEADING = "## How good they are"
 
 
 def _plain(figures: dict[str, object]) -> dict[str, float]:

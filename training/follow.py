@@ -9,7 +9,7 @@ import torch
 
 from stylegan import Discriminator, Generator
 from stylegan.history import HISTORY, Moment, add_moment
-from training.card import METRICS
+from stylegan.pretrained import METRICS
 from training.catalogue import write_catalogue
 from training.config import TrainConfig
 from training.data import ImageDataset

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from stylegan import Generator
+from stylegan.pretrained import METRICS, read_metrics
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +149,13 @@ def test_a_folder_that_does_not_exist_is_named(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=f"{name}.* no user/repository name"):
         Generator.from_pretrained(name)
+
+
+def test_what_was_measured_is_read_and_a_bad_file_named(tmp_path):
+    assert read_metrics(tmp_path) == {}
+    (tmp_path / METRICS).write_text('{"score": 44.5}')
+    assert read_metrics(tmp_path) == {"score": 44.5}
+    for text, reason in (("score", "is not JSON"), ("[1]", "must hold a JSON object")):
+        (tmp_path / METRICS).write_text(text)
+        with pytest.raises(ValueError, match=f"metrics.json {reason}"):
+            read_metrics(tmp_path)

@@ -14,7 +14,8 @@ from stylegan import Discriminator, DiscriminatorConfig, Generator
 from stylegan.history import Moment, add_moment
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z
-from training.card import METRICS, section
+from stylegan.pretrained import METRICS
+from training.card import section
 from training.config import TrainConfig
 from training.data import ImageDataset
 from training.snapshot import (

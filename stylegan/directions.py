@@ -1,0 +1,39 @@
+"""Directions in W along which faces change, found without a label.
+
+Each is as long as one standard deviation of w along it, so that steps of -3 to 3 stay where faces
+lie.
+
+Reference: Haerkoenen et al. 2020 (arXiv:2004.02546), Sec. 2 for principal directions; Shen and Zhou
+2021 (arXiv:2007.06600), Sec. 3 for those of the weights.
+"""
+
+import torch
+from torch import Tensor
+
+from stylegan.generator import Generator
+from stylegan.latents import sample_z
+from stylegan.specs import style_bands
+
+SAMPLES = 2000
+
+
+@torch.inference_mode()
+def sample_w(G: Generator) -> Tensor:
+    """Latents of the first seeds, (SAMPLES, w_dim), less their mean."""
+    w = G.mapping(sample_z(range(SAMPLES), G.z_dim))[:, 0]
+    return w - w.mean(dim=0)
+
+
+def principal_directions(w: Tensor, count: int) -> Tensor:
+    """Along which w varies most, the most first: (count, w_dim)."""
+    _, values, directions = torch.linalg.svd(w, full_matrices=False)
+    return directions[:count] * (values[:count, None] / (len(w) - 1) ** 0.5)
+
+
+def affine_directions(G: Generator, w: Tensor, count: int) -> Tensor:
+    """To which the styles of the layers that draw the shape answer most: (count, w_dim)."""
+    places = style_bands(G.config)["shape"][1:]
+    names = [G.synthesis.layer_names[place - 1] for place in places]
+    weights = torch.cat([G.synthesis.get_submodule(name).affine.weight for name in names])
+    directions = torch.linalg.svd(weights.detach(), full_matrices=False).Vh[:count]
+    return directions * (w @ directions.T).std(dim=0)[:, None]

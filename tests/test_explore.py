@@ -1,0 +1,79 @@
+"""The Explore tab's callbacks, without a browser."""
+
+import math
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+
+from playground.explore import COUNT, PLACES, Explorer, equivariance_words
+from playground.model import load_model
+from stylegan.images import to_uint8
+from stylegan.transforms import rotation, translation
+
+STILL = (0, 0, 0) + (0,) * (2 * COUNT)
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    return Explorer(load_model())
+
+
+def close(a, b):
+    return np.abs(a.astype(int) - b).max() <= 1
+
+
+def test_without_a_move_it_is_the_face_of_the_seed(explorer):
+    face, words = explorer.face(3, 0.65, *STILL)
+    assert close(face, explorer.model.draw(explorer.model.styles([3], 0.65))[0])
+    assert words == ""
+
+
+def test_a_face_moves_right_and_down_by_percent_of_its_side(explorer):
+    """A quarter is 16 pixels, an eighth 8; what was at the top left is found again."""
+    face, _ = explorer.face(3, 0.65, *STILL)
+    moved, _ = explorer.face(3, 0.65, 25, 12.5, *STILL[2:])
+    error = moved[8:, 16:].astype(int) - face[:-8, :-16]
+    assert np.abs(error).mean() < 1 < 5 < np.abs(moved.astype(int) - face).mean()
+
+
+@torch.no_grad()
+def test_a_face_is_turned_clockwise_where_it_was_moved_to(explorer):
+    """As the generator draws it so: first turned by a quarter, then moved by half."""
+    G, ws = explorer.model.G, explorer.model.styles([3], 0.65)
+    turned, _ = explorer.face(3, 0.65, 0, 50, 90, *STILL[3:])
+    quarter, half = rotation(math.pi / 2), translation(0, 0.5)
+    assert close(turned, to_uint8(G.synthesis(ws, transform=quarter @ half))[0])
+    other = to_uint8(G.synthesis(ws, transform=half @ quarter))[0]
+    assert not close(turned, other)
+
+
+def test_ways_are_rows_of_steps_whose_middle_is_the_face(explorer):
+    ways = explorer.ways(3, 0.65)
+    assert len(ways) == 2 * COUNT * len(PLACES)
+    face, _ = explorer.face(3, 0.65, *STILL)
+    assert all(close(ways[i], face) for i in range(len(PLACES) // 2, len(ways), len(PLACES)))
+    steps = [0.0] * 2 * COUNT
+    steps[5] = 2
+    stepped, _ = explorer.face(3, 0.65, 0, 0, 0, *steps)
+    assert close(ways[5 * len(PLACES) + PLACES.index(2)], stepped)
+
+
+def test_steps_add_up(explorer):
+    model, steps = explorer.model, torch.arange(2.0 * COUNT) / 4
+    found, _ = explorer.face(3, 0.65, 0, 0, 0, *steps.tolist())
+    ws = model.styles([3], 0.65) + (steps[:, None] * explorer.directions).sum(dim=0)
+    assert close(found, model.draw(ws)[0])
+
+
+def test_a_bad_seed_leaves_the_pictures_and_is_named(explorer):
+    face, words = explorer.face(-1, 0.65, *STILL)
+    assert face == explorer.ways(-1, 0.65) == gr.skip()
+    assert "must be a whole number" in words
+
+
+def test_what_was_measured_is_told():
+    words = equivariance_words({"EQ-T": 65.8, "EQ-R": 15.0, "score": 44.0})
+    assert "EQ-T 66 dB and EQ-R 15 dB" in words
+    assert equivariance_words({}) == equivariance_words({"EQ-T": "much"}) == ""
