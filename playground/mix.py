@@ -1,15 +1,18 @@
 """Two faces and the faces between them."""
 
-from functools import partial
+from collections.abc import Callable
+from dataclasses import asdict, fields
 from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from playground.face import face_image, face_strip
 from playground.model import Model
+from playground.scene import Scene, parse_scene, scene_of, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.slider import BoundedSlider
 from stylegan.latents import mix_styles
@@ -20,7 +23,13 @@ SHOWN, PSI = 6, 0.65  # good seeds of a kind beside each face; truncation at fir
 STEPS = 10  # from face A to face B on the film strip
 AT_ONCE = 4  # pictures of a strip drawn before another visitor may draw
 
-Picture = np.ndarray | dict  # uint8 (H, W, 3), or gr.skip() to leave the one that is shown
+# uint8 (H, W, 3), one that says how it was mixed, or gr.skip() to leave the one that is shown
+Picture = np.ndarray | Image.Image | dict
+# keeps the page's address at what is mixed
+ADDRESS = """(a, b, weight, psi, own, shape, features, texture) => {
+    const scene = {a, b, weight, psi, own: Number(own), shape, features, texture};
+    history.replaceState(null, "", "?" + new URLSearchParams(scene));
+}"""
 
 
 class Mixer:
@@ -72,10 +81,14 @@ class Mixer:
 
         With `own`, each face is pulled to the average of its own kind instead of that of all.
         Shape, features and texture, each from -1 to 1, are added to the weight of their layers.
+        Saved as PNG the picture holds all this.
         """
         bands = shape, features, texture
         (mixed,), words = self.draw(seed_a, seed_b, [weight], psi, own, bands)
-        return mixed, words
+        if words:
+            return mixed, words
+        scene = Scene(int(seed_a), int(seed_b), weight, psi, own, *bands)
+        return stamp(mixed, scene, self.model.name), ""
 
     def faces(
         self,
@@ -110,6 +123,35 @@ class Mixer:
         return gr.skip() if words else pictures
 
 
+def scene_values(scene: Scene) -> list[float | bool]:
+    """As the tab's components take them."""
+    return list(asdict(scene).values())
+
+
+def from_address(request: gr.Request) -> list[float | bool | dict]:
+    """The scene of the address, if it has one; a wrong one is told and left."""
+    query = request.url.query if request else ""
+    if "weight=" in query:
+        try:
+            return scene_values(parse_scene(query))
+        except ValueError as e:
+            gr.Warning(f"The address does not say what to mix: {e}.")
+    return [gr.skip()] * len(fields(Scene))
+
+
+def from_picture(path: str | None) -> list[float | bool | dict]:
+    """The scene that a saved picture holds.
+
+    Raises: gr.Error with a sentence if there is none.
+    """
+    if path is None:
+        return [gr.skip()] * len(fields(Scene))
+    try:
+        return scene_values(scene_of(path))
+    except ValueError as e:
+        raise gr.Error(f"{e}.") from e
+
+
 def weight_of(event: gr.SelectData) -> float:
     """The mixing weight of a face on the film strip."""
     return event.index / STEPS
@@ -123,7 +165,7 @@ class MixTab(NamedTuple):
     weight: gr.Slider
     psi: gr.Slider
     own: gr.Checkbox
-    redraw: partial  # connects an event: redraw(event.then)
+    redraw: Callable[[Callable], None]  # connects an event: redraw(event.then)
 
 
 def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
@@ -189,26 +231,34 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
             visible=own_kind,
             elem_id="own",
         )
+    with gr.Accordion("Share", open=False):
+        gr.Markdown(
+            "The address of this page opens this very mix: copy it. So does the picture of the mix "
+            "when you have saved it: drop it here."
+        )
+        saved = gr.File(label="A saved mix", file_types=[".png"], height=120, elem_id="saved")
     gr.Markdown("None of these people exist: a network drew them.")
 
-    inputs, outputs = (
-        [seed_a, seed_b, weight, psi, own, *bands],
-        [image_a, image_mix, image_b, words],
-    )
+    inputs = [seed_a, seed_b, weight, psi, own, *bands]  # in the order of Scene
+    outputs = [image_a, image_mix, image_b, words]
     strips = [seed_a, seed_b, psi, own, *bands]
     private = {"api_visibility": "private", **LIVE}
     moved = [slider.input for slider in (weight, *bands)]
     gr.on(moved, mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE)
-    triggers = [demo.load, seed_a.input, seed_b.input, psi.input, own.input]
+    triggers = [seed_a.input, seed_b.input, psi.input, own.input]
     gr.on(triggers, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
     triggers += [slider.input for slider in bands]
     gr.on(triggers, mixer.film, strips, film, api_name="film", **LIVE)
 
-    def redraw(then: partial) -> None:
+    def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
         then(mixer.faces, inputs, outputs, **private)
         then(mixer.film, strips, film, **private)
 
+    told = {"api_visibility": "private", "show_progress": "hidden"}  # queued: only so it can warn
+    redraw(demo.load(from_address, None, inputs, **told).then)
+    redraw(saved.upload(from_picture, saved, inputs, **told).then)
+    gr.on([control.change for control in inputs], None, inputs, js=ADDRESS)
     for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
         redraw(dice.click(roll, None, seed, **private).then)
         redraw(faces.select(seed_of, None, seed, **private).then)

@@ -49,7 +49,7 @@ def portrait(tmp_path):
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:
     """Equal up to rounding: a batch of one and a batch of three may differ in the last bit."""
-    return np.abs(a.astype(int) - b).max() <= 1
+    return np.abs(np.asarray(a).astype(int) - np.asarray(b)).max() <= 1
 
 
 def test_a_face_is_what_the_generator_draws_for_its_seed(model, mixer):

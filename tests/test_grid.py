@@ -33,7 +33,7 @@ def test_every_crossing_is_the_mix_of_its_row_and_column(model, crossings):
     assert (tile(grid, 0, 0, 3) == 255).all()
     a, mixed, b, _ = Mixer(model).faces(4, 8, 0.25, 0.65, False)
     for place, face in (((0, 2), a), ((1, 2), mixed), ((1, 0), b)):
-        assert np.abs(tile(grid, *place, 3) - face).max() <= 1
+        assert np.abs(tile(grid, *place, 3) - np.asarray(face)).max() <= 1
 
 
 def test_the_grid_comes_row_by_row_and_a_later_one_ends_it(crossings):

@@ -97,6 +97,15 @@ def source(page: Page, elem_id: str) -> str:
     return page.locator(f"#{elem_id} img").get_attribute("src")
 
 
+def wait_until_drawn(page: Page, elem_id: str) -> None:
+    """Until a picture that is drawn row by row has not changed for a second."""
+    deadline, before = time.monotonic() + SECONDS, None
+    while (now := source(page, elem_id)) != before:
+        assert time.monotonic() < deadline
+        before = now
+        page.wait_for_timeout(1000)
+
+
 def slide(page: Page, elem_id: str, value: float) -> None:
     """Put a slider at a value as a hand does: the input event, not a change of the property."""
     page.locator(f"#{elem_id} input[type=range]").evaluate(
@@ -160,6 +169,36 @@ def test_a_band_alone_changes_the_mix_alone(page):
     assert source(page, "face-a") == a
 
 
+def test_the_address_opens_the_same_mix_and_so_does_the_saved_picture(page, browser, tmp_path):
+    before = source(page, "face-mix")
+    slide(page, "weight", 0.3)
+    wait_for_another(page, "face-mix", before)
+    expect(page).to_have_url(re.compile("weight=0.3"))
+    mixed = picture(page, "face-mix")
+    again = browser.new_page()
+    again.goto(page.url)
+    expect(again.locator("#weight input[type=number]")).to_have_value("0.3")
+    expect(again.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
+    again.close()
+    with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
+        (tmp_path / "saved.png").write_bytes(response.read())
+    before = source(page, "face-mix")
+    slide(page, "weight", 0.9)
+    wait_for_another(page, "face-mix", before)
+    page.get_by_text("Share", exact=True).click()
+    before = source(page, "face-mix")
+    page.locator("#saved input[type=file]").set_input_files(tmp_path / "saved.png")
+    wait_for_another(page, "face-mix", before)
+    np.testing.assert_array_equal(picture(page, "face-mix"), mixed)
+
+
+def test_an_address_that_says_nonsense_is_told(page):
+    page.goto(page.url.partition("?")[0] + "?weight=much")
+    expect(page.get_by_text("The address does not say what to mix")).to_be_visible()
+    expect(page.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+
+
 def test_a_good_face_is_taken_by_a_click(page):
     """The same face as B then as A."""
     for letter in ("b", "a"):
@@ -175,6 +214,7 @@ def test_a_crossing_of_the_grid_opens_in_mix(page):
     before = source(page, "face-mix")
     page.get_by_role("tab", name="Grid").click()
     expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    wait_until_drawn(page, "grid")
     seeds = [
         page.get_by_label(name).input_value().split(", ") for name in ("Seeds across", "Seeds down")
     ]
