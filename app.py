@@ -7,6 +7,7 @@ The variable PLAYGROUND_MODEL does what --model does, for a Space.
 """
 
 import argparse
+import importlib.util
 import os
 import sys
 
@@ -56,12 +57,15 @@ def main() -> None:
         default=os.environ.get("PLAYGROUND_MODEL"),
         help="folder or Hub repository with a generator (default: the one in this repository)",
     )
+    parser.add_argument("--mcp", action="store_true", help="offer every action to agents, too")
     args = parser.parse_args()
+    if args.mcp and importlib.util.find_spec("mcp") is None:
+        parser.error('--mcp needs: pip install "gradio[mcp]"')
     keep_freed_memory()
     model = load_model(args.model)
     if model.problem:
         print(model.problem, file=sys.stderr)
-    build_page(model).launch(**LAUNCH)
+    build_page(model).launch(mcp_server=args.mcp, **LAUNCH)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,11 @@ class Crossings:
     def draw(
         self, across: str, down: str, weight: float, psi: float, own: bool, turn: Turn
     ) -> Iterator[np.ndarray]:
-        """The grid, uint8, again and again as a row of it is drawn, unless a later one begins."""
+        """The grid, again and again as a row of it is drawn, unless a later one begins.
+
+        Seeds with commas between them, at most eight each way; a crossing is 1 - weight of what is
+        above it and weight of what is left of it.
+        """
         seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
         mine = turn.take()
         ws_a, ws_b = (self.model.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
@@ -85,11 +89,6 @@ class Crossings:
             tiles[row, 1:] = self.model.draw(blend(ws_a, w.expand_as(ws_a), weight))
             grid = image_grid(tiles.reshape(-1, side, side, 3), columns)
             yield grid.repeat(times, axis=0).repeat(times, axis=1)
-
-    def api(self, across: str, down: str, weight: float, psi: float, own: bool) -> np.ndarray:
-        """The whole grid: seeds with commas between them, at most eight; weight 0 is across."""
-        *_, grid = self.draw(across, down, weight, psi, own, Turn())
-        return grid
 
 
 def crossing(
@@ -148,37 +147,18 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 elem_classes="grid",
             )
     turn = gr.State(Turn())
-    inputs = [across, down, weight, psi, own]
+    inputs = [across, down, weight, psi, own, turn]
     live = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
-
-    def draw(then) -> None:
-        then(crossings.draw, [*inputs, turn], grid, api_visibility="private", **live)
-
-    for change in (tab.select, across.submit, down.submit, weight.input, psi.input, own.input):
-        draw(change)
-    for change in (size.input, dice.click):
-        chosen = change(
-            crossings.choose,
-            size,
-            [across, down],
-            api_visibility="private",
-            show_progress="hidden",
-            queue=False,
-        )
-        draw(chosen.then)
+    hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+    changes = [tab.select, across.submit, down.submit, weight.input, psi.input, own.input]
+    gr.on(changes, crossings.draw, inputs, grid, api_name="grid", **live)
+    chosen = gr.on([size.input, dice.click], crossings.choose, size, [across, down], **hidden)
+    chosen.then(crossings.draw, inputs, grid, api_visibility="private", **live)
 
     def open_in_mix(across: str, down: str, weight: float, event: gr.SelectData):
         """What was clicked, in the other tab."""
         found = crossing(across, down, weight, side, event.index)
         return *found, gr.Tabs(selected="mix")
 
-    opened = grid.select(
-        open_in_mix,
-        [across, down, weight],
-        [mix.seed_a, mix.seed_b, mix.weight, tabs],
-        api_visibility="private",
-        queue=False,
-        show_progress="hidden",
-    )
-    mix.redraw(opened.then)
-    gr.api(crossings.api, api_name="grid")
+    places = [mix.seed_a, mix.seed_b, mix.weight, tabs]
+    mix.redraw(grid.select(open_in_mix, [across, down, weight], places, **hidden).then)

@@ -29,7 +29,7 @@ def tile(grid, row, column, columns, side=64):
 
 def test_every_crossing_is_the_mix_of_its_row_and_column(model, crossings):
     """Across 3 and 4, down 8: as Mix draws them."""
-    grid = crossings.api("3, 4", "8", 0.25, 0.65, False)
+    *_, grid = crossings.draw("3, 4", "8", 0.25, 0.65, False, Turn())
     assert (tile(grid, 0, 0, 3) == 255).all()
     a, mixed, b, _ = Mixer(model).faces(4, 8, 0.25, 0.65, False)
     for place, face in (((0, 2), a), ((1, 2), mixed), ((1, 0), b)):

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 import skimage.data
+from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -323,6 +324,25 @@ def test_a_photograph_turned_by_its_exif_data_is_cropped_upright(page, tmp_path)
     expected = Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)).resize((64, 64))
     face = picture(page, "face-upload")
     assert np.corrcoef(face.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
+
+
+def test_every_action_can_be_called_from_code(address):
+    client = Client(address, verbose=False)
+    endpoints = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
+    actions = {"/mix", "/faces", "/film", "/grid", "/explore", "/make_film", "/crop"}
+    assert set(endpoints) == actions
+    mix = 34, 29, 0.5, 0.65, True, 0, 0, 0
+    mixed, words = client.predict(*mix, api_name="/mix")
+    a, again, b, _ = client.predict(*mix, api_name="/faces")
+    assert words == "" and Image.open(mixed).size == Image.open(a).size == (64, 64)
+    np.testing.assert_array_equal(np.asarray(Image.open(mixed)), np.asarray(Image.open(again)))
+    assert len(client.predict(34, 29, 0.65, True, 0, 0, 0, api_name="/film")) == 11
+    grid = client.predict("1, 2", "3", 0.5, 0.65, True, api_name="/grid")
+    assert Image.open(grid).size == (3 * 384, 2 * 384)
+    face, _ = client.predict(34, 0.65, 10, 0, 0, *[0] * 8, api_name="/explore")
+    assert Image.open(face).size == (64, 64)
+    _, film = client.predict("1, 2", 2, 10, "GIF", 0.65, True, api_name="/make_film")
+    assert Image.open(film["value"] if isinstance(film, dict) else film).n_frames == 4
 
 
 def test_the_page_fits_a_telephone(page):
