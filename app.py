@@ -44,7 +44,7 @@ def build_page(model: Model) -> gr.Blocks:
             with gr.Tab("Film", id="film"):
                 film_tab(model, mix)
             with gr.Tab("Your face", id="upload"):
-                upload_tab(model.G.img_resolution)
+                upload_tab(model)
         gr.Markdown(f"Model: {model.name}.")
     return demo
 

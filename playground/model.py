@@ -1,7 +1,7 @@
 """The one generator that all visitors draw with."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
 from stylegan.precision import draw, fastest_dtype
 from stylegan.pretrained import read_metrics
+from stylegan.projection import project
 
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
@@ -49,10 +50,22 @@ class Model:
         with self._turn:
             return to_uint8(draw(self.G, ws, self.dtype, transform))
 
+    def project(
+        self, target: Tensor, start: Tensor, spread: Tensor, steps: int
+    ) -> Iterator[Tensor]:
+        """As `stylegan.projection.project`; between two steps others may draw."""
+        found = project(self.G, target, start.clone(), spread.clone(), steps)
+        while True:
+            with self._turn:
+                ws = next(found, None)
+            if ws is None:
+                return
+            yield ws
+
 
 def _load(folder_or_repo: str, name: str, problem: str = "") -> Model:
     """Raises ValueError, OSError or HfHubHTTPError for what cannot be shown."""
-    G = Generator.from_pretrained(folder_or_repo)
+    G = Generator.from_pretrained(folder_or_repo).requires_grad_(False)
     if G.c_dim:
         raise ValueError("it draws by label, which this page does not offer")
     domains = load_domains(folder_or_repo)

@@ -1,12 +1,27 @@
 """A visitor's own picture: the face in it, cropped as the training data was."""
 
+import time
+from collections.abc import Iterator
+
 import gradio as gr
 import numpy as np
+import torch
 from gradio.data_classes import ImageData
+from torch import Tensor
 
-from playground.face import face_image
+from playground.face import face_image, face_strip
+from playground.mix import AT_ONCE, LIVE, PSI, SHOWN
+from playground.model import Model
+from playground.seeds import good_seeds
+from playground.slider import BoundedSlider
+from stylegan.directions import sample_w
+from stylegan.images import from_uint8
+from stylegan.latents import blend
+from stylegan.projection import nearest
 
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
+STARTS = 24  # good faces of each kind, the nearest of which the search begins with
+STEPS, EVERY, MOST_SECONDS = 100, 5, 25  # of a search; steps between two pictures of it
 
 
 class PictureFile(gr.Image):
@@ -20,6 +35,11 @@ class PictureFile(gr.Image):
 
     def preprocess(self, payload: ImageData | None) -> str | None:
         return payload and payload.path
+
+
+def images(pictures: np.ndarray) -> Tensor:
+    """Uint8 (N, H, W, 3) to (N, 3, H, W) in [-1, 1]."""
+    return from_uint8(torch.from_numpy(pictures).permute(0, 3, 1, 2))
 
 
 def crop_upload(path: str | None, size: int) -> tuple[np.ndarray | None, str]:
@@ -51,22 +71,87 @@ def crop_upload(path: str | None, size: int) -> tuple[np.ndarray | None, str]:
     return crop_face(image, boxes[0], size), f"{which} It is {scale}"
 
 
-def upload_tab(size: int) -> None:
-    """Lay out the tab and connect it; `size` is the side of the crop in pixels."""
+class Finder:
+    """Finds a face among those that the network can draw, and mixes it with one of its own."""
+
+    def __init__(self, model: Model):
+        self.model = model
+        seeds = [seed for end in (0, -1) for seed in good_seeds(model.domains, end, STARTS)]
+        self.starts = model.styles(seeds, PSI)
+        drawn = [model.draw(part) for part in self.starts.split(AT_ONCE)]
+        self.drawn = images(np.concatenate(drawn))
+        self.spread = sample_w(model.G).std(dim=0)
+
+    def find(self, face: np.ndarray | None) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """The drawn face as it becomes like this one, uint8 (H, W, 3), and its styles.
+
+        Raises: gr.Error if there is no face yet.
+        """
+        if face is None:
+            raise gr.Error("There is no face yet: give a picture with one first.")
+        target, until = images(face[None]), time.monotonic() + MOST_SECONDS
+        start = self.starts[nearest(self.drawn, target)][None]
+        found = self.model.project(target, start, self.spread, STEPS)
+        for step, ws in enumerate(found, start=1):
+            late = time.monotonic() > until
+            if step % EVERY == 0 or step == STEPS or late:
+                yield self.model.draw(ws)[0], ws
+            if late:
+                return
+
+    def mix(self, ws: Tensor | None, seed: int, weight: float) -> np.ndarray | dict:
+        """1 - weight of the found face and weight of the seed's; nothing new if none is found."""
+        if ws is None:
+            return gr.skip()
+        other = self.model.styles([seed], PSI, own=True)
+        return self.model.draw(blend(ws, other, weight))[0]
+
+
+def upload_tab(model: Model) -> None:
+    """Lay out the tab and connect it."""
+    size, finder = model.G.img_resolution, Finder(model)
+    good = [seed for end in (0, -1) for seed in good_seeds(model.domains, end, SHOWN)]
+    strip = list(model.draw(model.styles(good, PSI, own=True)))
 
     def crop(path: str | None) -> tuple[np.ndarray | None, str]:
         """The largest face of a picture, cropped for the network, and a sentence about it."""
         return crop_upload(path, size)
 
-    gr.Markdown("The face in your picture, cut out as the training faces were.")
+    def seed_of(event: gr.SelectData) -> int:
+        """The seed of a face among the good ones."""
+        return good[event.index]
+
+    gr.Markdown(
+        "The face in your picture is cut out as the training faces were; then the network looks "
+        "for the one nearest to it that it can draw, and mixes it with a face of its own."
+    )
     with gr.Row():
-        with gr.Column():
+        with gr.Column(min_width=220):
             picture = PictureFile(
                 label="Your picture",
                 sources=["upload", "webcam", "clipboard"],
                 elem_id="picture",
             )
-        with gr.Column():
+        with gr.Column(min_width=140):
             face = face_image("Your face", size, "face-upload")
             words = gr.Markdown(elem_id="upload-words")
+        with gr.Column(min_width=140):
+            mixed = face_image("As the network draws it", size, "face-found")
+            find = gr.Button("Find it", variant="primary")
+            stop = gr.Button("Stop")
+            weight = BoundedSlider(
+                0, 1, 0, step=0.01, label="Mixing weight", info="0 is you", elem_id="found-weight"
+            )
+            others = face_strip("Mix with; click one", SHOWN, "good-found", strip)
+    gr.Markdown("Your picture and what is found stay in this visit and are deleted after it.")
+    ws, other = gr.State(), gr.State(good[-1])
+    hidden = {"api_visibility": "private", **LIVE}
+    again = dict(fn=finder.mix, inputs=[ws, other, weight], outputs=mixed, **hidden)
     picture.change(crop, picture, [face, words], api_name="crop", trigger_mode="always_last")
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    finding = find.click(lambda: 0, None, weight, **private).then(
+        finder.find, face, [mixed, ws], concurrency_limit=1, **private
+    )
+    stop.click(None, cancels=[finding])
+    weight.input(**again)
+    others.select(seed_of, None, other, **hidden).then(**again)

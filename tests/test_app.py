@@ -10,15 +10,17 @@ import torch
 from PIL import Image
 
 from app import build_page
+from playground import upload
 from playground.mix import STEPS, Mixer, weight_of
 from playground.model import Model, load_model
 from playground.seeds import MAX_SEED, good_seeds, roll
 from playground.slider import BoundedSlider
-from playground.upload import crop_upload
+from playground.upload import Finder, crop_upload
 from stylegan import Generator, GeneratorConfig
 from stylegan.domains import Domain, save_domains
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z
+from stylegan.projection import unlikeness
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +136,7 @@ def test_the_page_is_built_with_kinds_and_without(kinds, model):
         (own,) = (b for b in page.blocks.values() if getattr(b, "elem_id", "") == "own")
         assert own.visible == own.value == bool(shown.domains)
         galleries = [b for b in page.blocks.values() if isinstance(b, gr.Gallery)]
-        assert len(galleries) == 4
+        assert len(galleries) == 5
 
 
 def test_kinds_that_do_not_fit_are_named(tmp_path):
@@ -215,3 +217,40 @@ def test_a_hub_that_is_away_leaves_the_bundled_model_and_a_sentence(monkeypatch)
     loaded = load_model("nobody-at-all/no-such-faces")
     assert "no-such-faces is no folder here, and the Hub cannot be reached" in loaded.problem
     assert loaded.G.z_dim == 512
+
+
+@pytest.fixture(scope="module")
+def finder(kinds):
+    return Finder(kinds)
+
+
+def test_a_face_is_found_among_those_that_the_network_draws(finder, monkeypatch):
+    """A drawn one, from the nearest of others: a picture shows its styles, the last is nearest."""
+    monkeypatch.setattr(upload, "STEPS", 12)
+    face = finder.model.draw(finder.model.styles([77], 0.65))[0]
+    found = list(finder.find(face))
+    assert len(found) == 3  # after 5, 10 and 12 steps
+    for picture, ws in found:
+        assert close(picture, finder.model.draw(ws)[0])
+    target = upload.images(face[None])
+    distances = [unlikeness(upload.images(picture[None]), target).item() for picture, _ in found]
+    assert distances[2] < distances[0] < unlikeness(finder.drawn, target).min()
+
+
+def test_a_search_ends_when_its_time_is_up(finder, monkeypatch):
+    monkeypatch.setattr(upload, "MOST_SECONDS", 0)
+    face = finder.model.draw(finder.model.styles([77], 0.65))[0]
+    assert len(list(finder.find(face))) == 1
+
+
+def test_a_found_face_is_mixed_with_one_of_a_seed(finder):
+    ws = finder.model.styles([77], 0.65)
+    assert close(finder.mix(ws, 5, 0.0), finder.model.draw(ws)[0])
+    other = finder.model.styles([5], 0.65, own=True)
+    assert close(finder.mix(ws, 5, 1.0), finder.model.draw(other)[0])
+    assert finder.mix(None, 5, 0.5) == gr.skip()
+
+
+def test_without_a_face_there_is_nothing_to_find(finder):
+    with pytest.raises(gr.Error, match="There is no face yet"):
+        next(finder.find(None))

@@ -297,6 +297,27 @@ def test_the_crop_of_an_uploaded_photograph_is_its_face(page, tmp_path):
     assert np.corrcoef(face.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
 
 
+def test_an_uploaded_face_is_found_and_mixed(page, tmp_path):
+    """Streamed; stopped; then the slider mixes it with a good face, and at 1 it is that one."""
+    photograph = tmp_path / "astronaut.png"
+    Image.fromarray(skimage.data.astronaut()).save(photograph)
+    page.get_by_role("tab", name="Your face").click()
+    page.locator("#picture input[type=file]").first.set_input_files(photograph)
+    expect(page.locator("#face-upload img")).to_be_visible(timeout=SECONDS * 1000)
+    page.get_by_role("button", name="Find it").click()
+    expect(page.locator("#face-found img")).to_be_visible(timeout=SECONDS * 1000)
+    wait_for_another(page, "face-found", source(page, "face-found"))
+    page.get_by_role("button", name="Stop").click()
+    wait_until_drawn(page, "face-found")
+    before = source(page, "face-found")
+    slide(page, "found-weight", 1)
+    wait_for_another(page, "face-found", before)
+    strip = page.locator("#good-found img").last.get_attribute("src")
+    with urlopen(strip, timeout=SECONDS) as response:
+        expected = np.asarray(Image.open(response)).astype(int)
+    assert np.abs(picture(page, "face-found") - expected).max() <= 1
+
+
 def test_an_upload_without_a_face_is_answered_with_a_sentence(page, tmp_path):
     grey = tmp_path / "grey.png"
     Image.new("RGB", (300, 300), "grey").save(grey)

@@ -1,0 +1,81 @@
+"""A given face found in W+: latents, one per layer, whose picture is like it.
+
+    nearest    the best of some latents to begin with
+    project    better and better ones, step by step
+
+Reference: Abdal et al. 2019 (arXiv:1904.03189), Sec. 3; Denton et al. 2015 (arXiv:1506.05751) for
+the pyramid; Wang et al. 2004 (doi:10.1109/TIP.2003.819861) for structural similarity.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylegan.generator import Generator
+
+RATE = 0.05  # at first, of latents in standard deviations; falls to 0 as a cosine does
+COARSEST = 8  # pixels of the pyramid's last level
+PRIOR = 0.2  # weight of the mean squared distance from the start, in standard deviations
+WINDOW, C1, C2 = 7, 0.02**2, 0.06**2  # of the similarity, for a range of 2
+
+
+def pyramid_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean absolute difference of the details of every size, added up: (N, C, H, H) -> (N,)."""
+    difference, total = a - b, 0
+    while difference.shape[2] > COARSEST:
+        low = F.avg_pool2d(difference, 2)
+        fine = difference - F.interpolate(low, scale_factor=2, mode="bilinear")
+        total = total + fine.abs().mean(dim=(1, 2, 3))
+        difference = low
+    return total + difference.abs().mean(dim=(1, 2, 3))
+
+
+def similarity(a: Tensor, b: Tensor) -> Tensor:
+    """Structural similarity, 1 for equal images: (N, C, H, H) -> (N,)."""
+
+    def mean(x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, WINDOW, stride=1)
+
+    mean_a, mean_b = mean(a), mean(b)
+    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
+    both = mean(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
+    structure = (2 * both + C2) / (var_a + var_b + C2)
+    return (luminance * structure).mean(dim=(1, 2, 3))
+
+
+def unlikeness(img: Tensor, target: Tensor) -> Tensor:
+    """What `project` makes small: (N, C, H, H), (1, C, H, H) -> (N,)."""
+    target = target.expand_as(img)
+    return pyramid_distance(img, target) + (1 - similarity(img, target)) / 2
+
+
+def nearest(img: Tensor, target: Tensor) -> int:
+    """Which of the images (N, C, H, H) is most like the target (1, C, H, H)."""
+    return int(unlikeness(img, target).argmin())
+
+
+def project(
+    G: Generator, target: Tensor, start: Tensor, spread: Tensor, steps: int
+) -> Iterator[Tensor]:
+    """Latents after every step, the last ones best; G itself stays as it is.
+
+    Args:
+        start: where to begin, and what to stay near.
+        spread: standard deviation of w in each dimension.
+    Shapes: target (1, C, H, H) in [-1, 1], start (1, num_ws, w_dim), spread (w_dim,) -> (1, num_ws,
+    w_dim).
+    """
+    offset = torch.zeros_like(start, requires_grad=True)
+    optimizer = torch.optim.Adam([offset], lr=RATE, betas=(0.9, 0.99))
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * (1 + math.cos(math.pi * step / steps)) / 2
+        ws = start + spread * offset
+        loss = unlikeness(G.synthesis(ws), target).sum() + PRIOR * offset.square().mean()
+        (offset.grad,) = torch.autograd.grad(loss, [offset])
+        optimizer.step()
+        yield (start + spread * offset).detach()

@@ -1,0 +1,45 @@
+"""Finding latents of a picture."""
+
+import pytest
+import torch
+
+from stylegan import Generator, sample_z
+from stylegan.projection import nearest, project, pyramid_distance, similarity, unlikeness
+
+
+def test_equal_images_are_at_no_distance_and_wholly_similar():
+    img = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert pyramid_distance(img, img).tolist() == [0, 0]
+    torch.testing.assert_close(similarity(img, img), torch.ones(2))
+    torch.testing.assert_close(unlikeness(img, img[:1])[0], torch.tensor(0.0))
+
+
+def test_an_even_step_counts_once_and_is_at_the_coarsest_level():
+    """A constant difference of 0.25 has no details of any size."""
+    img = torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(pyramid_distance(img + 0.25, img), torch.tensor([0.25]))
+
+
+def test_similarity_of_even_pictures_is_that_of_their_brightness():
+    """(2 a b + c) / (a^2 + b^2 + c), with c = 0.0004."""
+    a, b = torch.full((1, 1, 16, 16), 0.5), torch.full((1, 1, 16, 16), 0.1)
+    torch.testing.assert_close(similarity(a, b), torch.tensor([0.1004 / 0.2604]), rtol=1e-3, atol=0)
+
+
+def test_the_nearest_is_the_picture_itself():
+    img = torch.rand(5, 3, 32, 32) * 2 - 1
+    assert nearest(img, img[3:4] + 0.01) == 3
+
+
+@pytest.mark.parametrize("steps", [1, 30])
+def test_a_drawn_face_is_found_again(tiny, calibrate, steps):
+    """From another one: nearer with every search, much with a longer one; G stays as it is."""
+    G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
+    before = {name: x.clone() for name, x in G.state_dict().items()}
+    ws = G.mapping(sample_z([1, 2], 8))
+    target, start, spread = G.synthesis(ws[:1]), ws[1:], torch.ones(12)
+    found = list(project(G, target, start, spread, steps))
+    assert len(found) == steps and found[-1].shape == start.shape
+    first, last = (unlikeness(G.synthesis(x), target).item() for x in (start, found[-1]))
+    assert last < (first if steps == 1 else 0.7 * first)
+    assert all(torch.equal(x, before[name]) for name, x in G.state_dict().items())
