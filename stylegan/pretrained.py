@@ -73,14 +73,20 @@ def find_pretrained(
         ) from e
 
 
-def read_config(path: Path) -> GeneratorConfig:
-    """Parse a config.json; ValueError names the file and the field that is wrong."""
+def _read_object(path: Path) -> dict[str, object]:
+    """Parse a JSON object; ValueError names the file."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as e:
         raise ValueError(f"{path} is not JSON: {e}") from e
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a JSON object")
+    return values
+
+
+def read_config(path: Path) -> GeneratorConfig:
+    """Parse a config.json; ValueError names the file and the field that is wrong."""
+    values = _read_object(path)
     unknown = sorted(values.keys() - {field.name for field in fields(GeneratorConfig)})
     if unknown:
         raise ValueError(f"{path} has the field {unknown[0]!r}, which no generator here has")
@@ -96,15 +102,7 @@ def read_metrics(folder_or_repo: str | Path, revision: str | None = None) -> dic
     Raises: as `find_pretrained`, and ValueError for a bad file.
     """
     path = find_pretrained(folder_or_repo, revision, also=[METRICS]) / METRICS
-    if not path.is_file():
-        return {}
-    try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as e:
-        raise ValueError(f"{path} is not JSON: {e}") from e
-    if not isinstance(figures, dict):
-        raise ValueError(f"{path} must hold a JSON object")
-    return figures
+    return _read_object(path) if path.is_file() else {}
 
 
 def load_pretrained(
