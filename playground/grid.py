@@ -135,7 +135,7 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
             own = gr.Checkbox(
                 bool(names[1:]), label="Average of its own kind", visible=bool(model.domains)
             )
-        with gr.Column(scale=2, min_width=260):
+        with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
             gr.Markdown(f"{side}x{side} pixels a face, enlarged; click one to open it in Mix")
             grid = gr.Image(
                 label="Grid",
