@@ -6,11 +6,11 @@ import gradio as gr
 import numpy as np
 import torch
 
+from playground.controls import BoundedSlider, psi_slider
 from playground.face import face_image, face_strip
-from playground.mix import AT_ONCE, LIVE, PSI
+from playground.mix import LIVE
 from playground.model import Model
 from playground.seeds import good_seeds, problem_with_seed, roll
-from playground.slider import BoundedSlider
 from stylegan.directions import affine_directions, principal_directions, sample_w
 from stylegan.transforms import rotation, translation
 
@@ -31,15 +31,13 @@ class Explorer:
     def face(
         self, seed: float, psi: float, right: float, down: float, turn: float, *steps: float
     ) -> tuple[np.ndarray | dict, str]:
-        """A face, moved by percent of its side, turned clockwise by degrees, and gone by standard
-        deviations along each direction; what is wrong with the seed."""
+        """A face, uint8 (H, W, 3), turned clockwise by degrees, moved by percent of its side, and
+        gone by standard deviations along each direction; what is wrong with the seed."""
         words = problem_with_seed(seed, "")
         if words:
             return gr.skip(), words
-        ws = (
-            self.model.styles([int(seed)], psi)
-            + torch.tensor(steps, dtype=torch.float32) @ self.directions
-        )
+        step = torch.tensor(steps, dtype=torch.float32) @ self.directions
+        ws = self.model.styles([int(seed)], psi) + step
         moved = translation(right / 100, down / 100)
         return self.model.draw(ws, rotation(math.radians(turn)) @ moved)[0], ""
 
@@ -47,11 +45,10 @@ class Explorer:
         """Faces along every direction, a row each."""
         if problem_with_seed(seed, ""):
             return gr.skip()
-        steps = (
-            torch.tensor(PLACES)[:, None] * self.directions[:, None]
-        )  # (directions, places, dim)
+        places = torch.tensor(PLACES)[:, None]
+        steps = places * self.directions[:, None]  # (2 * COUNT, places, w_dim)
         ws = self.model.styles([int(seed)], psi) + steps.flatten(0, 1)[:, None]
-        return [face for part in ws.split(AT_ONCE) for face in self.model.draw(part)]
+        return list(self.model.draw_many(ws))
 
 
 def equivariance_words(figures: dict[str, object]) -> str:
@@ -74,21 +71,21 @@ def explore_tab(model: Model, tab: gr.Tab) -> None:
             image = face_image("The face", size, "face-explore")
             words = gr.Markdown()
         with gr.Column(scale=2, min_width=260):
-            seed = gr.Number(good_seeds(model.domains, -1, 1)[0], label="Seed")
+            seed = gr.Number(good_seeds(model.domains, 1)[1][0], label="Seed")
             dice = gr.Button("Another face")
-            psi = BoundedSlider(0, 1, PSI, step=0.01, label="Truncation psi")
+            psi = psi_slider("explore-psi")
             moves = [
                 BoundedSlider(-50, 50, 0, step=1, label="To the right, percent", elem_id="right"),
                 BoundedSlider(-50, 50, 0, step=1, label="Down, percent", elem_id="down-by"),
                 BoundedSlider(-180, 180, 0, step=1, label="Turned, degrees", elem_id="turn"),
             ]
             gr.Markdown(equivariance_words(model.figures))
-    gr.Markdown(
+    caption = (
         f"Ways to change it, from -{FAR} to {FAR} standard deviations: the first {COUNT} rows are "
-        f"what varies most among faces, the others what the shape answers to most. Click a face "
+        "what varies most among faces, the others what the shape answers to most. Click a face "
         "to go there; sliders add up."
     )
-    ways = face_strip("", len(PLACES), "ways")
+    ways = face_strip(caption, len(PLACES), "ways")
     steps = []
     for start in range(0, len(explorer.names), COUNT):
         with gr.Row():
@@ -98,11 +95,12 @@ def explore_tab(model: Model, tab: gr.Tab) -> None:
             ]
     inputs, outputs = [seed, psi, *moves, *steps], [image, words]
     hidden = {"api_visibility": "private", **LIVE}
-    triggers = [control.input for control in inputs]
-    gr.on([tab.select, *triggers], explorer.face, inputs, outputs, api_name="explore", **LIVE)
-    gr.on([tab.select, seed.input, psi.input], explorer.ways, [seed, psi], ways, **hidden)
-    rolled = dice.click(roll, None, seed, **hidden)
-    rolled.then(explorer.face, inputs, outputs, **hidden)
+    moved = [control.input for control in (*moves, *steps)]
+    gr.on(moved, explorer.face, inputs, outputs, api_name="explore", **LIVE)
+    changes = [tab.select, seed.input, psi.input]
+    drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
+    drawn.then(explorer.ways, [seed, psi], ways, **hidden)  # after, see playground.mix
+    rolled = dice.click(roll, None, seed, **hidden).then(explorer.face, inputs, outputs, **hidden)
     rolled.then(explorer.ways, [seed, psi], ways, **hidden)
 
     def go(event: gr.SelectData, *values: float) -> list[float]:

@@ -37,13 +37,13 @@ def face_image(name: str, size: int, elem_id: str) -> gr.Image:
 
 
 def face_strip(
-    name: str, columns: int, elem_id: str, faces: list[np.ndarray] | None = None
+    caption: str, columns: int, elem_id: str, faces: list[np.ndarray] | None = None
 ) -> gr.Gallery:
     """Small faces in rows under their caption, uint8 (H, W, 3) each, to choose one by a click."""
-    gr.Markdown(name)
+    gr.Markdown(caption)
     return gr.Gallery(
         faces,
-        label=name,
+        label=caption,
         show_label=False,
         format="png",
         columns=columns,

@@ -8,11 +8,10 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from playground.grid import parse_seeds
-from playground.mix import AT_ONCE, PSI, MixTab
-from playground.model import Model
-from playground.seeds import good_seeds
-from playground.slider import BoundedSlider
+from playground.controls import BoundedSlider, own_checkbox, psi_slider
+from playground.mix import MixTab
+from playground.model import AT_ONCE, Model
+from playground.seeds import good_seeds, is_seed, parse_seeds
 from stylegan.latents import walk
 
 FORMATS = ["WebM", "GIF", "WebP"]
@@ -81,11 +80,16 @@ class Films:
             )  # Gradio has its copy before the folder goes
 
 
+def add_seeds(seeds: str, *more: float | None) -> str:
+    """The seeds with more of them at the end; what is no seed is left out."""
+    return ", ".join([seeds, *(str(int(seed)) for seed in more if is_seed(seed))]).strip(", ")
+
+
 def film_tab(model: Model, mix: MixTab) -> None:
     """Lay out the tab and connect it."""
     films, side = Films(model), model.G.img_resolution
-    pairs = zip(*(good_seeds(model.domains, index, FIRST) for index in (0, -1)), strict=True)
-    first = dict.fromkeys(seed for pair in pairs for seed in pair)
+    pairs = zip(*good_seeds(model.domains, FIRST), strict=True)
+    first = [seed for pair in pairs for seed in pair]
     gr.Markdown("A film that goes from face to face and back to the first.")
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
@@ -94,10 +98,7 @@ def film_tab(model: Model, mix: MixTab) -> None:
             steps = BoundedSlider(2, 24, STEPS, step=1, label="Frames from face to face")
             speed = BoundedSlider(4, 30, SPEED, step=1, label="Frames a second")
             format = gr.Radio(FORMATS, value=FORMATS[0], label="Format")
-            psi = BoundedSlider(0, 1, PSI, step=0.01, label="Truncation psi", elem_id="film-psi")
-            own = gr.Checkbox(
-                bool(model.domains), label="Average of its own kind", visible=bool(model.domains)
-            )
+            psi, own = psi_slider("film-psi"), own_checkbox(model, "film-own")
             make = gr.Button("Make the film", variant="primary")
         with gr.Column(scale=2, min_width=260):
             gr.Markdown(f"{side}x{side} pixels, enlarged")
@@ -114,11 +115,7 @@ def film_tab(model: Model, mix: MixTab) -> None:
                 elem_classes="face",
             )
 
-    def added(seeds: str, a: float, b: float) -> str:
-        """The seeds with those of Mix at the end."""
-        return f"{seeds}, {int(a)}, {int(b)}".strip(", ")
-
     hidden = {"api_visibility": "private", "queue": False}
-    add.click(added, [seeds, mix.seed_a, mix.seed_b], seeds, **hidden)
+    add.click(add_seeds, [seeds, *mix.inputs[:2]], seeds, **hidden)
     inputs = [seeds, steps, speed, format, psi, own]
     make.click(films.make, inputs, [video, image], api_name="make_film", concurrency_limit=1)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import gradio as gr
 import numpy as np
 
-from playground.mix import PSI, MixTab
+from playground.controls import BoundedSlider, own_checkbox, psi_slider
+from playground.mix import NO_BANDS, MixTab
 from playground.model import Model
-from playground.seeds import good_seeds, problem_with_seed
-from playground.slider import BoundedSlider
+from playground.seeds import MOST, good_seeds, parse_seeds
 from stylegan.images import image_grid
 from stylegan.latents import blend
 
-MOST, FIRST = 8, 4  # faces in a row or column: at most, at first
+FIRST = 4  # faces in a row or column
 GOOD = 60  # of each kind, among which other faces are chosen
 WIDE = 1000  # pixels of the grid at least: what the browser enlarges by itself cannot be clicked
 
@@ -30,20 +30,6 @@ class Turn:
         return self.number
 
 
-def parse_seeds(text: str, name: str) -> list[int]:
-    """Seeds with commas or spaces between them.
-
-    Raises: gr.Error with a sentence for what is none, for none at all and for too many.
-    """
-    words = text.replace(",", " ").split()
-    if not 1 <= len(words) <= MOST:
-        raise gr.Error(f"{name}: 1 to {MOST} seeds are needed, got {len(words)}.")
-    for word in words:
-        if not word.isdecimal() or problem_with_seed(float(word), ""):
-            raise gr.Error(f"{name}: {word} is no seed; {problem_with_seed(None, word)}")
-    return [int(word) for word in words]
-
-
 def tile_side(columns: int, side: int) -> int:
     """Pixels of a face on the grid, a multiple of its own `side`."""
     return side * -(-WIDE // (columns * side))
@@ -57,14 +43,9 @@ class Crossings:
 
     def choose(self, size: int, *, best: bool = False) -> tuple[str, str]:
         """Seeds across and down: good ones of either kind, by chance or the best."""
-        texts = []
-        for index in (0, -1):
-            good = good_seeds(self.model.domains, index, GOOD)
-            if not self.model.domains:
-                good = good[index % 2 :: 2]
-            chosen = good[:size] if best else random.sample(good, size)
-            texts.append(", ".join(map(str, chosen)))
-        return tuple(texts)
+        ends = good_seeds(self.model.domains, GOOD)
+        chosen = (good[:size] if best else random.sample(good, size) for good in ends)
+        return tuple(", ".join(map(str, seeds)) for seeds in chosen)
 
     def draw(
         self, across: str, down: str, weight: float, psi: float, own: bool, turn: Turn
@@ -96,7 +77,7 @@ def crossing(
 ) -> tuple[int | dict, int | dict, float | dict]:
     """Seed A, seed B and weight of what lies at a pixel (x, y); what stays is skipped.
 
-    `side` is that of a face as it is drawn.
+    `side` is that of a face as it is drawn, in pixels.
     """
     seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
     tile = tile_side(len(seeds_a) + 1, side)
@@ -131,10 +112,7 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 elem_id="grid-weight",
                 info="0 is the face above, 1 is the face on the left",
             )
-            psi = BoundedSlider(0, 1, PSI, step=0.01, label="Truncation psi", elem_id="grid-psi")
-            own = gr.Checkbox(
-                bool(names[1:]), label="Average of its own kind", visible=bool(model.domains)
-            )
+            psi, own = psi_slider("grid-psi"), own_checkbox(model, "grid-own")
         with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
             gr.Markdown(f"{side}x{side} pixels a face, enlarged; click one to open it in Mix")
             grid = gr.Image(
@@ -155,10 +133,12 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     chosen = gr.on([size.input, dice.click], crossings.choose, size, [across, down], **hidden)
     chosen.then(crossings.draw, inputs, grid, api_visibility="private", **live)
 
-    def open_in_mix(across: str, down: str, weight: float, event: gr.SelectData):
-        """What was clicked, in the other tab."""
+    def open_in_mix(
+        across: str, down: str, weight: float, psi: float, own: bool, event: gr.SelectData
+    ):
+        """What was clicked, just as it is, in the other tab."""
         found = crossing(across, down, weight, side, event.index)
-        return *found, gr.Tabs(selected="mix")
+        return *found, psi, own, *NO_BANDS, gr.Tabs(selected="mix")
 
-    places = [mix.seed_a, mix.seed_b, mix.weight, tabs]
-    mix.redraw(grid.select(open_in_mix, [across, down, weight], places, **hidden).then)
+    places = [*mix.inputs, tabs]
+    mix.redraw(grid.select(open_in_mix, inputs[:-1], places, **hidden).then)

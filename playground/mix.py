@@ -1,7 +1,6 @@
 """Two faces and the faces between them."""
 
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from typing import NamedTuple
 
 import gradio as gr
@@ -10,26 +9,22 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from playground.controls import PSI, BoundedSlider, own_checkbox, psi_slider
 from playground.face import face_image, face_strip
 from playground.model import Model
-from playground.scene import Scene, parse_scene, scene_of, stamp
+from playground.scene import Scene, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
-from playground.slider import BoundedSlider
+from playground.share import ADDRESS, from_address, from_picture
 from stylegan.latents import mix_styles
 from stylegan.specs import style_bands
 
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
-SHOWN, PSI = 6, 0.65  # good seeds of a kind beside each face; truncation at first
+SHOWN = 6  # good seeds of a kind beside each face
 STEPS = 10  # from face A to face B on the film strip
-AT_ONCE = 4  # pictures of a strip drawn before another visitor may draw
+NO_BANDS = 0, 0, 0  # added to the weights of their layers
 
 # uint8 (H, W, 3), one that says how it was mixed, or gr.skip() to leave the one that is shown
 Picture = np.ndarray | Image.Image | dict
-# keeps the page's address at what is mixed
-ADDRESS = """(a, b, weight, psi, own, shape, features, texture) => {
-    const scene = {a, b, weight, psi, own: Number(own), shape, features, texture};
-    history.replaceState(null, "", "?" + new URLSearchParams(scene));
-}"""
 
 
 class Mixer:
@@ -56,15 +51,15 @@ class Mixer:
         weights: list[float],
         psi: float,
         own: bool,
-        bands: tuple[float, ...] = (0, 0, 0),
+        bands: tuple[float, ...] = NO_BANDS,
     ) -> tuple[list[Picture], str]:
         """The mixes at these weights, and an empty sentence or what is wrong with the seeds."""
         words = problem_with_seed(seed_a, "A") or problem_with_seed(seed_b, "B")
         if words:
             return [gr.skip()] * len(weights), words
         ws = self.model.styles([int(seed_a), int(seed_b)], psi, own=own)
-        mixes = mix_styles(ws[:1], ws[1:], self._weights(weights, bands)).split(AT_ONCE)
-        return [picture for part in mixes for picture in self.model.draw(part)], ""
+        mixes = mix_styles(ws[:1], ws[1:], self._weights(weights, bands))
+        return list(self.model.draw_many(mixes)), ""
 
     def mix(
         self,
@@ -123,58 +118,25 @@ class Mixer:
         return gr.skip() if words else pictures
 
 
-def scene_values(scene: Scene) -> list[float | bool]:
-    """As the tab's components take them."""
-    return list(asdict(scene).values())
-
-
-def from_address(request: gr.Request) -> list[float | bool | dict]:
-    """The scene of the address, if it has one; a wrong one is told and left."""
-    query = request.url.query if request else ""
-    if "weight=" in query:
-        try:
-            return scene_values(parse_scene(query))
-        except ValueError as e:
-            gr.Warning(f"The address does not say what to mix: {e}.")
-    return [gr.skip()] * len(fields(Scene))
-
-
-def from_picture(path: str | None) -> list[float | bool | dict]:
-    """The scene that a saved picture holds.
-
-    Raises: gr.Error with a sentence if there is none.
-    """
-    if path is None:
-        return [gr.skip()] * len(fields(Scene))
-    try:
-        return scene_values(scene_of(path))
-    except ValueError as e:
-        raise gr.Error(f"{e}.") from e
-
-
 def weight_of(event: gr.SelectData) -> float:
     """The mixing weight of a face on the film strip."""
     return event.index / STEPS
 
 
 class MixTab(NamedTuple):
-    """What other tabs use: the components that say what is mixed, and how it is drawn again."""
+    """What other tabs use: the components that say what is mixed, in the order of Scene's fields,
+    and how it is drawn again."""
 
-    seed_a: gr.Number
-    seed_b: gr.Number
-    weight: gr.Slider
-    psi: gr.Slider
-    own: gr.Checkbox
+    inputs: list[gr.Component]
     redraw: Callable[[Callable], None]  # connects an event: redraw(event.then)
 
 
 def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
     """Lay out the tab and connect it."""
     mixer, size = Mixer(model), model.G.img_resolution
-    ends = [good_seeds(model.domains, index, SHOWN) for index in (0, -1)]
-    good = list(dict.fromkeys(ends[0] + ends[1]))  # the same twice where no kinds are told
-    own_kind = bool(model.domains)
-    strip = list(model.draw(model.styles(good, PSI, own=own_kind)))
+    first, last = good_seeds(model.domains, SHOWN)
+    good = first + last
+    strip = list(model.draw_many(model.styles(good, PSI, own=True)))
 
     def seed_of(event: gr.SelectData) -> int:
         """The seed of a face among the good ones."""
@@ -191,7 +153,7 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=140):
-            image_a, seed_a, dice_a, good_a = side("A", ends[0][0])
+            image_a, seed_a, dice_a, good_a = side("A", first[0])
         with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
             image_mix = face_image("The mix", size, "face-mix")
             weight = BoundedSlider(
@@ -205,7 +167,7 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
             )
             words = gr.Markdown(elem_id="mix-words")
         with gr.Column(scale=2, min_width=140):
-            image_b, seed_b, dice_b, good_b = side("B", ends[1][not own_kind])
+            image_b, seed_b, dice_b, good_b = side("B", last[0])
     with gr.Accordion("Mix band by band", open=False):
         gr.Markdown("Added to the mixing weight: to the left is more of A, to the right more of B.")
         with gr.Row():
@@ -215,22 +177,7 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
             ]
     film = face_strip("From A to B; click a face to take its weight", STEPS + 1, "film")
     with gr.Row():
-        psi = BoundedSlider(
-            0,
-            1,
-            PSI,
-            step=0.01,
-            label="Truncation psi",
-            info="low: close to the average face; high: more various, more flaws",
-            elem_id="psi",
-        )
-        own = gr.Checkbox(
-            own_kind,
-            label="Average of its own kind",
-            info="what psi pulls a face to; off: the average of all faces",
-            visible=own_kind,
-            elem_id="own",
-        )
+        psi, own = psi_slider("psi"), own_checkbox(model, "own")
     with gr.Accordion("Share", open=False):
         gr.Markdown(
             "The address of this page opens this very mix: copy it. So does the picture of the mix "
@@ -239,22 +186,23 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
         saved = gr.File(label="A saved mix", file_types=[".png"], height=120, elem_id="saved")
     gr.Markdown("None of these people exist: a network drew them.")
 
-    inputs = [seed_a, seed_b, weight, psi, own, *bands]  # in the order of Scene
+    inputs = [seed_a, seed_b, weight, psi, own, *bands]
     outputs = [image_a, image_mix, image_b, words]
     strips = [seed_a, seed_b, psi, own, *bands]
     private = {"api_visibility": "private", **LIVE}
-    moved = [slider.input for slider in (weight, *bands)]
-    gr.on(moved, mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE)
-    triggers = [seed_a.input, seed_b.input, psi.input, own.input]
-    gr.on(triggers, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
-    triggers += [slider.input for slider in bands]
-    gr.on(triggers, mixer.film, strips, film, api_name="film", **LIVE)
 
     def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
-        then(mixer.faces, inputs, outputs, **private)
-        then(mixer.film, strips, film, **private)
+        then(mixer.faces, inputs, outputs, **private).then(mixer.film, strips, film, **private)
 
+    # The strip always follows, never beside: two events of one control, each waiting for its last
+    # value, would go on waking each other for ever.
+    weight.input(mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE)
+    changes = [seed_a.input, seed_b.input, psi.input, own.input]
+    drawn = gr.on(changes, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
+    drawn.then(mixer.film, strips, film, api_name="film", **LIVE)
+    moved = gr.on([b.input for b in bands], mixer.mix, inputs, [image_mix, words], **private)
+    moved.then(mixer.film, strips, film, **private)
     told = {"api_visibility": "private", "show_progress": "hidden"}  # queued: only so it can warn
     redraw(demo.load(from_address, None, inputs, **told).then)
     redraw(saved.upload(from_picture, saved, inputs, **told).then)
@@ -264,4 +212,4 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
         redraw(faces.select(seed_of, None, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
     taken.then(mixer.mix, inputs, [image_mix, words], **private)
-    return MixTab(seed_a, seed_b, weight, psi, own, redraw)
+    return MixTab(inputs, redraw)

@@ -18,6 +18,7 @@ from stylegan.precision import draw, fastest_dtype
 from stylegan.pretrained import read_metrics
 from stylegan.projection import project
 
+AT_ONCE = 4  # pictures drawn before another visitor may draw
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
 
@@ -50,10 +51,16 @@ class Model:
         with self._turn:
             return to_uint8(draw(self.G, ws, self.dtype, transform))
 
+    def draw_many(self, ws: Tensor) -> np.ndarray:
+        """As `draw`, a few at a time, so that others may draw between."""
+        return np.concatenate([self.draw(part) for part in ws.split(AT_ONCE)])
+
     def project(
         self, target: Tensor, start: Tensor, spread: Tensor, steps: int
     ) -> Iterator[Tensor]:
-        """As `stylegan.projection.project`; between two steps others may draw."""
+        """As `stylegan.projection.project`, target in colour; between two steps others may draw."""
+        if self.G.img_channels == 1:
+            target = target.mean(dim=1, keepdim=True)
         found = project(self.G, target, start.clone(), spread.clone(), steps)
         while True:
             with self._turn:

@@ -58,7 +58,7 @@ def parse_scene(text: str) -> Scene:
 
 
 def stamp(picture: np.ndarray, scene: Scene, model: str) -> Image.Image:
-    """A picture that, saved as PNG, says what it is and how it was mixed."""
+    """A picture, uint8 (H, W, 3), that, saved as PNG, says what it is and how it was mixed."""
     image = Image.fromarray(picture)
     image.info |= {KEY: scene.text(), "Model": model}
     image.info["Comment"] = "A generated face: no such person exists. StyleGAN PlayGround"
@@ -73,8 +73,8 @@ def scene_of(path: str | Path) -> Scene:
     try:
         with Image.open(path, formats=["PNG"]) as image:
             text = image.info.get(KEY)
-    except (OSError, ValueError) as e:
-        raise ValueError(f"{Path(path).name} is not a PNG picture") from e
+    except (OSError, ValueError, Image.DecompressionBombError) as e:
+        raise ValueError(f"{Path(path).name} is not a PNG picture of a face") from e
     if text is None:
         raise ValueError(f"{Path(path).name} was not saved here, or lost what was written in it")
     try:

@@ -1,17 +1,41 @@
 """Seeds as visitors give them, and the good ones that a model tells."""
 
+import itertools
 import random
+
+import gradio as gr
 
 from stylegan.domains import Domain
 
 MAX_SEED = 2**32 - 1
+MOST = 8  # seeds in a list
+
+
+def is_seed(value: float | None) -> bool:
+    """Whether it is a whole number from 0 to MAX_SEED."""
+    return value is not None and 0 <= value <= MAX_SEED and value == int(value)
 
 
 def problem_with_seed(value: float | None, name: str) -> str:
     """What is wrong with a seed as it stands in its field; empty if it is fine."""
-    if value is not None and value == int(value) and 0 <= value <= MAX_SEED:
+    if is_seed(value):
         return ""
     return f"Seed {name} must be a whole number from 0 to {MAX_SEED}."
+
+
+def parse_seeds(text: str, name: str) -> list[int]:
+    """Seeds with commas or spaces between them.
+
+    Raises: gr.Error with a sentence for what is none, for none at all and for too many.
+    """
+    words = text.replace(",", " ").split()
+    if not 1 <= len(words) <= MOST:
+        raise gr.Error(f"{name}: 1 to {MOST} seeds are needed, got {len(words)}.")
+    for word in words:
+        if not (word.isdecimal() and is_seed(float(word))):
+            shown = word[:20]
+            raise gr.Error(f"{name}: {shown} is no seed, a whole number from 0 to {MAX_SEED}.")
+    return [int(word) for word in words]
 
 
 def roll() -> int:
@@ -19,6 +43,17 @@ def roll() -> int:
     return random.randrange(10_000)
 
 
-def good_seeds(domains: list[Domain], index: int, count: int) -> list[int]:
-    """The best of one kind, the first of the kinds for 0 and the last for -1; else 0, 1, ..."""
-    return domains[index].seeds[:count] if domains else list(range(count))
+def good_seeds(domains: list[Domain], count: int) -> tuple[list[int], list[int]]:
+    """`count` of the first kind and as many of the last, best first, none in both.
+
+    One kind alone is dealt out to both; where a model tells too few, other seeds fill up.
+    """
+    kinds = [domain.seeds for domain in domains]
+    if len(kinds) == 1:
+        kinds = [kinds[0][::2], kinds[0][1::2]]
+    first, last = (kinds[0], kinds[-1]) if kinds else ([], [])
+    others = (seed for seed in itertools.count() if seed not in first and seed not in last)
+    return tuple(
+        seeds[:count] + list(itertools.islice(others, max(count - len(seeds), 0)))
+        for seeds in (first, last)
+    )

@@ -1,27 +1,17 @@
-"""A visitor's own picture: the face in it, cropped as the training data was."""
-
-import time
-from collections.abc import Iterator
+"""A visitor's own picture: the face in it, cropped as the training data was, found and mixed."""
 
 import gradio as gr
 import numpy as np
-import torch
 from gradio.data_classes import ImageData
-from torch import Tensor
 
+from playground.controls import PSI, BoundedSlider
 from playground.face import face_image, face_strip
-from playground.mix import AT_ONCE, LIVE, PSI, SHOWN
+from playground.find import Finder
+from playground.mix import LIVE, SHOWN
 from playground.model import Model
 from playground.seeds import good_seeds
-from playground.slider import BoundedSlider
-from stylegan.directions import sample_w
-from stylegan.images import from_uint8
-from stylegan.latents import blend
-from stylegan.projection import nearest
 
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
-STARTS = 24  # good faces of each kind, the nearest of which the search begins with
-STEPS, EVERY, MOST_SECONDS = 100, 5, 25  # of a search; steps between two pictures of it
 
 
 class PictureFile(gr.Image):
@@ -35,11 +25,6 @@ class PictureFile(gr.Image):
 
     def preprocess(self, payload: ImageData | None) -> str | None:
         return payload and payload.path
-
-
-def images(pictures: np.ndarray) -> Tensor:
-    """Uint8 (N, H, W, 3) to (N, 3, H, W) in [-1, 1]."""
-    return from_uint8(torch.from_numpy(pictures).permute(0, 3, 1, 2))
 
 
 def crop_upload(path: str | None, size: int) -> tuple[np.ndarray | None, str]:
@@ -71,47 +56,12 @@ def crop_upload(path: str | None, size: int) -> tuple[np.ndarray | None, str]:
     return crop_face(image, boxes[0], size), f"{which} It is {scale}"
 
 
-class Finder:
-    """Finds a face among those that the network can draw, and mixes it with one of its own."""
-
-    def __init__(self, model: Model):
-        self.model = model
-        seeds = [seed for end in (0, -1) for seed in good_seeds(model.domains, end, STARTS)]
-        self.starts = model.styles(seeds, PSI)
-        drawn = [model.draw(part) for part in self.starts.split(AT_ONCE)]
-        self.drawn = images(np.concatenate(drawn))
-        self.spread = sample_w(model.G).std(dim=0)
-
-    def find(self, face: np.ndarray | None) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """The drawn face as it becomes like this one, uint8 (H, W, 3), and its styles.
-
-        Raises: gr.Error if there is no face yet.
-        """
-        if face is None:
-            raise gr.Error("There is no face yet: give a picture with one first.")
-        target, until = images(face[None]), time.monotonic() + MOST_SECONDS
-        start = self.starts[nearest(self.drawn, target)][None]
-        found = self.model.project(target, start, self.spread, STEPS)
-        for step, ws in enumerate(found, start=1):
-            late = time.monotonic() > until
-            if step % EVERY == 0 or step == STEPS or late:
-                yield self.model.draw(ws)[0], ws
-            if late:
-                return
-
-    def mix(self, ws: Tensor | None, seed: int, weight: float) -> np.ndarray | dict:
-        """1 - weight of the found face and weight of the seed's; nothing new if none is found."""
-        if ws is None:
-            return gr.skip()
-        other = self.model.styles([seed], PSI, own=True)
-        return self.model.draw(blend(ws, other, weight))[0]
-
-
 def upload_tab(model: Model) -> None:
     """Lay out the tab and connect it."""
     size, finder = model.G.img_resolution, Finder(model)
-    good = [seed for end in (0, -1) for seed in good_seeds(model.domains, end, SHOWN)]
-    strip = list(model.draw(model.styles(good, PSI, own=True)))
+    first, last = good_seeds(model.domains, SHOWN)
+    good = first + last
+    strip = list(model.draw_many(model.styles(good, PSI, own=True)))
 
     def crop(path: str | None) -> tuple[np.ndarray | None, str]:
         """The largest face of a picture, cropped for the network, and a sentence about it."""
@@ -143,7 +93,7 @@ def upload_tab(model: Model) -> None:
                 0, 1, 0, step=0.01, label="Mixing weight", info="0 is you", elem_id="found-weight"
             )
             others = face_strip("Mix with; click one", SHOWN, "good-found", strip)
-    gr.Markdown("Your picture and what is found stay in this visit and are deleted after it.")
+    gr.Markdown("Nobody else sees your picture; it is deleted about an hour after your visit.")
     ws, other = gr.State(), gr.State(good[-1])
     hidden = {"api_visibility": "private", **LIVE}
     again = dict(fn=finder.mix, inputs=[ws, other, weight], outputs=mixed, **hidden)

@@ -1,5 +1,6 @@
 """The page's callbacks, called as Gradio calls them, without a browser."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import gradio as gr
@@ -10,12 +11,13 @@ import torch
 from PIL import Image
 
 from app import build_page
-from playground import upload
+from playground import find
+from playground.controls import BoundedSlider
+from playground.find import Finder
 from playground.mix import STEPS, Mixer, weight_of
 from playground.model import Model, load_model
 from playground.seeds import MAX_SEED, good_seeds, roll
-from playground.slider import BoundedSlider
-from playground.upload import Finder, crop_upload
+from playground.upload import crop_upload
 from stylegan import Generator, GeneratorConfig
 from stylegan.domains import Domain, save_domains
 from stylegan.images import to_uint8
@@ -81,7 +83,7 @@ def test_psi_zero_shows_the_average_face_whatever_the_seed(mixer):
     assert close(a, mixed)
 
 
-@pytest.mark.parametrize("seed", [None, -1, MAX_SEED + 1, 3.7])
+@pytest.mark.parametrize("seed", [None, -1, MAX_SEED + 1, 3.7, float("inf"), float("nan")])
 def test_a_bad_seed_leaves_the_pictures_and_is_named(mixer, seed):
     expected = "Seed B must be a whole number from 0 to 4294967295."
     assert mixer.mix(0, seed, 0.5, 0.65, False) == (gr.skip(), expected)
@@ -124,14 +126,22 @@ def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
     assert close(a, kinds.draw(expected)[0])
 
 
-def test_good_seeds_are_the_first_of_their_kind_or_just_the_first(kinds):
-    assert good_seeds(kinds.domains, 0, 2) == [5, 6]
-    assert good_seeds(kinds.domains, -1, 9) == [9, 10, 11, 12]
-    assert good_seeds([], -1, 3) == [0, 1, 2]
+def test_good_seeds_are_the_first_of_their_kind(kinds):
+    assert good_seeds(kinds.domains, 2) == ([5, 6], [9, 10])
+
+
+def test_where_good_seeds_lack_others_fill_up_and_none_is_in_both(kinds):
+    """One kind alone is dealt out; without any it is 0, 1, ..."""
+    assert good_seeds(kinds.domains, 6) == ([5, 6, 7, 8, 0, 1], [9, 10, 11, 12, 2, 3])
+    assert good_seeds(kinds.domains[:1], 3) == ([5, 7, 0], [6, 8, 1])
+    assert good_seeds([], 3) == ([0, 1, 2], [3, 4, 5])
 
 
 def test_the_page_is_built_with_kinds_and_without(kinds, model):
-    for shown in (kinds, Model(model.G, "no kinds")):
+    """Also with a kind that hardly any face is of."""
+    rare = dataclasses.replace(kinds.domains[0], seeds=[7], scores=[1.0])
+    rare = Model(model.G, "a rare kind", domains=[rare, kinds.domains[1]])
+    for shown in (kinds, rare, Model(model.G, "no kinds")):
         page = build_page(shown)
         (own,) = (b for b in page.blocks.values() if getattr(b, "elem_id", "") == "own")
         assert own.visible == own.value == bool(shown.domains)
@@ -226,19 +236,19 @@ def finder(kinds):
 
 def test_a_face_is_found_among_those_that_the_network_draws(finder, monkeypatch):
     """A drawn one, from the nearest of others: a picture shows its styles, the last is nearest."""
-    monkeypatch.setattr(upload, "STEPS", 12)
+    monkeypatch.setattr(find, "STEPS", 12)
     face = finder.model.draw(finder.model.styles([77], 0.65))[0]
     found = list(finder.find(face))
     assert len(found) == 3  # after 5, 10 and 12 steps
     for picture, ws in found:
         assert close(picture, finder.model.draw(ws)[0])
-    target = upload.images(face[None])
-    distances = [unlikeness(upload.images(picture[None]), target).item() for picture, _ in found]
+    target = find.images(face[None])
+    distances = [unlikeness(find.images(picture[None]), target).item() for picture, _ in found]
     assert distances[2] < distances[0] < unlikeness(finder.drawn, target).min()
 
 
 def test_a_search_ends_when_its_time_is_up(finder, monkeypatch):
-    monkeypatch.setattr(upload, "MOST_SECONDS", 0)
+    monkeypatch.setattr(find, "MOST_SECONDS", 0)
     face = finder.model.draw(finder.model.styles([77], 0.65))[0]
     assert len(list(finder.find(face))) == 1
 
@@ -249,6 +259,13 @@ def test_a_found_face_is_mixed_with_one_of_a_seed(finder):
     other = finder.model.styles([5], 0.65, own=True)
     assert close(finder.mix(ws, 5, 1.0), finder.model.draw(other)[0])
     assert finder.mix(None, 5, 0.5) == gr.skip()
+
+
+def test_a_face_is_found_in_grey(tiny):
+    grey = Generator(tiny(img_channels=1)).eval().requires_grad_(False)
+    face = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    picture, ws = next(Finder(Model(grey, "grey")).find(face))
+    assert picture.shape == (32, 32, 3) and ws.shape == (1, grey.num_ws, grey.w_dim)
 
 
 def test_without_a_face_there_is_nothing_to_find(finder):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playground.film import Films, save_film
+from playground.film import Films, add_seeds, save_film
 from playground.model import load_model
 from stylegan.images import to_uint8
 
@@ -73,6 +73,11 @@ def test_one_of_both_players_gets_the_film(films, format, shown):
     (path,) = (str(player.value["path"]) for player in players if player.value)
     assert path.endswith(format.lower())
     assert list(made) == []
+
+
+def test_the_faces_of_mix_are_added_and_what_is_no_seed_is_left_out():
+    assert add_seeds("1, 2", 34, 29) == "1, 2, 34, 29"
+    assert add_seeds("", None, 29.5) == "" and add_seeds("1", None, 3) == "1, 3"
 
 
 def test_what_is_no_list_of_seeds_is_named(films):

@@ -4,10 +4,10 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from playground.grid import MOST, Crossings, Turn, crossing, parse_seeds, tile_side
+from playground.grid import Crossings, Turn, crossing, tile_side
 from playground.mix import Mixer
 from playground.model import load_model
-from playground.seeds import MAX_SEED
+from playground.seeds import MAX_SEED, MOST, parse_seeds
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,7 @@ def test_a_click_tells_what_lies_there():
         ("1, two", "Across: two is no seed"),
         ("-1", "Across: -1 is no seed"),
         (str(MAX_SEED + 1), "Across: 4294967296 is no seed"),
+        ("9" * 400, f"Across: {'9' * 20} is no seed"),
     ],
 )
 def test_what_is_no_list_of_seeds_is_named(text, sentence):

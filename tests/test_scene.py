@@ -1,13 +1,16 @@
 """What is mixed, as text and inside pictures."""
 
+import zlib
+
 import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
-from playground.mix import Mixer, from_picture, scene_values
+from playground.mix import Mixer
 from playground.model import load_model
 from playground.scene import Scene, parse_scene, scene_of, stamp
+from playground.share import from_picture, scene_values
 
 SCENE = Scene(34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0.0)
 
@@ -59,6 +62,12 @@ def test_a_picture_without_a_scene_is_told(tmp_path):
     letter.write_text("Dear all")
     with pytest.raises(gr.Error, match="letter.png is not a PNG picture"):
         from_picture(str(letter))
+    bomb = tmp_path / "bomb.png"
+    header = b"IHDR" + (60_000).to_bytes(4) * 2 + bytes([8, 2, 0, 0, 0])
+    crc = zlib.crc32(header).to_bytes(4)
+    bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + header + crc)
+    with pytest.raises(gr.Error, match="bomb.png is not a PNG picture"):
+        from_picture(str(bomb))
     image = stamp(np.zeros((8, 8, 3), np.uint8), SCENE, "a model")
     image.info["Scene"] = "weight=2"
     path = gr.processing_utils.save_pil_to_cache(image, str(tmp_path), format="png")

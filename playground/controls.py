@@ -1,0 +1,46 @@
+"""Controls that several tabs have."""
+
+import gradio as gr
+
+from playground.model import Model
+
+PSI = 0.65  # truncation at first
+
+
+class BoundedSlider(gr.Slider):
+    """A slider whose number box takes a number outside its range for the nearest bound, and an
+    emptied box for its start.
+
+    The browser shows the bound as well; gr.Slider would refuse the number it was sent before.
+    """
+
+    is_template = True  # drawn in the browser as its parent is
+
+    def preprocess(self, payload: float | None) -> float:
+        if payload is None:
+            return self.value
+        return min(max(payload, self.minimum), self.maximum)
+
+
+def psi_slider(elem_id: str) -> BoundedSlider:
+    """How far a face is from the average one."""
+    return BoundedSlider(
+        0,
+        1,
+        PSI,
+        step=0.01,
+        label="Truncation psi",
+        info="low: close to the average face; high: more various, more flaws",
+        elem_id=elem_id,
+    )
+
+
+def own_checkbox(model: Model, elem_id: str) -> gr.Checkbox:
+    """From which average; hidden where the model tells no kinds."""
+    return gr.Checkbox(
+        bool(model.domains),
+        label="Average of its own kind",
+        info="what psi pulls a face to; off: the average of all faces",
+        visible=bool(model.domains),
+        elem_id=elem_id,
+    )
