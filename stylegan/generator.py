@@ -226,7 +226,6 @@ class Generator(
     nn.Module,
     PyTorchModelHubMixin,
     model_card_template=MODEL_CARD,
-    license="apache-2.0",
     library_name="pytorch",
     pipeline_tag="unconditional-image-generation",
     tags=["stylegan3", "gan"],

@@ -8,6 +8,8 @@ all, and their seeds, best face first; and `domains.jpg`, the best and the worst
 
 A face is good where real faces of its kind are near: its distance to the fifth nearest, in the
 features that see shapes and in those that see colours; the two ranks count alike.
+
+Where the generator draws by label, a kind's seeds are those that were drawn with its label.
 """
 
 import argparse
@@ -30,7 +32,7 @@ from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 from training.distances import NEIGHBOURS
 from training.quality import Pictures, Reference, reference_for
-from training.sampling import styles, synthesize
+from training.sampling import labels_of, styles, synthesize
 
 SEEDS = 1000
 SHOWN, COLUMNS = 32, 16  # best and worst of each kind on the picture
@@ -56,11 +58,18 @@ class Kinds(NamedTuple):
 
 
 def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
-    """Of the first seeds."""
+    """Of the first seeds.
+
+    Raises: ValueError if G has labels and they are not those of the sub-folders.
+    """
+    if G.c_dim not in (0, len(reference.names)):
+        names = ", ".join(reference.names)
+        raise ValueError(f"the generator has {G.c_dim} labels and the sub-folders are: {names}")
     ws = styles(G, samples)
     seen = reference.look_at(synthesize(G, ws))
     probabilities = reference.classifier.probabilities(seen.taught)
-    return Kinds(ws[:, 0].cpu(), probabilities.argmax(dim=1), probabilities, seen)
+    labels = labels_of(G, samples) if G.c_dim else probabilities
+    return Kinds(ws[:, 0].cpu(), labels.argmax(dim=1), probabilities, seen)
 
 
 def ranks(x: Tensor) -> Tensor:
@@ -87,7 +96,7 @@ def catalogue(found: Kinds, reference: Reference) -> list[Domain]:
         reals = reference.reals.rows(reference.labels == label)
         seeds = seeds[best_first(found.pictures.rows(seeds), reals)]
         scores = found.probabilities[seeds, label].tolist()
-        share = len(seeds) / len(found.labels)
+        share = (found.probabilities.argmax(dim=1) == label).double().mean().item()
         domains.append(Domain(name, centre, share, seeds.tolist(), scores))
     return domains
 
@@ -106,10 +115,8 @@ def picture(domains: list[Domain], img: Tensor) -> np.ndarray:
 def write_catalogue(G: Generator, reference: Reference, folder: Path) -> None:
     """Write domains.json and domains.jpg.
 
-    Raises: ValueError if G draws by label, or no drawn face looks like one of the sub-folders.
+    Raises: ValueError if G has other labels, or no drawn face looks like one of the sub-folders.
     """
-    if G.c_dim:
-        raise ValueError("a generator with labels has no kinds to find, its labels are the kinds")
     found = kinds(G, reference, SEEDS)
     domains = catalogue(found, reference)
     save_domains(domains, folder)

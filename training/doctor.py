@@ -98,8 +98,9 @@ def slope(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     is_gamma = f"--gamma is {gamma:g}, usual here is {usual:g}"
     r1 = now.get("r1", 1.0)  # none in the last reports: no sign
     if r1 > STEEP:
-        what = f"D is steep at the real faces (R1 is {r1:.3g}, usual is 0.1 to 2) and {is_gamma}"
-        return [Finding(what, "raise it ten times: a steep D breaks G's faces sooner or later")]
+        steep = f"D is steep at the real faces (R1 is {r1:.3g}, good runs stay below 1)"
+        advice = "raise it ten times: a steep D breaks G's faces sooner or later"
+        return [Finding(f"{steep} and {is_gamma}", advice)]
     if r1 < FLAT and now["loss/D"] > 1:
         what = f"D is flat at the real faces (R1 is {r1:.2g}) and {is_gamma}"
         return [Finding(what, "lower it to a tenth: faces stay blurred with it")]

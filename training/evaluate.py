@@ -27,13 +27,13 @@ from stylegan.transforms import rotation, translation
 from training.card import save_metrics, table, update_card
 from training.features import FeatureNetwork
 from training.inception import check_inception, inception_distances
-from training.metrics import eq_r, eq_t, eq_t_frac
+from training.metrics import decibels, eq_r, eq_t, eq_t_frac
 from training.mixing import compare_blends
-from training.quality import Pictures, Reference, reference_for
+from training.quality import FEWEST, Pictures, Reference, reference_for
 from training.sampling import BATCH, draw, styles
 from training.snapshot import mixing_grid
 
-NUM_MOVED, MOST_SHIFT = 100, 0.125  # pictures whose equivariance is measured; sides of a picture
+NUM_MOVED, MOST_SHIFT = 1000, 0.125  # pictures whose equivariance is measured; sides of a picture
 NUM_PATHS, STEP, TRIM = 200, 1e-4, 0.01  # of the path length
 SHOWN, GAP = 12, 8  # pictures in a row of the page; white pixels between its parts
 
@@ -45,25 +45,22 @@ def equivariance(G: Generator) -> dict[str, float]:
     Reference: Karras et al. 2021 (arXiv:2106.12423), App. E.
     """
     n, side, random = NUM_MOVED, G.img_resolution, np.random.default_rng(0)
-    ws, most = styles(G, n), MOST_SHIFT * side
+    most, found = MOST_SHIFT * side, {"EQ-T": [], "EQ-T_frac": [], "EQ-R": []}
     shifts = torch.from_numpy(random.uniform(-most, most, (n, 2)))
-    whole = shifts.round().long()
     angles = torch.from_numpy(random.uniform(-np.pi, np.pi, n))
 
-    def moved(transforms: list[Tensor]) -> Tensor:
-        moves = torch.stack(transforms).split(BATCH)
-        parts = zip(ws.split(BATCH), moves, strict=True)
-        return torch.cat([G.synthesis(part, transform=move) for part, move in parts])
+    def shifted(ws: Tensor, pixels: Tensor) -> Tensor:
+        moves = [translation(right / side, down / side) for right, down in pixels.tolist()]
+        return G.synthesis(ws, transform=torch.stack(moves))
 
-    def shifted(pixels: Tensor) -> Tensor:
-        return moved([translation(right / side, down / side) for right, down in pixels.tolist()])
-
-    img = torch.cat([G.synthesis(part) for part in ws.split(BATCH)])
-    return {
-        "EQ-T": eq_t(img, shifted(whole), whole),
-        "EQ-T_frac": eq_t_frac(img, shifted(shifts), shifts),
-        "EQ-R": eq_r(img, moved([rotation(angle) for angle in angles.tolist()]), angles),
-    }
+    parts = (x.split(BATCH) for x in (styles(G, n), shifts, angles))
+    for ws, shift, angle in zip(*parts, strict=True):
+        img, whole = G.synthesis(ws), shift.round().long()
+        turned = G.synthesis(ws, transform=torch.stack([rotation(a) for a in angle.tolist()]))
+        found["EQ-T"].append(eq_t(img, shifted(ws, whole), whole))
+        found["EQ-T_frac"].append(eq_t_frac(img, shifted(ws, shift), shift))
+        found["EQ-R"].append(eq_r(img, turned, angle))
+    return {name: decibels(errors) for name, errors in found.items()}
 
 
 @torch.inference_mode()
@@ -145,8 +142,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.card and not Path(args.weights).is_dir():
         parser.error(f"--card is for a folder of weights, and {args.weights} is none")
-    if args.samples < NUM_MOVED:
-        parser.error(f"--samples must be at least {NUM_MOVED}")
+    if args.samples < 2 * FEWEST:
+        parser.error(f"--samples must be at least {2 * FEWEST}")
     keep_freed_memory()
     try:
         if args.inception:

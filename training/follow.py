@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from stylegan import Discriminator, Generator
+from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY, Moment, add_moment
 from stylegan.pretrained import METRICS
 from training.catalogue import write_catalogue
@@ -17,7 +18,14 @@ from training.doctor import examine
 from training.quality import Reference
 from training.report import forget_after
 from training.sampling import draw
-from training.snapshot import name_at, save_pictures, save_weights, with_full_labels
+from training.snapshot import (
+    name_at,
+    push,
+    restore,
+    save_pictures,
+    save_weights,
+    with_full_labels,
+)
 
 SAMPLES = 500
 
@@ -28,6 +36,7 @@ class Follower:
     def __init__(self, config: TrainConfig, dataset: ImageDataset, nimg: int):
         self.config, self.dataset, self.out = config, dataset, Path(config.out)
         forget_after(self.out / HISTORY, nimg)
+        restore(self.out / "best")
         self.reference = None
         if config.eval_kimg:
             try:
@@ -61,12 +70,18 @@ class Follower:
         return pictures
 
     def finish(self, nimg: int, device: torch.device) -> None:
-        """Tell the kinds of faces of the last weights and of the best."""
-        if self.reference is None:
-            return
-        for folder in (self.out / "weights" / name_at(self.config, nimg), self.out / "best"):
-            G = Generator.from_pretrained(str(folder)).to(device)
-            try:
-                write_catalogue(G, self.reference, folder)
-            except ValueError as e:
-                print(f"{folder} gets no domains.json: {e}", file=sys.stderr)
+        """At the end of the run, and again if it was killed in this: tell the kinds of faces of the
+        last weights and of the best, and push the last.
+
+        Raises: OSError saying what to type if they cannot be pushed.
+        """
+        last = self.out / "weights" / name_at(self.config, nimg)
+        for folder in (last, self.out / "best"):
+            if self.reference and folder.exists() and not (folder / DOMAINS).exists():
+                G = Generator.from_pretrained(str(folder)).to(device)
+                try:
+                    write_catalogue(G, self.reference, folder)
+                except ValueError as e:
+                    print(f"{folder} gets no {DOMAINS}: {e}", file=sys.stderr)
+        if self.config.push_to_hub and last.exists():
+            push(self.config, nimg, last=True)

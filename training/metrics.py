@@ -1,18 +1,19 @@
-"""How exactly a generator's picture follows its transform: tensors in, a number in decibels out.
+"""How exactly a generator's picture follows its transform: tensors in, errors out.
 
     eq_t         moved by whole pixels
     eq_t_frac    moved by any distance
     eq_r         turned by any angle
 
-They compare pictures drawn with a transform to the pictures drawn without, moved afterwards, and
-are peak signal-to-noise ratios for a range of 2: an error of 0.02 everywhere is 40 dB. Pixels whose
-origin lies outside the picture do not count.
+They compare pictures drawn with a transform to the pictures drawn without, moved afterwards. Pixels
+whose origin lies outside the picture do not count. `decibels` makes one number of many errors.
 Legend: N batch, C channels, H pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), App. E.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,12 +22,25 @@ from torch import Tensor
 RADIUS = 3  # of the Lanczos window that limits the filters, in pixels
 
 
-def psnr(error: Tensor, mask: Tensor) -> float:
-    """Decibels of an error over the pixels where the mask, of the same shape, is True."""
-    return 20 * math.log10(2) - 10 * error[mask].double().square().mean().log10().item()
+class Error(NamedTuple):
+    """Sum of the squared differences, and of how many values."""
+
+    squares: float
+    values: int
 
 
-def eq_t(img: Tensor, moved: Tensor, shifts: Tensor) -> float:
+def masked(difference: Tensor, mask: Tensor) -> Error:
+    """Where the mask, of the same shape, is True."""
+    return Error(difference[mask].double().square().sum().item(), int(mask.sum()))
+
+
+def decibels(errors: Sequence[Error]) -> float:
+    """Peak signal-to-noise ratio for a range of 2: an error of 0.02 everywhere is 40 dB."""
+    squares, values = map(sum, zip(*errors, strict=True))
+    return 10 * math.log10(4 * values / squares) if squares else math.inf
+
+
+def eq_t(img: Tensor, moved: Tensor, shifts: Tensor) -> Error:
     """Equivariance to translation.
 
     Args:
@@ -41,10 +55,10 @@ def eq_t(img: Tensor, moved: Tensor, shifts: Tensor) -> float:
         columns = slice(max(right, 0), width + min(right, 0))
         expected[i] = img[i].roll((down, right), dims=(1, 2))
         mask[i, :, rows, columns] = True  # where nothing came in from the other side
-    return psnr(moved - expected, mask)
+    return masked(moved - expected, mask)
 
 
-def eq_t_frac(img: Tensor, moved: Tensor, shifts: Tensor) -> float:
+def eq_t_frac(img: Tensor, moved: Tensor, shifts: Tensor) -> Error:
     """Equivariance to translation between pixels, where `img` is moved with a Lanczos filter.
 
     Args:
@@ -62,7 +76,7 @@ def eq_t_frac(img: Tensor, moved: Tensor, shifts: Tensor) -> float:
     across, down = weights[:, None].unbind(2)
     expected = down @ img.double().cpu() @ across.mT
     mask = inside[:, None, 1, :, None] & inside[:, None, 0, None, :]
-    return psnr(moved.double().cpu() - expected, mask.expand_as(expected))
+    return masked(moved.double().cpu() - expected, mask.expand_as(expected))
 
 
 def rotation_kernel(offsets: Tensor, angle: float) -> Tensor:
@@ -92,7 +106,7 @@ def rotation_kernel(offsets: Tensor, angle: float) -> Tensor:
     return kernel * torch.sinc(radius) * (radius < 1)
 
 
-def eq_r(img: Tensor, moved: Tensor, angles: Tensor) -> float:
+def eq_r(img: Tensor, moved: Tensor, angles: Tensor) -> Error:
     """Equivariance to rotation.
 
     `img` is turned with `rotation_kernel`, `moved` filtered with the same kernel in its own frame,
@@ -130,4 +144,4 @@ def eq_r(img: Tensor, moved: Tensor, angles: Tensor) -> float:
         whole = (origins >= RADIUS) & (origins <= size - 1 - RADIUS)
         errors.append(filtered - expected)
         masks.append((whole.all(dim=2) & inside).expand_as(expected))
-    return psnr(torch.stack(errors), torch.stack(masks))
+    return masked(torch.stack(errors), torch.stack(masks))

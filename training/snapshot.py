@@ -153,8 +153,20 @@ def save_weights(
     if figures:
         save_metrics(figures, new)
     shutil.copy(Path(config.out) / "samples" / f"{name_at(config, nimg)}.png", new / "samples.png")
-    shutil.rmtree(folder, ignore_errors=True)
+    restore(folder)
+    old = folder.parent / f".{folder.name}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
     os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def restore(folder: Path) -> None:
+    """Put the older folder of that name back if a run was killed while it was replaced."""
+    old = folder.parent / f".{folder.name}.old"
+    if old.exists() and not folder.exists():
+        os.replace(old, folder)
 
 
 def open_repository(repo_id: str) -> None:
@@ -185,7 +197,5 @@ def push(config: TrainConfig, nimg: int, *, last: bool) -> None:
         HfApi().create_commit(repo_id, added, commit_message=f"Weights at {name}")
     except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
         if last:
-            raise OSError(
-                f"pushing to {repo_id} failed: {e}; try again with: hf upload {repo_id} {folder} ."
-            ) from e
+            raise OSError(f"pushing to {repo_id} failed: {e}; the same command tries again") from e
         print(f"pushing to {repo_id} failed, the next snapshot tries again: {e}", file=sys.stderr)

@@ -200,17 +200,14 @@ def keep(
     stop: bool,
 ) -> None:
     """Look at the run and save its state, as far as it is time for that; for the main process."""
-    last = nimg >= 1000 * config.total_kimg
     if snapshot or measure:
         how = dict(measure=measure, snapshot=snapshot)
         pictures = follower.look(run.G_ema, checkpoint.parts["D"], nimg, **how)
         log_pictures(run.accelerator, pictures, nimg)
     if snapshot or stop:
         checkpoint.save(nimg)
-    if last:
-        follower.finish(nimg, run.accelerator.device)
-    if snapshot and config.push_to_hub:
-        push(config, nimg, last=last)
+    if snapshot and config.push_to_hub and nimg < 1000 * config.total_kimg:
+        push(config, nimg, last=False)
 
 
 def is_due(before: int, nimg: int, total: float, kimg: float) -> bool:
@@ -282,6 +279,8 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         if stop and nimg < total:
             accelerator.print(f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there")
             break
+    if nimg >= total:
+        on_main(lambda: follower.finish(nimg, accelerator.device))
     accelerator.wait_for_everyone()  # the one that saves, last
     accelerator.end_training()
 

@@ -66,6 +66,16 @@ def test_what_cannot_be_told_is_said(tiny, face_folder, tmp_path, monkeypatch):
     data = ["--data", str(face_folder)]
     with pytest.raises(SystemExit, match="error: .*nowhere"):
         catalogue.main([str(tmp_path / "nowhere"), *data])
-    Generator(tiny(c_dim=2, img_resolution=64)).save_pretrained(tmp_path)
-    with pytest.raises(SystemExit, match="a generator with labels has no kinds to find"):
+    Generator(tiny(c_dim=3, img_resolution=64)).save_pretrained(tmp_path)
+    with pytest.raises(SystemExit, match="has 3 labels and the sub-folders are: dark, light"):
         catalogue.main([str(tmp_path), *data])
+
+
+def test_labels_are_the_kinds_of_a_generator_that_has_them(tiny, reference):
+    """Seeds take turns; of one that learned nothing the shares tell that the labels say nothing."""
+    seen = kinds(Generator(tiny(c_dim=2, img_resolution=64)).eval(), reference, 20)
+    found = catalogue.catalogue(seen, reference)
+    assert [sorted(kind.seeds) for kind in found] == [[*range(0, 20, 2)], [*range(1, 20, 2)]]
+    light = (seen.probabilities[:, 1] > 0.5).double().mean().item()
+    assert [kind.share for kind in found] == pytest.approx([1 - light, light])
+    assert abs(light - 0.5) > 0.2

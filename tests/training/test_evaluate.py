@@ -57,7 +57,7 @@ def test_what_does_not_fit_is_named(quick, face_folder, weights, tmp_path, capsy
         evaluate.main([weights, "--data", str(tmp_path)])
     with pytest.raises(SystemExit):
         evaluate.main([weights, *data, "--samples", "1"])
-    assert "--samples must be at least 25" in capsys.readouterr().err
+    assert "--samples must be at least 100" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         evaluate.main(["alice/faces", *data, "--card"])
     assert "--card is for a folder of weights, and alice/faces is none" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """What is kept of a run's way: pictures, figures, the best weights."""
 
+import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -77,10 +77,28 @@ def test_too_few_pictures_are_not_measured_and_do_not_end_the_run(faces, tiny, t
 
 
 def test_kinds_that_cannot_be_told_are_no_reason_to_fail(following, tiny, tmp_path, capsys):
-    """A generator with labels."""
     _, _, follower = following
-    G = Generator(tiny(img_resolution=64, c_dim=2)).eval()
+    G = Generator(tiny(img_resolution=64, c_dim=3)).eval()
     follower.look(G, D, 20_000, measure=True, snapshot=True)
     follower.finish(20_000, torch.device("cpu"))
-    assert "gets no domains.json: a generator with labels" in capsys.readouterr().err
-    assert not (Path(tmp_path) / "best/domains.json").exists()
+    assert "gets no domains.json: the generator has 3 labels" in capsys.readouterr().err
+    assert not (tmp_path / "best/domains.json").exists()
+
+
+def test_a_run_killed_at_its_end_ends_when_it_is_started_again(
+    following, weights, tmp_path, monkeypatch
+):
+    """Once while best/ was replaced, once before domains.json and the push."""
+    config, dataset, follower = following
+    follower.look(Generator.from_pretrained(weights), D, 20_000, measure=True, snapshot=True)
+    (tmp_path / "best").rename(tmp_path / ".best.old")
+    pushed = []
+    monkeypatch.setattr(follow, "push", lambda config, nimg, last: pushed.append((nimg, last)))
+    config = dataclasses.replace(config, push_to_hub="alice/faces")
+    Follower(config, dataset, 20_000).finish(20_000, torch.device("cpu"))
+    assert len(load_domains(tmp_path / "best")) == 2
+    assert pushed == [(20_000, True)]
+    told = tmp_path / "best/domains.json"
+    told.write_text("[]")
+    Follower(config, dataset, 20_000).finish(20_000, torch.device("cpu"))
+    assert told.read_text() == "[]"  # not found out again

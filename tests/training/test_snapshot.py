@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from training.snapshot import (
     name_at,
     open_repository,
     push,
+    restore,
     sample_grid,
     save_pictures,
     save_run_card,
@@ -120,6 +122,28 @@ def test_measured_weights_have_their_figures_beside_them(tiny, faces, tmp_path, 
     assert section(found) in (tmp_path / "best" / "README.md").read_text()
 
 
+def test_weights_survive_a_kill_while_they_are_replaced(tiny, faces, tmp_path, monkeypatch):
+    config = TrainConfig(str(faces), str(tmp_path))
+    G, D = Generator(tiny()), Discriminator(DiscriminatorConfig(32, channel_base=128))
+    save_pictures(config, G, nimg=0)
+    what, folder = (config, ImageDataset(config.data), G, D, 0), tmp_path / "best"
+    save_weights(*what, folder, {})
+    was = (folder / "model.safetensors").read_bytes()
+    replace = os.replace
+
+    def killed(source, target):
+        if str(source).endswith(".new"):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(training.snapshot.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_weights(*what, folder, {})
+    assert not folder.exists()
+    restore(folder)
+    assert (folder / "model.safetensors").read_bytes() == was
+
+
 @torch.no_grad()
 def test_labels_that_came_in_halfway_get_their_full_weight(tiny):
     """With labels, the copy draws what was drawn with half of them; at full weight it is itself."""
@@ -155,7 +179,7 @@ def test_a_failed_push_is_told_and_stops_only_the_last_snapshot(
     add_moment(tmp_path, Moment(20.0, "samples/kimg-000020.png"))
     push(config, 20_000, last=False)
     assert "alice/faces failed" in capsys.readouterr().err
-    with pytest.raises(OSError, match="no connection; try again with: hf upload alice/faces"):
+    with pytest.raises(OSError, match="alice/faces failed: no connection; the same command"):
         push(config, 20_000, last=True)
 
 
