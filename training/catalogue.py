@@ -31,36 +31,39 @@ from stylegan.domains import Domain, save_domains
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 from training.distances import NEIGHBOURS
+from training.domains import DomainClassifier
 from training.quality import Pictures, Reference, reference_for
 from training.sampling import labels_of, styles, synthesize
 
-SEEDS = 1000
+SEEDS, MANY = 1000, 20_000  # that are drawn; latents of which centres are means
 SHOWN, COLUMNS = 32, 16  # best and worst of each kind on the picture
 
 
 class Kinds(NamedTuple):
-    """Latents (N, w_dim), not truncated, with what their faces are: (N,) and (N, num_labels)."""
+    """What the faces of the first seeds are, N of them, and where each kind lies in W."""
 
-    w: Tensor
-    labels: Tensor
-    probabilities: Tensor
+    labels: Tensor  # (N,)
+    probabilities: Tensor  # (N, num_labels), of looking like each kind
+    centres: Tensor  # (num_labels, w_dim)
     pictures: Pictures
 
-    def centres(self) -> Tensor:
-        """Mean latent of each kind: (num_labels, w_dim).
 
-        Raises: ValueError if there is none of a kind.
-        """
-        counts = self.labels.bincount(minlength=self.probabilities.shape[1])
-        if not counts.all():
-            raise ValueError("no drawn face looks like one of the sub-folders")
-        return torch.stack([self.w[self.labels == i].mean(dim=0) for i in range(len(counts))])
+def centres_of(w: Tensor, labels: Tensor, many: Tensor) -> Tensor:
+    """Mean latents of the kinds: (num_labels, w_dim).
+
+    A linear classifier in W learns the kinds of the faces that were drawn, w (N, w_dim) and labels
+    (N,), and tells those of many latents (M, w_dim) that need not be drawn.
+    """
+    size = w.std()
+    shares = DomainClassifier(w / size, labels).probabilities(many / size)
+    return (shares / shares.sum(dim=0)).T @ many
 
 
 def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
     """Of the first seeds.
 
-    Raises: ValueError if G has labels and they are not those of the sub-folders.
+    Raises: ValueError if G has labels and they are not those of the sub-folders, or if there is
+    none of a kind.
     """
     if G.c_dim not in (0, len(reference.names)):
         names = ", ".join(reference.names)
@@ -68,8 +71,11 @@ def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
     ws = styles(G, samples)
     seen = reference.look_at(synthesize(G, ws))
     probabilities = reference.classifier.probabilities(seen.taught)
-    labels = labels_of(G, samples) if G.c_dim else probabilities
-    return Kinds(ws[:, 0].cpu(), labels.argmax(dim=1), probabilities, seen)
+    labels = (labels_of(G, samples) if G.c_dim else probabilities).argmax(dim=1)
+    if not labels.bincount(minlength=len(reference.names)).all():
+        raise ValueError("no drawn face looks like one of the sub-folders")
+    centres = centres_of(ws[:, 0].cpu(), labels, styles(G, MANY)[:, 0].cpu())
+    return Kinds(labels, probabilities, centres, seen)
 
 
 def ranks(x: Tensor) -> Tensor:
@@ -86,12 +92,9 @@ def best_first(fake: Pictures, real: Pictures) -> Tensor:
 
 
 def catalogue(found: Kinds, reference: Reference) -> list[Domain]:
-    """The kinds, as `domains.json` has them.
-
-    Raises: ValueError if no drawn face looks like one of the sub-folders.
-    """
+    """The kinds, as `domains.json` has them."""
     domains = []
-    for label, (name, centre) in enumerate(zip(reference.names, found.centres(), strict=True)):
+    for label, (name, centre) in enumerate(zip(reference.names, found.centres, strict=True)):
         seeds = (found.labels == label).nonzero().squeeze(1)
         reals = reference.reals.rows(reference.labels == label)
         seeds = seeds[best_first(found.pictures.rows(seeds), reals)]
