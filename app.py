@@ -25,7 +25,7 @@ from playground.upload import upload_tab
 from stylegan.memory import keep_freed_memory
 
 TITLE = "StyleGAN PlayGround"
-LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "ssr_mode": False, "max_file_size": "20mb"}
+LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "ssr_mode": False, "max_file_size": "10mb"}
 
 
 def build_page(model: Model) -> gr.Blocks:
@@ -44,7 +44,7 @@ def build_page(model: Model) -> gr.Blocks:
             with gr.Tab("Film", id="film"):
                 film_tab(model, mix)
             with gr.Tab("Your face", id="upload"):
-                upload_tab(model)
+                upload_tab(model, mix, tabs)
         gr.Markdown(f"Model: {model.name}.")
     return demo
 

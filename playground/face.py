@@ -37,10 +37,14 @@ def face_image(name: str, size: int, elem_id: str) -> gr.Image:
 
 
 def face_strip(
-    caption: str, columns: int, elem_id: str, faces: list[np.ndarray] | None = None
+    caption: str,
+    columns: int,
+    elem_id: str,
+    faces: list[np.ndarray] | None = None,
+    visible: bool = True,
 ) -> gr.Gallery:
     """Small faces in rows under their caption, uint8 (H, W, 3) each, to choose one by a click."""
-    gr.Markdown(caption)
+    gr.Markdown(caption, visible=visible)
     return gr.Gallery(
         faces,
         label=caption,
@@ -52,4 +56,5 @@ def face_strip(
         buttons=[],
         elem_id=elem_id,
         elem_classes="strip",
+        visible=visible,
     )

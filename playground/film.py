@@ -116,6 +116,6 @@ def film_tab(model: Model, mix: MixTab) -> None:
             )
 
     hidden = {"api_visibility": "private", "queue": False}
-    add.click(add_seeds, [seeds, *mix.inputs[:2]], seeds, **hidden)
+    add.click(add_seeds, [seeds, *mix.controls[:2]], seeds, **hidden)
     inputs = [seeds, steps, speed, format, psi, own]
     make.click(films.make, inputs, [video, image], api_name="make_film", concurrency_limit=1)

@@ -13,7 +13,6 @@ from playground.model import Model
 from playground.seeds import good_seeds
 from stylegan.directions import sample_w
 from stylegan.images import from_uint8
-from stylegan.latents import blend
 from stylegan.projection import nearest
 
 STARTS = 24  # good faces of each kind, the nearest of which the search begins with
@@ -26,7 +25,7 @@ def images(pictures: np.ndarray) -> Tensor:
 
 
 class Finder:
-    """Finds a face, and mixes it with one of the network's own."""
+    """Finds a face, beginning with the nearest of the good ones."""
 
     def __init__(self, model: Model):
         self.model = model
@@ -48,13 +47,7 @@ class Finder:
         for step, ws in enumerate(found, start=1):
             late = time.monotonic() > until
             if step % EVERY == 0 or step == STEPS or late:
+                ws = ws.half().float()  # as a saved picture holds it
                 yield self.model.draw(ws)[0], ws
             if late:
                 return
-
-    def mix(self, ws: Tensor | None, seed: int, weight: float) -> np.ndarray | dict:
-        """1 - weight of the found face and weight of the seed's; nothing new if none is found."""
-        if ws is None:
-            return gr.skip()
-        other = self.model.styles([seed], PSI, own=True)
-        return self.model.draw(blend(ws, other, weight))[0]

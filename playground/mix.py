@@ -1,6 +1,6 @@
 """Two faces and the faces between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import gradio as gr
@@ -21,7 +21,6 @@ from stylegan.specs import style_bands
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
 SHOWN = 6  # good seeds of a kind beside each face
 STEPS = 10  # from face A to face B on the film strip
-NO_BANDS = 0, 0, 0  # added to the weights of their layers
 
 # uint8 (H, W, 3), one that says how it was mixed, or gr.skip() to leave the one that is shown
 Picture = np.ndarray | Image.Image | dict
@@ -31,91 +30,113 @@ class Mixer:
     """Draws for the Mix tab. Weight 0 is face A, 1 is face B.
 
     What a visitor can type by mistake is answered with a sentence and never raised: while somebody
-    types, Gradio would drop the value that follows an error.
+    types, Gradio would drop the value that follows an error. An empty seed is the visitor's own
+    face (1, num_ws, w_dim), if there is one; psi leaves it as it is.
     """
 
     def __init__(self, model: Model):
         self.model, self.bands = model, style_bands(model.G.config)
 
-    def _weights(self, weights: list[float], bands: tuple[float, ...]) -> Tensor:
-        """Of every layer, for every mix: (len(weights), num_ws)."""
-        offsets = torch.zeros(self.model.G.num_ws)
-        for places, offset in zip(self.bands.values(), bands, strict=True):
-            offsets[places] = offset
-        return (torch.tensor(weights)[:, None] + offsets).clamp(0, 1)
+    def _weights(self, weights: list[float], offsets: Sequence[float]) -> Tensor:
+        """Of every layer, for every mix: (len(weights), num_ws). First offsets of bands, then of
+        layers."""
+        total = torch.zeros(self.model.G.num_ws)
+        layers = offsets[len(self.bands) :]
+        total[: len(layers)] = torch.tensor(layers)
+        for places, offset in zip(self.bands.values(), offsets, strict=False):
+            total[places] += offset
+        return (torch.tensor(weights)[:, None] + total).clamp(0, 1)
 
     def draw(
         self,
-        seed_a: float | None,
-        seed_b: float | None,
+        seeds: tuple[float | None, float | None],
         weights: list[float],
         psi: float,
         own: bool,
-        bands: tuple[float, ...] = NO_BANDS,
+        face: Tensor | None,
+        offsets: Sequence[float] = (),
     ) -> tuple[list[Picture], str]:
         """The mixes at these weights, and an empty sentence or what is wrong with the seeds."""
-        words = problem_with_seed(seed_a, "A") or problem_with_seed(seed_b, "B")
-        if words:
-            return [gr.skip()] * len(weights), words
-        ws = self.model.styles([int(seed_a), int(seed_b)], psi, own=own)
-        mixes = mix_styles(ws[:1], ws[1:], self._weights(weights, bands))
+        parents = []
+        for seed, letter in zip(seeds, "AB", strict=True):
+            if seed is None and face is not None:
+                parents.append(face)
+            elif words := problem_with_seed(seed, letter):
+                return [gr.skip()] * len(weights), words
+            else:
+                parents.append(self.model.styles([int(seed)], psi, own=own))
+        mixes = mix_styles(*parents, self._weights(weights, offsets))
         return list(self.model.draw_many(mixes)), ""
 
     def mix(
         self,
-        seed_a: float,
-        seed_b: float,
+        seed_a: float | None,
+        seed_b: float | None,
         weight: float,
         psi: float,
         own: bool,
+        face: Tensor | None = None,
         shape: float = 0,
         features: float = 0,
         texture: float = 0,
+        *layers: float,
     ) -> tuple[Picture, str]:
         """The face that is 1 - weight of A and weight of B, truncated by psi; what is wrong.
 
         With `own`, each face is pulled to the average of its own kind instead of that of all.
-        Shape, features and texture, each from -1 to 1, are added to the weight of their layers.
-        Saved as PNG the picture holds all this.
+        Shape, features, texture and those of single layers, each from -1 to 1, are added to the
+        weight of their layers. Saved as PNG the picture holds all this.
         """
-        bands = shape, features, texture
-        (mixed,), words = self.draw(seed_a, seed_b, [weight], psi, own, bands)
+        seeds, bands = (seed_a, seed_b), (shape, features, texture)
+        (mixed,), words = self.draw(seeds, [weight], psi, own, face, bands + layers)
         if words:
             return mixed, words
-        scene = Scene(int(seed_a), int(seed_b), weight, psi, own, *bands)
-        return stamp(mixed, scene, self.model.name), ""
+        a, b = (None if seed is None else int(seed) for seed in seeds)
+        scene = Scene(a, b, weight, psi, own, *bands, layers)
+        return stamp(mixed, scene, self.model.name, face), ""
 
     def faces(
         self,
-        seed_a: float,
-        seed_b: float,
+        seed_a: float | None,
+        seed_b: float | None,
         weight: float,
         psi: float,
         own: bool,
+        face: Tensor | None = None,
         shape: float = 0,
         features: float = 0,
         texture: float = 0,
+        *layers: float,
     ) -> tuple[Picture, Picture, Picture, str]:
         """Face A, the mix, face B; what is wrong."""
-        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, shape, features, texture)
-        (a, b), _ = self.draw(seed_a, seed_b, [0.0, 1.0], psi, own)
+        offsets = shape, features, texture, *layers
+        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, face, *offsets)
+        (a, b), _ = self.draw((seed_a, seed_b), [0.0, 1.0], psi, own, face)
         return a, mixed, b, words
 
     def film(
         self,
-        seed_a: float,
-        seed_b: float,
+        seed_a: float | None,
+        seed_b: float | None,
         psi: float,
         own: bool,
+        face: Tensor | None = None,
         shape: float = 0,
         features: float = 0,
         texture: float = 0,
+        *layers: float,
     ) -> list[Picture] | dict:
         """Eleven mixes, with weights from 0 to 1."""
         weights = [step / STEPS for step in range(STEPS + 1)]
-        bands = shape, features, texture
-        pictures, words = self.draw(seed_a, seed_b, weights, psi, own, bands)
+        offsets = shape, features, texture, *layers
+        pictures, words = self.draw((seed_a, seed_b), weights, psi, own, face, offsets)
         return gr.skip() if words else pictures
+
+
+def layer_names(bands: dict[str, list[int]]) -> list[str]:
+    """Of the places in ws, in their order."""
+    names = {place: name for name, places in bands.items() for place in places}
+    return [f"{place}: {names[place] if place else 'place and angle'}" for place in sorted(names)]
 
 
 def weight_of(event: gr.SelectData) -> float:
@@ -124,10 +145,11 @@ def weight_of(event: gr.SelectData) -> float:
 
 
 class MixTab(NamedTuple):
-    """What other tabs use: the components that say what is mixed, in the order of Scene's fields,
-    and how it is drawn again."""
+    """What other tabs use: the controls that say what is mixed, in the order of Scene's fields, the
+    visitor's own face, and how it is drawn again."""
 
-    inputs: list[gr.Component]
+    controls: list[gr.Component]
+    face: gr.State
     redraw: Callable[[Callable], None]  # connects an event: redraw(event.then)
 
 
@@ -175,6 +197,13 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
                 BoundedSlider(-1, 1, 0, step=0.01, label=name.capitalize(), elem_id=f"band-{i}")
                 for i, name in enumerate(mixer.bands)
             ]
+        with gr.Accordion("Layer by layer", open=False), gr.Row():
+            layers = [
+                BoundedSlider(
+                    -1, 1, 0, step=0.01, label=name, min_width=150, elem_id=f"layer-{place}"
+                )
+                for place, name in enumerate(layer_names(mixer.bands))
+            ]
     film = face_strip("From A to B; click a face to take its weight", STEPS + 1, "film")
     with gr.Row():
         psi, own = psi_slider("psi"), own_checkbox(model, "own")
@@ -186,14 +215,23 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
         saved = gr.File(label="A saved mix", file_types=[".png"], height=120, elem_id="saved")
     gr.Markdown("None of these people exist: a network drew them.")
 
-    inputs = [seed_a, seed_b, weight, psi, own, *bands]
+    face = gr.State()
+    offsets = [*bands, *layers]
+    controls = [seed_a, seed_b, weight, psi, own, *offsets]
+    inputs, strips = [*controls[:5], face, *offsets], [seed_a, seed_b, psi, own, face, *offsets]
     outputs = [image_a, image_mix, image_b, words]
-    strips = [seed_a, seed_b, psi, own, *bands]
     private = {"api_visibility": "private", **LIVE}
 
     def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
         then(mixer.faces, inputs, outputs, **private).then(mixer.film, strips, film, **private)
+
+    def opened(request: gr.Request) -> list[float | bool | dict]:
+        return from_address(request, model.G.num_ws)
+
+    def dropped(path: str | None) -> list[float | bool | None | dict | Tensor]:
+        values, found = from_picture(path, model.G.num_ws, model.G.w_dim)
+        return [*values, found]
 
     # The strip always follows, never beside: two events of one control, each waiting for its last
     # value, would go on waking each other for ever.
@@ -201,15 +239,15 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
     changes = [seed_a.input, seed_b.input, psi.input, own.input]
     drawn = gr.on(changes, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
     drawn.then(mixer.film, strips, film, api_name="film", **LIVE)
-    moved = gr.on([b.input for b in bands], mixer.mix, inputs, [image_mix, words], **private)
+    moved = gr.on([x.input for x in offsets], mixer.mix, inputs, [image_mix, words], **private)
     moved.then(mixer.film, strips, film, **private)
     told = {"api_visibility": "private", "show_progress": "hidden"}  # queued: only so it can warn
-    redraw(demo.load(from_address, None, inputs, **told).then)
-    redraw(saved.upload(from_picture, saved, inputs, **told).then)
-    gr.on([control.change for control in inputs], None, inputs, js=ADDRESS)
+    redraw(demo.load(opened, None, controls, **told).then)
+    redraw(saved.upload(dropped, saved, [*controls, face], **told).then)
+    gr.on([control.change for control in controls], None, controls, js=ADDRESS)
     for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
         redraw(dice.click(roll, None, seed, **private).then)
         redraw(faces.select(seed_of, None, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
     taken.then(mixer.mix, inputs, [image_mix, words], **private)
-    return MixTab(inputs, redraw)
+    return MixTab(controls, face, redraw)

@@ -42,7 +42,9 @@ class Model:
         """ws (len(seeds), num_ws, w_dim), pulled towards the mean of all faces by 1 - psi or, with
         `own`, each towards the mean of its own kind."""
         ws = self.G.mapping(sample_z(seeds, self.G.z_dim))
-        centre = own_centres(self.domains, ws) if own and self.domains else self.G.mapping.w_avg
+        centre = self.G.mapping.w_avg
+        if own and self.domains:
+            centre = own_centres(self.domains, ws, seeds)
         return truncate(ws, centre, psi)
 
     @torch.inference_mode()

@@ -1,83 +1,119 @@
 """What is mixed, as text: in the address of the page and inside saved pictures."""
 
-from dataclasses import asdict, dataclass, fields, replace
+import base64
+from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from playground.seeds import MAX_SEED
 
-KEY = "Scene"  # of the text inside a picture
+KEY, FACE_KEY = "Scene", "Face"  # of the texts inside a picture
+MINE = "mine"  # in place of a seed
 RANGES = {"a": (0, MAX_SEED), "b": (0, MAX_SEED), "weight": (0, 1), "psi": (0, 1), "own": (0, 1)}
 BAND = -1, 1  # range of the others
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Two seeds and how they are mixed; the fields of the Mix tab in their order.
+    """Two faces and how they are mixed; the fields of the Mix tab in their order.
+
+    A face is a seed, or None for the visitor's own. Without `layers` none is mixed by itself.
 
     Raises: ValueError naming a field that is out of its range.
     """
 
-    a: int
-    b: int
+    a: int | None
+    b: int | None
     weight: float
     psi: float
     own: bool
     shape: float
     features: float
     texture: float
+    layers: tuple[float, ...] = ()
 
     def __post_init__(self):
-        for name, value in asdict(self).items():
+        for name, value in vars(self).items():
             low, high = RANGES.get(name, BAND)
-            if not low <= value <= high:
-                raise ValueError(f"{name} must lie between {low} and {high}, got {value}")
+            for one in value if name == "layers" else [value]:
+                if one is not None and not low <= one <= high:
+                    raise ValueError(f"{name} must lie between {low} and {high}, got {one}")
+
+    @property
+    def has_own_face(self) -> bool:
+        """Whether one of the two is the visitor's."""
+        return self.a is None or self.b is None
 
     def text(self) -> str:
         """As an address has it behind its question mark."""
-        return urlencode({name: int(x) if name == "own" else x for name, x in asdict(self).items()})
+        found = {name: MINE if value is None else value for name, value in vars(self).items()}
+        layers = found.pop("layers")
+        if any(layers):
+            found["layers"] = ",".join(f"{offset:g}" for offset in layers)
+        return urlencode(found | {"own": int(self.own)}, safe=",")
 
 
 def parse_scene(text: str) -> Scene:
     """Raises ValueError saying what is missing or wrong."""
     found = dict(parse_qsl(text))
+    layers = found.pop("layers", "")
     values = {}
-    for field in fields(Scene):
-        if field.name not in found:
-            raise ValueError(f"{field.name} is missing")
-        kind = float if field.type is float else int
-        try:
-            values[field.name] = kind(found[field.name])
-        except ValueError as e:
-            raise ValueError(f"{field.name} is no number: {found[field.name][:20]}") from e
+    for field in fields(Scene)[:-1]:
+        name, kind = field.name, float if field.type is float else int
+        if name not in found:
+            raise ValueError(f"{name} is missing")
+        is_mine = name in ("a", "b") and found[name] == MINE
+        values[name] = None if is_mine else _number(name, kind, found[name])
+    values["layers"] = tuple(_number("layers", float, x) for x in layers.split(",") if x)
     scene = Scene(**values)
-    return replace(scene, own=bool(scene.own))
+    return Scene(**vars(scene) | {"own": bool(scene.own)})
 
 
-def stamp(picture: np.ndarray, scene: Scene, model: str) -> Image.Image:
-    """A picture, uint8 (H, W, 3), that, saved as PNG, says what it is and how it was mixed."""
+def _number(name: str, kind: type, text: str) -> float:
+    try:
+        return kind(text)
+    except ValueError as e:
+        raise ValueError(f"{name} is no number: {text[:20]}") from e
+
+
+def stamp(picture: np.ndarray, scene: Scene, model: str, face: Tensor | None) -> Image.Image:
+    """A picture that, saved as PNG, says what it is and how it was mixed.
+
+    Shapes: picture uint8 (H, W, 3); face (1, num_ws, w_dim), the visitor's own if it is in it.
+    """
     image = Image.fromarray(picture)
     image.info |= {KEY: scene.text(), "Model": model}
+    if scene.has_own_face:
+        image.info[FACE_KEY] = base64.b64encode(face.half().numpy().tobytes()).decode()
     image.info["Comment"] = "A generated face: no such person exists. StyleGAN PlayGround"
     return image
 
 
-def scene_of(path: str | Path) -> Scene:
-    """Of a saved picture.
+def scene_of(path: str | Path, num_ws: int, w_dim: int) -> tuple[Scene, Tensor | None]:
+    """Of a saved picture, and the visitor's own face (1, num_ws, w_dim) that is in it.
 
     Raises: ValueError with a sentence if it is none or holds no scene.
     """
+    name = Path(path).name
     try:
         with Image.open(path, formats=["PNG"]) as image:
-            text = image.info.get(KEY)
+            text, face = image.info.get(KEY), image.info.get(FACE_KEY, "")
     except (OSError, ValueError, Image.DecompressionBombError) as e:
-        raise ValueError(f"{Path(path).name} is not a PNG picture of a face") from e
+        raise ValueError(f"{name} is not a PNG picture of a face") from e
     if text is None:
-        raise ValueError(f"{Path(path).name} was not saved here, or lost what was written in it")
+        raise ValueError(f"{name} was not saved here, or lost what was written in it")
     try:
-        return parse_scene(text)
+        scene = parse_scene(text)
+        if not scene.has_own_face:
+            return scene, None
+        values = np.frombuffer(base64.b64decode(face), np.float16).astype(np.float32)
+        if values.size != num_ws * w_dim or not np.isfinite(values).all():
+            raise ValueError("its face is not one of this model")
     except ValueError as e:
-        raise ValueError(f"What is written in {Path(path).name} is no mix: {e}") from e
+        raise ValueError(f"What is written in {name} is no mix: {e}") from e
+    return scene, torch.from_numpy(values.reshape(1, num_ws, w_dim))

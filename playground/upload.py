@@ -1,17 +1,21 @@
-"""A visitor's own picture: the face in it, cropped as the training data was, found and mixed."""
+"""A visitor's own picture: the faces in it, cropped as the training data was; one is found."""
+
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
 from gradio.data_classes import ImageData
+from torch import Tensor
 
-from playground.controls import PSI, BoundedSlider
 from playground.face import face_image, face_strip
 from playground.find import Finder
-from playground.mix import LIVE, SHOWN
+from playground.mix import MixTab
 from playground.model import Model
-from playground.seeds import good_seeds
 
+EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645, public domain
+EXAMPLE_NAME = "Or this one: Eileen Collins, by NASA"
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
+MAX_PIXELS, MOST_FACES = 40_000_000, 6  # of a picture; that one can choose from
 
 
 class PictureFile(gr.Image):
@@ -27,53 +31,61 @@ class PictureFile(gr.Image):
         return payload and payload.path
 
 
-def crop_upload(path: str | None, size: int) -> tuple[np.ndarray | None, str]:
-    """The largest face of a picture file as uint8 (size, size, 3), and a sentence about it.
+def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
+    """The faces of a picture file as uint8 (size, size, 3), the largest first, and a sentence.
 
     Without a file both are empty. If there is no face in it, it is not a picture, or OpenCV cannot
-    be loaded, the picture is None and the sentence says so.
+    be loaded, there is none and the sentence says so.
     """
     if path is None:
-        return None, ""
+        return [], ""
     try:  # OpenCV asks for system libraries that a server may lack; the page opens without them
         from preprocessing.crop import crop_face
         from preprocessing.detect import detect_faces
         from preprocessing.read import read_image
     except ImportError as e:
-        return None, f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1."
+        return [], f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1."
     try:
-        image = read_image(path)
+        image = read_image(path, MAX_PIXELS)
     except ValueError as e:
-        return None, f"{e}. Try another picture."
-    boxes = detect_faces(image, MIN_FACE)
+        return [], f"{e}. Try another picture."
+    boxes = detect_faces(image, MIN_FACE)[:MOST_FACES]
     if not boxes:
-        return None, (
+        return [], (
             "No face was found. The detector knows upright faces that look at the camera: "
             "try another picture, or more light."
         )
-    which = "One face was found." if len(boxes) == 1 else f"The largest of {len(boxes)} faces."
+    which = (
+        "One face was found."
+        if len(boxes) == 1
+        else f"The largest of {len(boxes)} faces; take another by a click."
+    )
     scale = f"{boxes[0].size} pixels wide in your picture, cropped to {size}x{size}."
-    return crop_face(image, boxes[0], size), f"{which} It is {scale}"
+    return [crop_face(image, box, size) for box in boxes], f"{which} This one is {scale}"
 
 
-def upload_tab(model: Model) -> None:
+def upload_tab(model: Model, mix: MixTab, tabs: gr.Tabs) -> None:
     """Lay out the tab and connect it."""
     size, finder = model.G.img_resolution, Finder(model)
-    first, last = good_seeds(model.domains, SHOWN)
-    good = first + last
-    strip = list(model.draw_many(model.styles(good, PSI, own=True)))
 
-    def crop(path: str | None) -> tuple[np.ndarray | None, str]:
-        """The largest face of a picture, cropped for the network, and a sentence about it."""
-        return crop_upload(path, size)
+    def crop(path: str | None) -> tuple[np.ndarray | None, str, gr.Gallery]:
+        """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
+        faces, words = crop_upload(path, size)
+        return faces[0] if faces else None, words, gr.Gallery(faces, visible=len(faces) > 1)
 
-    def seed_of(event: gr.SelectData) -> int:
-        """The seed of a face among the good ones."""
-        return good[event.index]
+    def choose(faces: list[tuple[str, None]], event: gr.SelectData) -> str:
+        """The face that was clicked."""
+        return faces[event.index][0]
+
+    def take(ws: Tensor | None) -> tuple[None, Tensor, gr.Tabs]:
+        """An empty seed, the face that stands for it, and the tab in which it does."""
+        if ws is None:
+            raise gr.Error("No face is found yet: give a picture, then press 'Find it'.")
+        return None, ws, gr.Tabs(selected="mix")
 
     gr.Markdown(
         "The face in your picture is cut out as the training faces were; then the network looks "
-        "for the one nearest to it that it can draw, and mixes it with a face of its own."
+        "for the one nearest to it that it can draw, for you to mix with others."
     )
     with gr.Row():
         with gr.Column(min_width=220):
@@ -82,26 +94,27 @@ def upload_tab(model: Model) -> None:
                 sources=["upload", "webcam", "clipboard"],
                 elem_id="picture",
             )
+            gr.Examples([str(EXAMPLE)], picture, elem_id="example", label=EXAMPLE_NAME)
         with gr.Column(min_width=140):
             face = face_image("Your face", size, "face-upload")
             words = gr.Markdown(elem_id="upload-words")
+            faces = face_strip("Faces in it", MOST_FACES, "faces-upload", visible=False)
         with gr.Column(min_width=140):
-            mixed = face_image("As the network draws it", size, "face-found")
+            found = face_image("As the network draws it", size, "face-found")
             find = gr.Button("Find it", variant="primary")
             stop = gr.Button("Stop")
-            weight = BoundedSlider(
-                0, 1, 0, step=0.01, label="Mixing weight", info="0 is you", elem_id="found-weight"
-            )
-            others = face_strip("Mix with; click one", SHOWN, "good-found", strip)
+            with gr.Row():
+                use_a = gr.Button("Mix it as face A", min_width=100)
+                use_b = gr.Button("Mix it as face B", min_width=100)
     gr.Markdown("Nobody else sees your picture; it is deleted about an hour after your visit.")
-    ws, other = gr.State(), gr.State(good[-1])
-    hidden = {"api_visibility": "private", **LIVE}
-    again = dict(fn=finder.mix, inputs=[ws, other, weight], outputs=mixed, **hidden)
-    picture.change(crop, picture, [face, words], api_name="crop", trigger_mode="always_last")
+    ws = gr.State()
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    finding = find.click(lambda: 0, None, weight, **private).then(
-        finder.find, face, [mixed, ws], concurrency_limit=1, **private
+    cropped = dict(api_name="crop", trigger_mode="always_last", concurrency_limit=2)
+    picture.change(crop, picture, [face, words, faces], **cropped)
+    faces.select(choose, faces, face, **private)
+    finding = find.click(
+        finder.find, face, [found, ws], api_name="find", show_progress="hidden", concurrency_limit=1
     )
     stop.click(None, cancels=[finding])
-    weight.input(**again)
-    others.select(seed_of, None, other, **hidden).then(**again)
+    for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
+        mix.redraw(button.click(take, ws, [seed, mix.face, tabs], **private).success)

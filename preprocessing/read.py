@@ -63,7 +63,7 @@ def is_picture(path: Path) -> bool:
         return False
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The picture in a file as uint8 RGB (H, W, 3).
 
     The EXIF orientation is applied, of an animation the first frame is taken, transparent parts
@@ -75,7 +75,7 @@ def read_image(path: str | Path) -> np.ndarray:
     path = Path(path)
     try:
         with Image.open(path, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:  # known from the header, nothing decoded
+            if image.width * image.height > max_pixels:  # known from the header, nothing decoded
                 raise Image.DecompressionBombError
             if image.mode == "F":  # measurements; nothing says which value is white
                 raise UnidentifiedImageError
@@ -85,7 +85,7 @@ def read_image(path: str | Path) -> np.ndarray:
         kinds = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"
         reason = "is empty" if path.stat().st_size == 0 else f"is not a {kinds}"
     except Image.DecompressionBombError:
-        reason = f"has more than {MAX_PIXELS // 1_000_000} million pixels"
+        reason = f"has more than {max_pixels // 1_000_000} million pixels"
     except Exception as error:  # a damaged file can raise almost anything from its decoder
         if isinstance(error, OSError) and error.errno is not None:
             reason = f"cannot be opened ({error.strerror})"

@@ -6,6 +6,7 @@ centre of their own kind (`stylegan.latents.truncate`) and be chosen by kind and
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +33,22 @@ class Domain:
     scores: list[float]
 
 
-def own_centres(domains: list[Domain], ws: Tensor) -> Tensor:
-    """The centre that each latent lies closest to: (N, num_ws, w_dim) -> (N, 1, w_dim).
+def own_centres(domains: list[Domain], ws: Tensor, seeds: Sequence[int] = ()) -> Tensor:
+    """The centre of each latent's kind: (N, num_ws, w_dim) -> (N, 1, w_dim).
+
+    That of the kind which lists its seed, if `seeds` are told; else the one it lies closest to.
 
     Raises: ValueError for centres of another width.
     """
     centres = torch.stack([domain.centre for domain in domains]).to(ws)
     if centres.shape[1] != ws.shape[2]:
         raise ValueError(f"centres are {centres.shape[1]} wide and the latents {ws.shape[2]}")
-    return centres[torch.cdist(ws.mean(dim=1), centres).argmin(dim=1)][:, None]
+    kinds = torch.cdist(ws.mean(dim=1), centres).argmin(dim=1)
+    for i, seed in enumerate(seeds):
+        for kind, domain in enumerate(domains):
+            if seed in domain.seeds:
+                kinds[i] = kind
+    return centres[kinds][:, None]
 
 
 def save_domains(domains: list[Domain], folder: str | Path) -> None:

@@ -14,14 +14,14 @@ from app import build_page
 from playground import find
 from playground.controls import BoundedSlider
 from playground.find import Finder
-from playground.mix import STEPS, Mixer, weight_of
+from playground.mix import STEPS, Mixer, layer_names, weight_of
 from playground.model import Model, load_model
 from playground.seeds import MAX_SEED, good_seeds, roll
 from playground.upload import crop_upload
 from stylegan import Generator, GeneratorConfig
 from stylegan.domains import Domain, save_domains
 from stylegan.images import to_uint8
-from stylegan.latents import sample_z
+from stylegan.latents import mix_styles, sample_z
 from stylegan.projection import unlikeness
 
 
@@ -106,11 +106,38 @@ def test_bands_move_their_own_layers_only(model, mixer):
     mixed = ws[1:].clone()
     mixed[:, mixer.bands["shape"]] = ws[:1, mixer.bands["shape"]]
     expected = model.draw(mixed)[0]
-    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, -1, 0.5, 1)
+    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, -1, 0.5, 1)
     assert close(found, expected)
-    assert close(mixer.film(3, 8, 0.65, False, -1, 0.5, 1)[5], expected)
-    a, again, b, _ = mixer.faces(3, 8, 0.5, 0.65, False, -1, 0.5, 1)
+    assert close(mixer.film(3, 8, 0.65, False, None, -1, 0.5, 1)[5], expected)
+    a, again, b, _ = mixer.faces(3, 8, 0.5, 0.65, False, None, -1, 0.5, 1)
     assert close(again, expected) and close(a, model.draw(ws[:1])[0])
+
+
+def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
+    """Layer 1 all of B by itself, layer 2 back to A although its band asks for B."""
+    ws = model.styles([3, 8], 0.65)
+    layers = [0.0] * model.G.num_ws
+    layers[1], layers[2] = 1.0, -1.0
+    place = mixer.bands["shape"].index(2)
+    assert mixer.bands["shape"][place] == 2
+    weights = torch.full((1, model.G.num_ws), 0.5)
+    weights[:, mixer.bands["shape"]] = 0.75
+    weights[:, 1], weights[:, 2] = 1, 0
+    expected = model.draw(mix_styles(ws[:1], ws[1:], weights))[0]
+    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, 0.25, 0, 0, *layers)
+    assert close(found, expected)
+    names = layer_names(mixer.bands)
+    assert len(names) == model.G.num_ws and names[:2] == ["0: place and angle", "1: shape"]
+
+
+def test_an_empty_seed_is_the_visitor_s_own_face(model, mixer):
+    """As it was found, whatever psi; without one the seed is missing."""
+    face = model.styles([77], 1.0)
+    a, _, b, words = mixer.faces(None, 8, 0.5, 0.2, False, face)
+    assert words == "" and close(a, model.draw(face)[0])
+    assert close(b, model.draw(model.styles([8], 0.2))[0])
+    assert close(mixer.mix(None, 8, 0.0, 0.2, False, face)[0], a)
+    assert mixer.mix(None, 8, 0.0, 0.2, False)[1].startswith("Seed A must be")
 
 
 def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
@@ -176,7 +203,7 @@ def test_drawing_leaves_the_model_unchanged(model, mixer):
 
 
 def test_the_crop_of_a_portrait_is_its_face(portrait):
-    face, words = crop_upload(portrait, 64)
+    (face,), words = crop_upload(portrait, 64)
     assert face.shape == (64, 64, 3)
     # Chosen by eye: from the fringe to below the chin.
     expected = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)))
@@ -185,24 +212,47 @@ def test_the_crop_of_a_portrait_is_its_face(portrait):
     assert "face" in words
 
 
+def test_every_face_of_a_picture_is_cropped(portrait, tmp_path):
+    """The same one twice, once half as large: the large one first."""
+    one = Image.open(portrait)
+    both = Image.new("RGB", (768, 512), "white")
+    both.paste(one.resize((256, 256)), (0, 128))
+    both.paste(one, (256, 0))
+    both.save(tmp_path / "both.png")
+    (alone,), _ = crop_upload(portrait, 64)
+    faces, words = crop_upload(str(tmp_path / "both.png"), 64)
+    assert len(faces) == 2 and "The largest of 2 faces" in words
+    for face in faces:
+        assert np.corrcoef(face.ravel(), alone.ravel())[0, 1] > 0.8
+
+
+def test_a_picture_of_more_than_40_million_pixels_is_refused(tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("1", (8000, 5001)).save(path)
+    assert crop_upload(str(path), 64) == (
+        [],
+        "large.png has more than 40 million pixels. Try another picture.",
+    )
+
+
 def test_a_picture_without_a_face_says_so(tmp_path):
     path = tmp_path / "grey.png"
     Image.new("RGB", (200, 200), "grey").save(path)
-    face, words = crop_upload(str(path), 64)
-    assert face is None
+    faces, words = crop_upload(str(path), 64)
+    assert faces == []
     assert "No face was found" in words
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path):
     path = tmp_path / "letter.jpg"
     path.write_text("Dear all")
-    face, words = crop_upload(str(path), 64)
-    assert face is None
+    faces, words = crop_upload(str(path), 64)
+    assert faces == []
     assert words.startswith("letter.jpg is not a JPEG")
 
 
 def test_taking_the_picture_away_clears_the_crop():
-    assert crop_upload(None, 64) == (None, "")
+    assert crop_upload(None, 64) == ([], "")
 
 
 def test_another_model_is_loaded_from_its_folder(model, tmp_path):
@@ -251,14 +301,6 @@ def test_a_search_ends_when_its_time_is_up(finder, monkeypatch):
     monkeypatch.setattr(find, "MOST_SECONDS", 0)
     face = finder.model.draw(finder.model.styles([77], 0.65))[0]
     assert len(list(finder.find(face))) == 1
-
-
-def test_a_found_face_is_mixed_with_one_of_a_seed(finder):
-    ws = finder.model.styles([77], 0.65)
-    assert close(finder.mix(ws, 5, 0.0), finder.model.draw(ws)[0])
-    other = finder.model.styles([5], 0.65, own=True)
-    assert close(finder.mix(ws, 5, 1.0), finder.model.draw(other)[0])
-    assert finder.mix(None, 5, 0.5) == gr.skip()
 
 
 def test_a_face_is_found_in_grey(tiny):

@@ -319,25 +319,61 @@ def test_the_crop_of_an_uploaded_photograph_is_its_face(page, tmp_path):
     assert np.corrcoef(face.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
 
 
-def test_an_uploaded_face_is_found_and_mixed(page, tmp_path):
-    """Streamed; stopped; then the slider mixes it with a good face, and at 1 it is that one."""
-    photograph = tmp_path / "astronaut.png"
-    Image.fromarray(skimage.data.astronaut()).save(photograph)
+def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
+    page, browser, address, tmp_path
+):
+    """Streamed, stopped, mixed as face A; the address is silent about it, the saved PNG is not."""
     page.get_by_role("tab", name="Your face").click()
-    page.locator("#picture input[type=file]").first.set_input_files(photograph)
+    page.locator("#example button").click()
     expect(page.locator("#face-upload img")).to_be_visible(timeout=SECONDS * 1000)
     page.get_by_role("button", name="Find it").click()
     expect(page.locator("#face-found img")).to_be_visible(timeout=SECONDS * 1000)
     wait_for_another(page, "face-found", source(page, "face-found"))
     page.get_by_role("button", name="Stop").click()
     wait_until_drawn(page, "face-found")
-    before = source(page, "face-found")
-    slide(page, "found-weight", 1)
-    wait_for_another(page, "face-found", before)
-    strip = page.locator("#good-found img").last.get_attribute("src")
-    with urlopen(strip, timeout=SECONDS) as response:
-        expected = np.asarray(Image.open(response)).astype(int)
-    assert np.abs(picture(page, "face-found") - expected).max() <= 1
+    found = picture(page, "face-found").astype(int)
+    before = source(page, "face-mix")
+    page.get_by_role("button", name="Mix it as face A").click()
+    expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
+    wait_for_another(page, "face-mix", before)
+    np.testing.assert_allclose(picture(page, "face-a").astype(int), found, atol=1)
+    expect(page.get_by_label("Seed A")).to_have_value("")
+    assert "?" not in page.url
+    with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
+        (tmp_path / "saved.png").write_bytes(response.read())
+    mixed = picture(page, "face-mix")
+    again = browser.new_page()
+    again.goto(address)
+    expect(again.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
+    again.get_by_text("Share", exact=True).click()
+    before = source(again, "face-mix")
+    again.locator("#saved input[type=file]").set_input_files(tmp_path / "saved.png")
+    wait_for_another(again, "face-mix", before)
+    np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
+    again.close()
+
+
+def test_another_face_of_an_upload_is_taken_by_a_click(page, tmp_path):
+    one = Image.fromarray(skimage.data.astronaut())
+    both = Image.new("RGB", (768, 512), "white")
+    both.paste(one.resize((256, 256)), (0, 128))
+    both.paste(one, (256, 0))
+    both.save(tmp_path / "both.png")
+    page.get_by_role("tab", name="Your face").click()
+    page.locator("#picture input[type=file]").first.set_input_files(tmp_path / "both.png")
+    expect(page.locator("#upload-words")).to_contain_text("The largest of 2 faces")
+    expect(page.locator("#face-upload img")).to_be_visible(timeout=SECONDS * 1000)
+    before = source(page, "face-upload")
+    page.locator("#faces-upload button.thumbnail-item").nth(1).click()
+    wait_for_another(page, "face-upload", before)
+
+
+def test_an_upload_of_more_than_ten_megabytes_is_refused(page, tmp_path):
+    large = tmp_path / "large.bmp"
+    Image.new("RGB", (2000, 2000)).save(large)
+    page.get_by_role("tab", name="Your face").click()
+    page.locator("#picture input[type=file]").first.set_input_files(large)
+    expect(page.get_by_text("exceed the maximum allowed size")).to_be_visible()
 
 
 def test_an_upload_without_a_face_is_answered_with_a_sentence(page, tmp_path):
@@ -372,7 +408,7 @@ def test_a_photograph_turned_by_its_exif_data_is_cropped_upright(page, tmp_path)
 def test_every_action_can_be_called_from_code(address):
     client = Client(address, verbose=False)
     endpoints = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
-    actions = {"/mix", "/faces", "/film", "/grid", "/explore", "/make_film", "/crop"}
+    actions = {"/mix", "/faces", "/film", "/grid", "/explore", "/make_film", "/crop", "/find"}
     assert set(endpoints) == actions
     mix = 34, 29, 0.5, 0.65, True, 0, 0, 0
     mixed, words = client.predict(*mix, api_name="/mix")

@@ -1,24 +1,33 @@
 """What is mixed, as text and inside pictures."""
 
+import dataclasses
 import zlib
+from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from playground.mix import Mixer
-from playground.model import load_model
+from playground.model import Model, load_model
 from playground.scene import Scene, parse_scene, scene_of, stamp
-from playground.share import from_picture, scene_values
+from playground.share import from_address, from_picture, scene_values
 
 SCENE = Scene(34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0.0)
 
 
 def test_a_scene_comes_back_from_its_text():
     assert parse_scene(SCENE.text()) == SCENE
-    assert scene_values(SCENE) == [34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0]
+    assert scene_values(SCENE, 2) == [34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0, 0, 0]
     assert SCENE.text().startswith("a=34&b=4294967295&weight=0.25&psi=0.65&own=1&shape=-1")
+    layers = dataclasses.replace(SCENE, layers=(0.0, -0.5, 1.0))
+    assert parse_scene(layers.text()) == layers and layers.text().endswith("&layers=0,-0.5,1")
+    assert scene_values(layers, 4)[8:] == [0, -0.5, 1, 0]
+    mine = dataclasses.replace(SCENE, b=None)
+    assert parse_scene(mine.text()) == mine and mine.has_own_face and not SCENE.has_own_face
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,8 @@ def test_a_scene_comes_back_from_its_text():
         (("weight=0.25", "weight=nan"), "weight must lie between"),
         (("shape=-1", "shape=-2"), "shape must lie between -1 and 1"),
         (("own=1", "own=2"), "own must lie between 0 and 1, got 2"),
+        (("weight=0.25", "weight=mine"), "weight is no number: mine"),
+        (("own=1", "own=1&layers=0,9"), "layers must lie between -1 and 1, got 9"),
     ],
 )
 def test_what_is_wrong_in_a_text_is_named(change, reason):
@@ -39,38 +50,74 @@ def test_what_is_wrong_in_a_text_is_named(change, reason):
         parse_scene(SCENE.text().replace(*change))
 
 
-def test_a_saved_mix_holds_its_scene_and_says_that_it_is_generated(tmp_path):
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+def saved(image: Image.Image, folder: Path) -> str:
     """As Gradio saves it: the text of `info` goes into the PNG."""
-    model = load_model()
-    mixed, _ = Mixer(model).mix(*scene_values(SCENE))
-    path = gr.processing_utils.save_pil_to_cache(mixed, str(tmp_path), format="png")
-    assert scene_of(path) == SCENE
-    assert (
-        from_picture(path) == scene_values(SCENE) == [34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0]
-    )
+    return gr.processing_utils.save_pil_to_cache(image, str(folder), format="png")
+
+
+def mixed(model: Model, scene: Scene, face: torch.Tensor | None) -> Image.Image:
+    a, b, weight, psi, own, *offsets = scene_values(scene, model.G.num_ws)
+    return Mixer(model).mix(a, b, weight, psi, own, face, *offsets)[0]
+
+
+def test_a_saved_mix_holds_its_scene_and_says_that_it_is_generated(model, tmp_path):
+    num_ws, w_dim = model.G.num_ws, model.G.w_dim
+    path = saved(mixed(model, SCENE, None), tmp_path)
+    assert scene_of(path, num_ws, w_dim) == (SCENE, None)
+    assert from_picture(path, num_ws, w_dim) == (scene_values(SCENE, num_ws), gr.skip())
     with Image.open(path) as image:
         assert "no such person exists" in image.info["Comment"]
         assert image.info["Model"] == model.name
+
+
+def test_a_visitor_s_own_face_travels_inside_the_saved_picture(model, tmp_path):
+    """And draws the very same mix again; another model's face is told."""
+    num_ws, w_dim = model.G.num_ws, model.G.w_dim
+    face = model.styles([77], 0.65).half().float()
+    scene = dataclasses.replace(SCENE, a=None)
+    picture = mixed(model, scene, face)
+    path = saved(picture, tmp_path)
+    values, found = from_picture(path, num_ws, w_dim)
+    assert values == scene_values(scene, num_ws) and torch.equal(found, face)
+    again = mixed(model, scene, found)
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(again))
+    assert "Face" not in mixed(model, SCENE, face).info
+    with pytest.raises(gr.Error, match="is no mix: its face is not one of this model"):
+        from_picture(path, num_ws, w_dim + 1)
+
+
+def test_an_address_never_holds_a_visitor_s_face(monkeypatch):
+    told = []
+    monkeypatch.setattr(gr, "Warning", told.append)
+    query = dataclasses.replace(SCENE, a=None).text()
+    request = SimpleNamespace(url=SimpleNamespace(query=query))
+    assert from_address(request, 3) == [gr.skip()] * 11
+    assert "travels inside a saved picture only" in told[0]
 
 
 def test_a_picture_without_a_scene_is_told(tmp_path):
     plain = tmp_path / "plain.png"
     Image.new("RGB", (8, 8)).save(plain)
     with pytest.raises(gr.Error, match="plain.png was not saved here"):
-        from_picture(str(plain))
+        from_picture(str(plain), 12, 512)
     letter = tmp_path / "letter.png"
     letter.write_text("Dear all")
     with pytest.raises(gr.Error, match="letter.png is not a PNG picture"):
-        from_picture(str(letter))
+        from_picture(str(letter), 12, 512)
     bomb = tmp_path / "bomb.png"
     header = b"IHDR" + (60_000).to_bytes(4) * 2 + bytes([8, 2, 0, 0, 0])
     crc = zlib.crc32(header).to_bytes(4)
     bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + header + crc)
     with pytest.raises(gr.Error, match="bomb.png is not a PNG picture"):
-        from_picture(str(bomb))
-    image = stamp(np.zeros((8, 8, 3), np.uint8), SCENE, "a model")
+        from_picture(str(bomb), 12, 512)
+    image = stamp(np.zeros((8, 8, 3), np.uint8), SCENE, "a model", None)
     image.info["Scene"] = "weight=2"
     path = gr.processing_utils.save_pil_to_cache(image, str(tmp_path), format="png")
     with pytest.raises(gr.Error, match="is no mix: a is missing"):
-        from_picture(path)
-    assert from_picture(None) == [gr.skip()] * 8
+        from_picture(path, 12, 512)
+    assert from_picture(None, 12, 512) == ([gr.skip()] * 20, gr.skip())

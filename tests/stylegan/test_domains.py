@@ -1,6 +1,7 @@
 """The file that tells kinds of faces."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -62,6 +63,8 @@ def test_each_latent_finds_the_centre_it_lies_closest_to():
     domains = [Domain(name, c, 0.5, [], []) for name, c in zip("ab", centres, strict=True)]
     ws = torch.tensor([[-0.2, 9.0], [0.1, 0.0], [5.0, 5.0]])[:, None].expand(-1, 4, -1)
     torch.testing.assert_close(own_centres(domains, ws)[:, 0], centres[[1, 0, 0]])
+    listed = [replace(domains[0], seeds=[7]), replace(domains[1], seeds=[8])]  # not 9
+    torch.testing.assert_close(own_centres(listed, ws, [7, 8, 9])[:, 0], centres[[0, 1, 0]])
     assert truncate(ws, own_centres(domains, ws), 0.5).shape == ws.shape
     with pytest.raises(ValueError, match="centres are 2 wide and the latents 3"):
         own_centres(domains, torch.zeros(1, 4, 3))
