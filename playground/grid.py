@@ -7,9 +7,10 @@ import gradio as gr
 import numpy as np
 
 from playground.controls import BoundedSlider, own_checkbox, psi_slider
-from playground.mix import MixTab
+from playground.mix import NO_BANDS, MixTab
 from playground.model import Model
 from playground.seeds import MOST, good_seeds, parse_seeds
+from playground.share import layer_values
 from stylegan.images import image_grid
 from stylegan.latents import blend
 
@@ -138,7 +139,14 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     ):
         """What was clicked, just as it is, in the other tab."""
         found = crossing(across, down, weight, side, event.index)
-        return *found, psi, own, *[0] * (len(mix.controls) - 5), gr.Tabs(selected="mix")
+        return (
+            *found,
+            psi,
+            own,
+            *NO_BANDS,
+            *layer_values((), model.G.num_ws),
+            gr.Tabs(selected="mix"),
+        )
 
     places = [*mix.controls, tabs]
     mix.redraw(grid.select(open_in_mix, inputs[:-1], places, **hidden).then)

@@ -20,6 +20,7 @@ from stylegan.specs import style_bands
 
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
 SHOWN = 6  # good seeds of a kind beside each face
+NO_BANDS = 0, 0, 0  # added to the weights of their layers
 STEPS = 10  # from face A to face B on the film strip
 
 # uint8 (H, W, 3), one that says how it was mixed, or gr.skip() to leave the one that is shown
@@ -37,15 +38,22 @@ class Mixer:
     def __init__(self, model: Model):
         self.model, self.bands = model, style_bands(model.G.config)
 
-    def _weights(self, weights: list[float], offsets: Sequence[float]) -> Tensor:
-        """Of every layer, for every mix: (len(weights), num_ws). First offsets of bands, then of
-        layers."""
-        total = torch.zeros(self.model.G.num_ws)
-        layers = offsets[len(self.bands) :]
-        total[: len(layers)] = torch.tensor(layers)
-        for places, offset in zip(self.bands.values(), offsets, strict=False):
-            total[places] += offset
-        return (torch.tensor(weights)[:, None] + total).clamp(0, 1)
+    def _weights(
+        self, weights: list[float], bands: Sequence[float], layers: Sequence[float]
+    ) -> Tensor:
+        """Of every layer, for every mix: (len(weights), num_ws)."""
+        offsets = torch.zeros(self.model.G.num_ws)
+        offsets[: len(layers)] = torch.tensor(layers)
+        for places, offset in zip(self.bands.values(), bands, strict=True):
+            offsets[places] += offset
+        return (torch.tensor(weights)[:, None] + offsets).clamp(0, 1)
+
+    def _problem_with_layers(self, layers: Sequence[float]) -> str:
+        """What is wrong with offsets that somebody's program gave; empty if they are fine."""
+        numbers = all(isinstance(offset, int | float) and -1 <= offset <= 1 for offset in layers)
+        if numbers and len(layers) <= self.model.G.num_ws:
+            return ""
+        return f"Layers must be at most {self.model.G.num_ws} numbers from -1 to 1."
 
     def draw(
         self,
@@ -54,9 +62,12 @@ class Mixer:
         psi: float,
         own: bool,
         face: Tensor | None,
-        offsets: Sequence[float] = (),
+        bands: Sequence[float] = NO_BANDS,
+        layers: Sequence[float] = (),
     ) -> tuple[list[Picture], str]:
         """The mixes at these weights, and an empty sentence or what is wrong with the seeds."""
+        if words := self._problem_with_layers(layers):
+            return [gr.skip()] * len(weights), words
         parents = []
         for seed, letter in zip(seeds, "AB", strict=True):
             if seed is None and face is not None:
@@ -65,7 +76,7 @@ class Mixer:
                 return [gr.skip()] * len(weights), words
             else:
                 parents.append(self.model.styles([int(seed)], psi, own=own))
-        mixes = mix_styles(*parents, self._weights(weights, offsets))
+        mixes = mix_styles(*parents, self._weights(weights, bands, layers))
         return list(self.model.draw_many(mixes)), ""
 
     def mix(
@@ -79,7 +90,7 @@ class Mixer:
         shape: float = 0,
         features: float = 0,
         texture: float = 0,
-        *layers: float,
+        layers: Sequence[float] = (),
     ) -> tuple[Picture, str]:
         """The face that is 1 - weight of A and weight of B, truncated by psi; what is wrong.
 
@@ -88,11 +99,11 @@ class Mixer:
         weight of their layers. Saved as PNG the picture holds all this.
         """
         seeds, bands = (seed_a, seed_b), (shape, features, texture)
-        (mixed,), words = self.draw(seeds, [weight], psi, own, face, bands + layers)
+        (mixed,), words = self.draw(seeds, [weight], psi, own, face, bands, layers)
         if words:
             return mixed, words
         a, b = (None if seed is None else int(seed) for seed in seeds)
-        scene = Scene(a, b, weight, psi, own, *bands, layers)
+        scene = Scene(a, b, weight, psi, own, *bands, tuple(layers))
         return stamp(mixed, scene, self.model.name, face), ""
 
     def faces(
@@ -106,11 +117,11 @@ class Mixer:
         shape: float = 0,
         features: float = 0,
         texture: float = 0,
-        *layers: float,
+        layers: Sequence[float] = (),
     ) -> tuple[Picture, Picture, Picture, str]:
         """Face A, the mix, face B; what is wrong."""
-        offsets = shape, features, texture, *layers
-        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, face, *offsets)
+        bands = shape, features, texture
+        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, face, *bands, layers)
         (a, b), _ = self.draw((seed_a, seed_b), [0.0, 1.0], psi, own, face)
         return a, mixed, b, words
 
@@ -124,12 +135,12 @@ class Mixer:
         shape: float = 0,
         features: float = 0,
         texture: float = 0,
-        *layers: float,
+        layers: Sequence[float] = (),
     ) -> list[Picture] | dict:
         """Eleven mixes, with weights from 0 to 1."""
         weights = [step / STEPS for step in range(STEPS + 1)]
-        offsets = shape, features, texture, *layers
-        pictures, words = self.draw((seed_a, seed_b), weights, psi, own, face, offsets)
+        bands = shape, features, texture
+        pictures, words = self.draw((seed_a, seed_b), weights, psi, own, face, bands, layers)
         return gr.skip() if words else pictures
 
 
@@ -145,7 +156,7 @@ def weight_of(event: gr.SelectData) -> float:
 
 
 class MixTab(NamedTuple):
-    """What other tabs use: the controls that say what is mixed, in the order of Scene's fields, the
+    """What other tabs use: the controls, which take what `playground.share.scene_values` gives, the
     visitor's own face, and how it is drawn again."""
 
     controls: list[gr.Component]
@@ -198,7 +209,7 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
                 for i, name in enumerate(mixer.bands)
             ]
         with gr.Accordion("Layer by layer", open=False), gr.Row():
-            layers = [
+            single = [
                 BoundedSlider(
                     -1, 1, 0, step=0.01, label=name, min_width=150, elem_id=f"layer-{place}"
                 )
@@ -216,38 +227,50 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
     gr.Markdown("None of these people exist: a network drew them.")
 
     face = gr.State()
-    offsets = [*bands, *layers]
-    controls = [seed_a, seed_b, weight, psi, own, *offsets]
-    inputs, strips = [*controls[:5], face, *offsets], [seed_a, seed_b, psi, own, face, *offsets]
+    # One hidden value for all layers: every further input of an event takes a third of a
+    # millisecond more, and most people never open that part.
+    layers = gr.JSON([], visible=False, label="Layers")
+    offsets = [*bands, layers]
+    told = [seed_a, seed_b, weight, psi, own, *offsets]
+    controls = [*told, *single]
+    inputs, strips = [*told[:5], face, *offsets], [seed_a, seed_b, psi, own, face, *offsets]
     outputs = [image_a, image_mix, image_b, words]
     private = {"api_visibility": "private", **LIVE}
 
     def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
-        then(mixer.faces, inputs, outputs, **private).then(mixer.film, strips, film, **private)
+        drawn = then(mixer.faces, inputs, outputs, **private)
+        tell(drawn.then(mixer.film, strips, film, **private))
 
-    def opened(request: gr.Request) -> list[float | bool | dict]:
+    def tell(drawn: gr.events.Dependency) -> None:
+        """The address follows the pictures, for which nobody should wait longer."""
+        drawn.then(None, told, js=ADDRESS)
+
+    def opened(request: gr.Request) -> list:
         return from_address(request, model.G.num_ws)
 
-    def dropped(path: str | None) -> list[float | bool | None | dict | Tensor]:
+    def dropped(path: str | None) -> list:
         values, found = from_picture(path, model.G.num_ws, model.G.w_dim)
         return [*values, found]
 
     # The strip always follows, never beside: two events of one control, each waiting for its last
     # value, would go on waking each other for ever.
-    weight.input(mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE)
+    tell(weight.input(mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE))
     changes = [seed_a.input, seed_b.input, psi.input, own.input]
     drawn = gr.on(changes, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
-    drawn.then(mixer.film, strips, film, api_name="film", **LIVE)
-    moved = gr.on([x.input for x in offsets], mixer.mix, inputs, [image_mix, words], **private)
-    moved.then(mixer.film, strips, film, **private)
-    told = {"api_visibility": "private", "show_progress": "hidden"}  # queued: only so it can warn
-    redraw(demo.load(opened, None, controls, **told).then)
-    redraw(saved.upload(dropped, saved, [*controls, face], **told).then)
-    gr.on([control.change for control in controls], None, controls, js=ADDRESS)
+    tell(drawn.then(mixer.film, strips, film, api_name="film", **LIVE))
+    moved = gr.on([x.input for x in bands], mixer.mix, inputs, [image_mix, words], **private)
+    tell(moved.then(mixer.film, strips, film, **private))
+    turned = gr.on(
+        [x.input for x in single], lambda *values: list(values), single, layers, **private
+    )
+    redraw(turned.then)
+    warns = {"api_visibility": "private", "show_progress": "hidden"}  # so it must be queued
+    redraw(demo.load(opened, None, controls, **warns).then)
+    redraw(saved.upload(dropped, saved, [*controls, face], **warns).then)
     for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
         redraw(dice.click(roll, None, seed, **private).then)
         redraw(faces.select(seed_of, None, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
-    taken.then(mixer.mix, inputs, [image_mix, words], **private)
+    tell(taken.then(mixer.mix, inputs, [image_mix, words], **private))
     return MixTab(controls, face, redraw)

@@ -1,12 +1,14 @@
 """The Mix tab from its address or from a saved picture, and the address from the tab."""
 
+from collections.abc import Sequence
+
 import gradio as gr
 from torch import Tensor
 
 from playground.scene import Scene, parse_scene, scene_of
 
 # keeps the page's address at what is mixed, unless a face is in it that no address can hold
-ADDRESS = """(a, b, weight, psi, own, shape, features, texture, ...layers) => {
+ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers) => {
     const scene = {a, b, weight, psi, own: Number(own), shape, features, texture};
     if (layers.some(offset => offset)) scene.layers = layers;
     const text = "?" + new URLSearchParams(scene);
@@ -15,18 +17,24 @@ ADDRESS = """(a, b, weight, psi, own, shape, features, texture, ...layers) => {
 }"""
 
 
-def scene_values(scene: Scene, num_ws: int) -> list[float | bool | None]:
-    """As the tab's controls take them; layers that the scene does not tell are at 0."""
+def layer_values(layers: Sequence[float], num_ws: int) -> list[list[float] | float]:
+    """All together and one by one; those that are not told are at 0."""
+    every = [*layers, *[0.0] * num_ws][:num_ws]
+    return [every, *every]
+
+
+def scene_values(scene: Scene, num_ws: int) -> list[float | bool | None | list[float]]:
+    """As the tab's controls take them."""
     *values, layers = vars(scene).values()
-    return [*values, *(layers + (0.0,) * num_ws)[:num_ws]]
+    return [*values, *layer_values(layers, num_ws)]
 
 
 def unchanged(num_ws: int) -> list[dict]:
     """For the controls."""
-    return [gr.skip()] * (8 + num_ws)
+    return [gr.skip()] * (9 + num_ws)
 
 
-def from_address(request: gr.Request, num_ws: int) -> list[float | bool | dict]:
+def from_address(request: gr.Request, num_ws: int) -> list:
     """The scene of the address, if it has one; a wrong one is told and left."""
     query = request.url.query if request else ""
     if "weight=" in query:
@@ -40,9 +48,7 @@ def from_address(request: gr.Request, num_ws: int) -> list[float | bool | dict]:
     return unchanged(num_ws)
 
 
-def from_picture(
-    path: str | None, num_ws: int, w_dim: int
-) -> tuple[list[float | bool | None | dict], Tensor | dict]:
+def from_picture(path: str | None, num_ws: int, w_dim: int) -> tuple[list, Tensor | dict]:
     """The scene that a saved picture holds, and the visitor's own face in it.
 
     Raises: gr.Error with a sentence if there is none.

@@ -1,6 +1,7 @@
 """The page's callbacks, called as Gradio calls them, without a browser."""
 
 import dataclasses
+import math
 from types import SimpleNamespace
 
 import gradio as gr
@@ -124,8 +125,11 @@ def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
     weights[:, mixer.bands["shape"]] = 0.75
     weights[:, 1], weights[:, 2] = 1, 0
     expected = model.draw(mix_styles(ws[:1], ws[1:], weights))[0]
-    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, 0.25, 0, 0, *layers)
+    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, 0.25, 0, 0, layers)
     assert close(found, expected)
+    for wrong in ([0] * (model.G.num_ws + 1), ["x"], [2.0], [math.nan]):
+        picture, words = mixer.mix(3, 8, 0.5, 0.65, False, None, 0, 0, 0, wrong)
+        assert picture == gr.skip() and words.startswith("Layers must be at most")
     names = layer_names(mixer.bands)
     assert len(names) == model.G.num_ws and names[:2] == ["0: place and angle", "1: shape"]
 

@@ -1,12 +1,8 @@
 """The page in a real browser: Debian's chromium, driven by playwright."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 from urllib.request import urlopen
 
 import numpy as np
@@ -16,44 +12,25 @@ from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.serving import CHROMIUM_FLAGS, serving
+
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SECONDS = 30
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address():
     """Where `python app.py` serves, started as the README says."""
-    log = tmp_path_factory.mktemp("page") / "log.txt"
-    environment = {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
-    with log.open("w") as out:
-        app = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + 120
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
-            assert app.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-        urlopen(found[0], timeout=SECONDS).close()
-        yield found[0]
-    finally:
-        app.terminate()
-        app.wait(SECONDS)
+    with serving() as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
 
@@ -168,6 +145,23 @@ def test_a_band_alone_changes_the_mix_alone(page):
     slide(page, "band-0", 1)
     wait_for_another(page, "face-mix", before)
     assert source(page, "face-a") == a
+
+
+def test_a_layer_alone_changes_the_mix_and_travels_in_the_address(page, browser):
+    before = source(page, "face-mix")
+    page.get_by_text("Mix band by band").click()
+    page.get_by_text("Layer by layer").click()
+    slide(page, "layer-5", 1)
+    wait_for_another(page, "face-mix", before)
+    expect(page).to_have_url(re.compile("layers=0%2C0%2C0%2C0%2C0%2C1%2C0"))
+    again = browser.new_page()
+    again.goto(page.url)
+    expect(again.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
+    again.get_by_text("Mix band by band").click()
+    again.get_by_text("Layer by layer").click()
+    expect(again.locator("#layer-5 input[type=number]")).to_have_value("1")
+    np.testing.assert_array_equal(picture(again, "face-mix"), picture(page, "face-mix"))
+    again.close()
 
 
 def test_the_address_opens_the_same_mix_and_so_does_the_saved_picture(page, browser, tmp_path):
@@ -338,7 +332,7 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     wait_for_another(page, "face-mix", before)
     np.testing.assert_allclose(picture(page, "face-a").astype(int), found, atol=1)
     expect(page.get_by_label("Seed A")).to_have_value("")
-    assert "?" not in page.url
+    expect(page).to_have_url(re.compile(r"^[^?]*$"))
     with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
         (tmp_path / "saved.png").write_bytes(response.read())
     mixed = picture(page, "face-mix")
@@ -410,12 +404,12 @@ def test_every_action_can_be_called_from_code(address):
     endpoints = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
     actions = {"/mix", "/faces", "/film", "/grid", "/explore", "/make_film", "/crop", "/find"}
     assert set(endpoints) == actions
-    mix = 34, 29, 0.5, 0.65, True, 0, 0, 0
+    mix = 34, 29, 0.5, 0.65, True, 0, 0, 0, []
     mixed, words = client.predict(*mix, api_name="/mix")
     a, again, b, _ = client.predict(*mix, api_name="/faces")
     assert words == "" and Image.open(mixed).size == Image.open(a).size == (64, 64)
     np.testing.assert_array_equal(np.asarray(Image.open(mixed)), np.asarray(Image.open(again)))
-    assert len(client.predict(34, 29, 0.65, True, 0, 0, 0, api_name="/film")) == 11
+    assert len(client.predict(34, 29, 0.65, True, 0, 0, 0, [], api_name="/film")) == 11
     grid = client.predict("1, 2", "3", 0.5, 0.65, True, api_name="/grid")
     assert Image.open(grid).size == (3 * 384, 2 * 384)
     face, _ = client.predict(34, 0.65, 10, 0, 0, *[0] * 8, api_name="/explore")

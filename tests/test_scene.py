@@ -21,11 +21,11 @@ SCENE = Scene(34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0.0)
 
 def test_a_scene_comes_back_from_its_text():
     assert parse_scene(SCENE.text()) == SCENE
-    assert scene_values(SCENE, 2) == [34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0, 0, 0]
+    assert scene_values(SCENE, 2) == [34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0, [0, 0], 0, 0]
     assert SCENE.text().startswith("a=34&b=4294967295&weight=0.25&psi=0.65&own=1&shape=-1")
     layers = dataclasses.replace(SCENE, layers=(0.0, -0.5, 1.0))
     assert parse_scene(layers.text()) == layers and layers.text().endswith("&layers=0,-0.5,1")
-    assert scene_values(layers, 4)[8:] == [0, -0.5, 1, 0]
+    assert scene_values(layers, 4)[8:] == [[0, -0.5, 1, 0], 0, -0.5, 1, 0]
     mine = dataclasses.replace(SCENE, b=None)
     assert parse_scene(mine.text()) == mine and mine.has_own_face and not SCENE.has_own_face
 
@@ -61,7 +61,7 @@ def saved(image: Image.Image, folder: Path) -> str:
 
 
 def mixed(model: Model, scene: Scene, face: torch.Tensor | None) -> Image.Image:
-    a, b, weight, psi, own, *offsets = scene_values(scene, model.G.num_ws)
+    a, b, weight, psi, own, *offsets = vars(scene).values()
     return Mixer(model).mix(a, b, weight, psi, own, face, *offsets)[0]
 
 
@@ -96,7 +96,7 @@ def test_an_address_never_holds_a_visitor_s_face(monkeypatch):
     monkeypatch.setattr(gr, "Warning", told.append)
     query = dataclasses.replace(SCENE, a=None).text()
     request = SimpleNamespace(url=SimpleNamespace(query=query))
-    assert from_address(request, 3) == [gr.skip()] * 11
+    assert from_address(request, 3) == [gr.skip()] * 12
     assert "travels inside a saved picture only" in told[0]
 
 
@@ -120,4 +120,4 @@ def test_a_picture_without_a_scene_is_told(tmp_path):
     path = gr.processing_utils.save_pil_to_cache(image, str(tmp_path), format="png")
     with pytest.raises(gr.Error, match="is no mix: a is missing"):
         from_picture(path, 12, 512)
-    assert from_picture(None, 12, 512) == ([gr.skip()] * 20, gr.skip())
+    assert from_picture(None, 12, 512) == ([gr.skip()] * 21, gr.skip())
