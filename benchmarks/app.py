@@ -22,6 +22,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import parse_qsl
 from urllib.request import urlopen
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
@@ -30,10 +31,11 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.machine import machine, save_json
-from benchmarks.serving import CHROMIUM_FLAGS, serving
-from playground.mix import Mixer
-from playground.model import load_model
-from playground.scene import KEY, parse_scene
+from benchmarks.serving import CHROMIUM_FLAGS, ROOT, serving
+from stylegan import Generator, sample_z
+from stylegan.images import to_uint8
+from stylegan.latents import blend
+from stylegan.precision import draw, fastest_dtype
 
 WARM, MOVES, MOVE_MS = 5, 40, 25  # rounds that do not count; of a drag
 
@@ -84,18 +86,21 @@ DRAG = """async ([moves, ms]) => {
 def weight_in(address: str) -> float:
     """The mixing weight that a picture of the page says it has."""
     with urlopen(address, timeout=30) as response:
-        return parse_scene(Image.open(io.BytesIO(response.read())).info[KEY]).weight
+        scene = Image.open(io.BytesIO(response.read())).info["Scene"]
+    return float(dict(parse_qsl(scene))["weight"])
 
 
 def measure(page: Page, rounds: int, drags: int) -> dict[str, list[float]]:
     """Times of every round, in milliseconds; pictures shown of every drag."""
-    mixer = Mixer(load_model())
+    G = Generator.from_pretrained(ROOT / "weights/faces-64").requires_grad_(False)
+    a, b = G.mapping(sample_z([0, 1], G.z_dim), truncation_psi=0.65).split(1)
+    dtype = fastest_dtype(G)
     found = {"page": [], "draw": [], "shown": [], "last": []}
     for turn in range(WARM + rounds):
         weight = (7 * turn % 100 + 1) / 101
         page_ms = page.evaluate(MOVE, weight)
         start = time.perf_counter()
-        mixer.mix(34, 29, weight, 0.65, True)
+        to_uint8(draw(G, blend(a, b, weight), dtype))
         draw_ms = 1000 * (time.perf_counter() - start)
         if turn >= WARM:
             found["page"].append(page_ms)

@@ -227,8 +227,8 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
     gr.Markdown("None of these people exist: a network drew them.")
 
     face = gr.State()
-    # One hidden value for all layers: every further input of an event takes a third of a
-    # millisecond more, and most people never open that part.
+    # One hidden value for all layers: twelve more inputs of an event would take 10 ms, and most
+    # people never open that part.
     layers = gr.JSON([], visible=False, label="Layers")
     offsets = [*bands, layers]
     told = [seed_a, seed_b, weight, psi, own, *offsets]
