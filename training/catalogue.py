@@ -42,6 +42,7 @@ SHOWN, COLUMNS = 32, 16  # best and worst of each kind on the picture
 class Kinds(NamedTuple):
     """What the faces of the first seeds are, N of them, and where each kind lies in W."""
 
+    w: Tensor  # (N, w_dim), not truncated
     labels: Tensor  # (N,)
     probabilities: Tensor  # (N, num_labels), of looking like each kind
     centres: Tensor  # (num_labels, w_dim)
@@ -74,8 +75,9 @@ def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
     labels = (labels_of(G, samples) if G.c_dim else probabilities).argmax(dim=1)
     if not labels.bincount(minlength=len(reference.names)).all():
         raise ValueError("no drawn face looks like one of the sub-folders")
-    centres = centres_of(ws[:, 0].cpu(), labels, styles(G, MANY)[:, 0].cpu())
-    return Kinds(labels, probabilities, centres, seen)
+    w = ws[:, 0].cpu()
+    centres = centres_of(w, labels, styles(G, MANY)[:, 0].cpu())
+    return Kinds(w, labels, probabilities, centres, seen)
 
 
 def ranks(x: Tensor) -> Tensor:

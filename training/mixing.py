@@ -96,7 +96,7 @@ def mixing_scores(
 def compare_blends(G: Generator, reference: Reference, samples: int) -> dict[str, dict[str, float]]:
     """The scores with one centre for all faces, and with each kind's own."""
     found = kinds(G, reference, samples)
-    own, everyone = found.centres(), G.mapping.w_avg
+    own, everyone = found.centres, G.mapping.w_avg
     return {
         "one centre": mixing_scores(G, reference, found, (everyone, everyone)),
         "own centres": mixing_scores(G, reference, found, (own[0], own[-1])),
