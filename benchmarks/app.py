@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         parser.error("chromium is needed; on Debian: apt install chromium")
-    with serving() as (address, _), sync_playwright() as playwright:
+    with serving() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         page = browser.new_page()
         page.goto(address)

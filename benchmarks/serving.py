@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[1]
@@ -19,23 +18,16 @@ CHROMIUM_FLAGS += ["--disable-background-networking"]
 START_SECONDS, END_SECONDS = 120, 30
 
 
-class Served(NamedTuple):
-    """Where the page is, and the process that serves it."""
-
-    address: str
-    process: subprocess.Popen
-
-
 @contextmanager
-def serving(*arguments: str) -> Iterator[Served]:
-    """`python app.py` with arguments, on loopback and without a Hub, until the block ends.
+def serving() -> Iterator[str]:
+    """The address of `python app.py`, on loopback and without a Hub, until the block ends.
 
     Raises: RuntimeError with what it printed if it does not start.
     """
     environment = {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryFile("w+") as log:
         app = subprocess.Popen(
-            [sys.executable, "app.py", *arguments],
+            [sys.executable, "app.py"],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=log,
@@ -52,7 +44,7 @@ def serving(*arguments: str) -> Iterator[Served]:
                     raise RuntimeError(f"the page did not start: {text}")
                 time.sleep(0.2)
             urlopen(found[0], timeout=END_SECONDS).close()
-            yield Served(found[0], app)
+            yield found[0]
         finally:
             app.terminate()
             app.wait(END_SECONDS)

@@ -50,8 +50,8 @@ class Mixer:
 
     def _problem_with_layers(self, layers: Sequence[float]) -> str:
         """What is wrong with offsets that somebody's program gave; empty if they are fine."""
-        numbers = all(isinstance(offset, int | float) and -1 <= offset <= 1 for offset in layers)
-        if numbers and len(layers) <= self.model.G.num_ws:
+        few = isinstance(layers, Sequence) and len(layers) <= self.model.G.num_ws
+        if few and all(isinstance(x, int | float) and -1 <= x <= 1 for x in layers):
             return ""
         return f"Layers must be at most {self.model.G.num_ws} numbers from -1 to 1."
 

@@ -1,7 +1,7 @@
 """What is mixed, as text: in the address of the page and inside saved pictures."""
 
 import base64
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -71,7 +71,7 @@ def parse_scene(text: str) -> Scene:
         values[name] = None if is_mine else _number(name, kind, found[name])
     values["layers"] = tuple(_number("layers", float, x) for x in layers.split(",") if x)
     scene = Scene(**values)
-    return Scene(**vars(scene) | {"own": bool(scene.own)})
+    return replace(scene, own=bool(scene.own))
 
 
 def _number(name: str, kind: type, text: str) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
@@ -40,6 +41,17 @@ def tiny() -> Callable[..., GeneratorConfig]:
         return presets[preset](**small | dict(channel_base=128, channel_max=8) | shape)
 
     return make
+
+
+@pytest.fixture
+def two_faces(tmp_path) -> Path:
+    """A picture with the same face twice, once half as large."""
+    one = Image.fromarray(skimage.data.astronaut())
+    both = Image.new("RGB", (768, 512), "white")
+    both.paste(one.resize((256, 256)), (0, 128))
+    both.paste(one, (256, 0))
+    both.save(tmp_path / "both.png")
+    return tmp_path / "both.png"
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
     expected = model.draw(mix_styles(ws[:1], ws[1:], weights))[0]
     found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, 0.25, 0, 0, layers)
     assert close(found, expected)
-    for wrong in ([0] * (model.G.num_ws + 1), ["x"], [2.0], [math.nan]):
+    for wrong in ([0] * (model.G.num_ws + 1), ["x"], [2.0], [math.nan], None, 3, {"a": 1}):
         picture, words = mixer.mix(3, 8, 0.5, 0.65, False, None, 0, 0, 0, wrong)
         assert picture == gr.skip() and words.startswith("Layers must be at most")
     names = layer_names(mixer.bands)
@@ -216,15 +216,10 @@ def test_the_crop_of_a_portrait_is_its_face(portrait):
     assert "face" in words
 
 
-def test_every_face_of_a_picture_is_cropped(portrait, tmp_path):
-    """The same one twice, once half as large: the large one first."""
-    one = Image.open(portrait)
-    both = Image.new("RGB", (768, 512), "white")
-    both.paste(one.resize((256, 256)), (0, 128))
-    both.paste(one, (256, 0))
-    both.save(tmp_path / "both.png")
+def test_every_face_of_a_picture_is_cropped(portrait, two_faces):
+    """The large one first."""
     (alone,), _ = crop_upload(portrait, 64)
-    faces, words = crop_upload(str(tmp_path / "both.png"), 64)
+    faces, words = crop_upload(str(two_faces), 64)
     assert len(faces) == 2 and "The largest of 2 faces" in words
     for face in faces:
         assert np.corrcoef(face.ravel(), alone.ravel())[0, 1] > 0.8

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is n
 @pytest.fixture(scope="module")
 def address():
     """Where `python app.py` serves, started as the README says."""
-    with serving() as (address, _):
+    with serving() as address:
         yield address
 
 
@@ -347,14 +347,9 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     again.close()
 
 
-def test_another_face_of_an_upload_is_taken_by_a_click(page, tmp_path):
-    one = Image.fromarray(skimage.data.astronaut())
-    both = Image.new("RGB", (768, 512), "white")
-    both.paste(one.resize((256, 256)), (0, 128))
-    both.paste(one, (256, 0))
-    both.save(tmp_path / "both.png")
+def test_another_face_of_an_upload_is_taken_by_a_click(page, two_faces):
     page.get_by_role("tab", name="Your face").click()
-    page.locator("#picture input[type=file]").first.set_input_files(tmp_path / "both.png")
+    page.locator("#picture input[type=file]").first.set_input_files(two_faces)
     expect(page.locator("#upload-words")).to_contain_text("The largest of 2 faces")
     expect(page.locator("#face-upload img")).to_be_visible(timeout=SECONDS * 1000)
     before = source(page, "face-upload")
