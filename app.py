@@ -15,12 +15,14 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import gradio as gr
 
+from playground.about import about_tab, status
 from playground.explore import explore_tab
 from playground.face import CSS
 from playground.film import film_tab
 from playground.grid import grid_tab
+from playground.limits import QUEUE
 from playground.mix import mix_tab
-from playground.model import Model, load_model
+from playground.model import Model, Models, load_model
 from playground.upload import upload_tab
 from stylegan.memory import keep_freed_memory
 
@@ -29,24 +31,27 @@ LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "ssr_mode": False, "max_file_si
 
 
 def build_page(model: Model) -> gr.Blocks:
-    """The whole page on one model."""
+    """The whole page, drawn by this model until a visitor takes another."""
+    models = Models(model)
     with gr.Blocks(title=TITLE, delete_cache=(600, 3600)) as demo:
         gr.Markdown(f"# {TITLE}\nPick two faces, slide from one to the other.")
         if model.problem:
             gr.Markdown(f"**{model.problem}** The faces are drawn by {model.name} instead.")
+        line = gr.Markdown(status(model), elem_id="status")
         with gr.Tabs() as tabs:
             with gr.Tab("Mix", id="mix"):
-                mix = mix_tab(model, demo)
+                mix = mix_tab(models, demo)
             with gr.Tab("Grid", id="grid") as tab:
-                grid_tab(model, mix, tabs, tab)
+                grid_tab(models, mix, tabs, tab)
             with gr.Tab("Explore", id="explore") as tab:
-                explore_tab(model, tab)
+                explore_tab(models, mix.model, tab)
             with gr.Tab("Film", id="film"):
-                film_tab(model, mix)
+                film_tab(models, mix)
             with gr.Tab("Your face", id="upload"):
-                upload_tab(model, mix, tabs)
-        gr.Markdown(f"Model: {model.name}.")
-    return demo
+                upload_tab(models, mix, tabs)
+            with gr.Tab("Model", id="model"):
+                about_tab(models, mix, line)
+    return demo.queue(max_size=QUEUE)
 
 
 def main() -> None:

@@ -1,15 +1,18 @@
 """One face, moved on the page and changed along directions of W."""
 
 import math
+from functools import lru_cache
 
 import gradio as gr
 import numpy as np
 import torch
+from torch import Tensor
 
 from playground.controls import BoundedSlider, psi_slider
+from playground.direction import MOST_LETTERS, load_direction, save_direction
 from playground.face import face_image, face_strip
 from playground.mix import LIVE
-from playground.model import Model
+from playground.model import OTHERS, Model, Models
 from playground.seeds import good_seeds, problem_with_seed, roll
 from stylegan.directions import affine_directions, principal_directions, sample_w
 from stylegan.transforms import rotation, translation
@@ -18,37 +21,56 @@ COUNT, FAR = 4, 3  # directions of each sort; standard deviations each way
 PLACES = range(-FAR, FAR + 1)
 
 
+def directions(model: Model) -> Tensor:
+    """Those of the spread, then those of the weights: (2 * COUNT, w_dim)."""
+    w = sample_w(model.G)
+    return torch.cat([principal_directions(w, COUNT), affine_directions(model.G, w, COUNT)])
+
+
 class Explorer:
     """Draws for the Explore tab."""
 
-    def __init__(self, model: Model):
-        self.model, w = model, sample_w(model.G)
-        sorts = principal_directions(w, COUNT), affine_directions(model.G, w, COUNT)
-        self.directions = torch.cat(sorts)  # (2 * COUNT, w_dim)
+    def __init__(self, models: Models):
+        self.models, self.directions = models, lru_cache(OTHERS + 1)(directions)
         self.names = [f"Spread {i + 1}" for i in range(COUNT)]
         self.names += [f"Shape {i + 1}" for i in range(COUNT)]
 
     def face(
-        self, seed: float, psi: float, right: float, down: float, turn: float, *steps: float
+        self,
+        seed: float,
+        psi: float,
+        right: float,
+        down: float,
+        turn: float,
+        model: str,
+        saved: Tensor | None,
+        along: float,
+        *steps: float,
     ) -> tuple[np.ndarray | dict, str]:
         """A face, uint8 (H, W, 3), turned clockwise by degrees, moved by percent of its side, and
         gone by standard deviations along each direction; what is wrong with the seed."""
         words = problem_with_seed(seed, "")
         if words:
             return gr.skip(), words
-        step = torch.tensor(steps, dtype=torch.float32) @ self.directions
-        ws = self.model.styles([int(seed)], psi) + step
+        shown = self.models[model]
+        ws = shown.styles([int(seed)], psi) + self.way(model, saved, along, *steps)
         moved = translation(right / 100, down / 100)
-        return self.model.draw(ws, rotation(math.radians(turn)) @ moved)[0], ""
+        return shown.draw(ws, rotation(math.radians(turn)) @ moved)[0], ""
 
-    def ways(self, seed: float, psi: float) -> list[np.ndarray] | dict:
+    def way(self, model: str, saved: Tensor | None, along: float, *steps: float) -> Tensor:
+        """Where the sliders lead, (w_dim,): along each direction, and along the visitor's own."""
+        way = torch.tensor(steps, dtype=torch.float32) @ self.directions(self.models[model])
+        return way if saved is None else way + along * saved
+
+    def ways(self, seed: float, psi: float, model: str = "") -> list[np.ndarray] | dict:
         """Faces along every direction, a row each."""
         if problem_with_seed(seed, ""):
             return gr.skip()
+        shown = self.models[model]
         places = torch.tensor(PLACES)[:, None]
-        steps = places * self.directions[:, None]  # (2 * COUNT, places, w_dim)
-        ws = self.model.styles([int(seed)], psi) + steps.flatten(0, 1)[:, None]
-        return list(self.model.draw_many(ws))
+        steps = places * self.directions(shown)[:, None]  # (2 * COUNT, places, w_dim)
+        ws = shown.styles([int(seed)], psi) + steps.flatten(0, 1)[:, None]
+        return list(shown.draw_many(ws))
 
 
 def equivariance_words(figures: dict[str, object]) -> str:
@@ -63,15 +85,16 @@ def equivariance_words(figures: dict[str, object]) -> str:
     )
 
 
-def explore_tab(model: Model, tab: gr.Tab) -> None:
+def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     """Lay out the tab and connect it; it is drawn when it is opened."""
-    explorer, size = Explorer(model), model.G.img_resolution
+    explorer = Explorer(models)
+    explorer.directions(models.own)  # so that nobody waits for them
     with gr.Row():
         with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
-            image = face_image("The face", size, "face-explore")
+            image = face_image("The face", "face-explore")
             words = gr.Markdown()
         with gr.Column(scale=2, min_width=260):
-            seed = gr.Number(good_seeds(model.domains, 1)[1][0], label="Seed")
+            seed = gr.Number(good_seeds(models.own.domains, 1)[1][0], label="Seed")
             dice = gr.Button("Another face")
             psi = psi_slider("explore-psi")
             moves = [
@@ -79,7 +102,7 @@ def explore_tab(model: Model, tab: gr.Tab) -> None:
                 BoundedSlider(-50, 50, 0, step=1, label="Down, percent", elem_id="down-by"),
                 BoundedSlider(-180, 180, 0, step=1, label="Turned, degrees", elem_id="turn"),
             ]
-            gr.Markdown(equivariance_words(model.figures))
+            measured = gr.Markdown(equivariance_words(models.own.figures))
     caption = (
         f"Ways to change it, from -{FAR} to {FAR} standard deviations: the first {COUNT} rows are "
         "what varies most among faces, the others what the shape answers to most. Click a face "
@@ -93,20 +116,51 @@ def explore_tab(model: Model, tab: gr.Tab) -> None:
                 BoundedSlider(-FAR, FAR, 0, step=0.1, label=name, min_width=140)
                 for name in explorer.names[start : start + COUNT]
             ]
-    inputs, outputs = [seed, psi, *moves, *steps], [image, words]
+    saved = gr.State()
+    along = BoundedSlider(-FAR, FAR, 0, step=0.1, label="Saved", visible=False, elem_id="along")
+    with gr.Accordion("Save where the sliders lead, or go where you did", open=False), gr.Row():
+        with gr.Column(min_width=240):
+            name = gr.Textbox(label="Name of the direction", max_length=MOST_LETTERS)
+            save = gr.Button("Save it")
+            file = gr.File(label="The direction, to keep", height=120, elem_id="direction")
+        given = gr.File(
+            label="A saved direction", file_types=[".json"], height=120, elem_id="given"
+        )
+
+    inputs, outputs = [seed, psi, *moves, model, saved, along, *steps], [image, words]
     hidden = {"api_visibility": "private", **LIVE}
-    moved = [control.input for control in (*moves, *steps)]
+    moved = [control.input for control in (*moves, along, *steps)]
     gr.on(moved, explorer.face, inputs, outputs, api_name="explore", **LIVE)
     changes = [tab.select, seed.input, psi.input]
     drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
-    drawn.then(explorer.ways, [seed, psi], ways, **hidden)  # after, see playground.mix
+    drawn.then(explorer.ways, [seed, psi, model], ways, **hidden)  # after, see playground.mix
     rolled = dice.click(roll, None, seed, **hidden).then(explorer.face, inputs, outputs, **hidden)
-    rolled.then(explorer.ways, [seed, psi], ways, **hidden)
+    rolled.then(explorer.ways, [seed, psi, model], ways, **hidden)
 
     def go(event: gr.SelectData, *values: float) -> list[float]:
         """The clicked row's slider at the clicked place, the others as they are."""
         row, place = divmod(event.index, len(PLACES))
         return [float(PLACES[place]) if i == row else value for i, value in enumerate(values)]
 
+    def keep(name: str, model: str, *direction: Tensor | float | None) -> str:
+        """A file with where the sliders lead."""
+        return save_direction(name, explorer.way(model, *direction), models[model])
+
+    def give(path: str, model: str) -> tuple[Tensor, gr.Slider]:
+        """A saved direction and the slider that goes along it, one standard step at first."""
+        name, direction = load_direction(path, models[model])
+        return direction, gr.Slider(label=name, value=1, visible=True)
+
+    def changed(model: str) -> list:
+        """Another model's first face, and nothing of the one before."""
+        now = models[model]
+        start = [good_seeds(now.domains, 1)[1][0], equivariance_words(now.figures), None]
+        return [*start, gr.Slider(value=0, visible=False), *[0] * len(steps)]
+
     gone = ways.select(go, steps, steps, **hidden)
     gone.then(explorer.face, inputs, outputs, **hidden)
+    told = {"api_visibility": "private", "show_progress": "hidden"}
+    save.click(keep, [name, model, saved, along, *steps], file, **told)
+    found = given.upload(give, [given, model], [saved, along], **told)
+    found.success(explorer.face, inputs, outputs, **hidden)
+    model.change(changed, model, [seed, measured, saved, along, *steps], **hidden)

@@ -22,11 +22,12 @@ CSS = """
 """
 
 
-def face_image(name: str, size: int, elem_id: str) -> gr.Image:
-    """A picture of `size` pixels under its caption."""
-    gr.Markdown(f"**{name}** ({size}x{size} pixels, enlarged)")
+def face_image(name: str, elem_id: str) -> gr.Image:
+    """A picture under its caption."""
+    gr.Markdown(f"**{name}**")
     return gr.Image(
         label=name,
+        alt_text=f"{name}: a small portrait, drawn by a network",
         show_label=False,
         format="png",
         interactive=False,

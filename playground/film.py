@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from playground.controls import BoundedSlider, own_checkbox, psi_slider
+from playground.limits import in_time
 from playground.mix import MixTab
-from playground.model import AT_ONCE, Model
+from playground.model import AT_ONCE, Model, Models
 from playground.seeds import good_seeds, is_seed, parse_seeds
 from stylegan.latents import walk
 
@@ -45,14 +46,17 @@ def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
 class Films:
     """Draws for the Film tab."""
 
-    def __init__(self, model: Model):
-        self.model = model
+    def __init__(self, models: Models):
+        self.models = models
 
-    def frames(self, seeds: list[int], steps: int, psi: float, own: bool) -> Iterator[np.ndarray]:
+    def frames(
+        self, seeds: list[int], steps: int, psi: float, own: bool, model: str = ""
+    ) -> Iterator[np.ndarray]:
         """A few at a time, uint8 (N, H, W, 3), large enough to be seen."""
-        times = -(-SIDE // self.model.G.img_resolution)
-        for part in walk(self.model.styles(seeds, psi, own=own), steps).split(AT_ONCE):
-            yield self.model.draw(part).repeat(times, axis=1).repeat(times, axis=2)
+        shown = self.models[model]
+        times = -(-SIDE // shown.G.img_resolution)
+        for part in walk(shown.styles(seeds, psi, own=own), steps).split(AT_ONCE):
+            yield shown.draw(part, heavy=True).repeat(times, axis=1).repeat(times, axis=2)
 
     def make(
         self,
@@ -62,12 +66,13 @@ class Films:
         format: str,
         psi: float,
         own: bool,
+        model: str = "",
         progress: gr.Progress = gr.Progress(),  # noqa: B008, Gradio finds it here
     ) -> Iterator[tuple[dict, dict]]:
         """A film through the faces of these seeds and back to the first: video or picture."""
         chosen = parse_seeds(seeds, "Faces")
         total, frames = len(chosen) * int(steps), []
-        for part in self.frames(chosen, int(steps), psi, own):
+        for part in in_time(self.frames(chosen, int(steps), psi, own, model)):
             frames.append(part)
             progress((sum(map(len, frames)), total), unit="frames")
         with tempfile.TemporaryDirectory() as folder:
@@ -85,23 +90,26 @@ def add_seeds(seeds: str, *more: float | None) -> str:
     return ", ".join([seeds, *(str(int(seed)) for seed in more if is_seed(seed))]).strip(", ")
 
 
-def film_tab(model: Model, mix: MixTab) -> None:
-    """Lay out the tab and connect it."""
-    films, side = Films(model), model.G.img_resolution
+def first_seeds(model: Model) -> str:
+    """Good faces, of either kind in turns."""
     pairs = zip(*good_seeds(model.domains, FIRST), strict=True)
-    first = [seed for pair in pairs for seed in pair]
+    return ", ".join(str(seed) for pair in pairs for seed in pair)
+
+
+def film_tab(models: Models, mix: MixTab) -> None:
+    """Lay out the tab and connect it."""
+    films = Films(models)
     gr.Markdown("A film that goes from face to face and back to the first.")
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
-            seeds = gr.Textbox(", ".join(map(str, first)), label="Faces, by their seeds")
+            seeds = gr.Textbox(first_seeds(models.own), label="Faces, by their seeds")
             add = gr.Button("Add the two faces of Mix")
             steps = BoundedSlider(2, 24, STEPS, step=1, label="Frames from face to face")
             speed = BoundedSlider(4, 30, SPEED, step=1, label="Frames a second")
             format = gr.Radio(FORMATS, value=FORMATS[0], label="Format")
-            psi, own = psi_slider("film-psi"), own_checkbox(model, "film-own")
+            psi, own = psi_slider("film-psi"), own_checkbox(models.own, "film-own")
             make = gr.Button("Make the film", variant="primary")
         with gr.Column(scale=2, min_width=260):
-            gr.Markdown(f"{side}x{side} pixels, enlarged")
             video = gr.Video(
                 label="Film", show_label=False, loop=True, autoplay=True, elem_id="film-video"
             )
@@ -117,5 +125,11 @@ def film_tab(model: Model, mix: MixTab) -> None:
 
     hidden = {"api_visibility": "private", "queue": False}
     add.click(add_seeds, [seeds, *mix.controls[:2]], seeds, **hidden)
-    inputs = [seeds, steps, speed, format, psi, own]
+    inputs = [seeds, steps, speed, format, psi, own, mix.model]
     make.click(films.make, inputs, [video, image], api_name="make_film", concurrency_limit=1)
+
+    def changed(model: str) -> tuple[str, gr.Checkbox]:
+        """Faces of another model to begin with."""
+        return first_seeds(models[model]), gr.Checkbox(visible=bool(models[model].domains))
+
+    mix.model.change(changed, mix.model, [seeds, own], **hidden)

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from playground.controls import PSI
-from playground.model import Model
+from playground.model import OTHERS, Model, Models
 from playground.seeds import good_seeds
 from stylegan.directions import sample_w
 from stylegan.images import from_uint8
@@ -24,30 +26,47 @@ def images(pictures: np.ndarray) -> Tensor:
     return from_uint8(torch.from_numpy(pictures).permute(0, 3, 1, 2))
 
 
+class Start(NamedTuple):
+    """Where searches begin: styles (N, num_ws, w_dim) of good faces, those faces (N, C, H, W), and
+    how far w spreads in each dimension (w_dim,)."""
+
+    ws: Tensor
+    drawn: Tensor
+    spread: Tensor
+
+
+def starts(model: Model) -> Start:
+    """Of a generator's good faces."""
+    first, last = good_seeds(model.domains, STARTS)
+    ws = model.styles(first + last, PSI)
+    return Start(ws, images(model.draw_many(ws)), sample_w(model.G).std(dim=0))
+
+
 class Finder:
     """Finds a face, beginning with the nearest of the good ones."""
 
-    def __init__(self, model: Model):
-        self.model = model
-        first, last = good_seeds(model.domains, STARTS)
-        self.starts = model.styles(first + last, PSI)
-        self.drawn = images(model.draw_many(self.starts))
-        self.spread = sample_w(model.G).std(dim=0)
+    def __init__(self, models: Models):
+        self.models, self.starts = models, lru_cache(OTHERS + 1)(starts)
 
-    def find(self, face: np.ndarray | None) -> Iterator[tuple[np.ndarray, Tensor]]:
+    def find(self, face: np.ndarray | None, model: str = "") -> Iterator[tuple[np.ndarray, Tensor]]:
         """The drawn face as it becomes like this one, uint8 (H, W, 3), and its styles.
 
-        Raises: gr.Error if there is no face yet.
+        Raises: gr.Error if there is no face yet, or one of another size.
         """
         if face is None:
             raise gr.Error("There is no face yet: give a picture with one first.")
+        shown = self.models[model]
+        side = shown.G.img_resolution
+        if face.shape != (side, side, 3):
+            raise gr.Error(f"The face must be {side}x{side} pixels, as the crop of a picture is.")
         target, until = images(face[None]), time.monotonic() + MOST_SECONDS
-        start = self.starts[nearest(self.drawn, target)][None]
-        found = self.model.project(target, start, self.spread, STEPS)
+        start = self.starts(shown)
+        begin = start.ws[nearest(start.drawn, target)][None]
+        found = shown.project(target, begin, start.spread, STEPS)
         for step, ws in enumerate(found, start=1):
             late = time.monotonic() > until
             if step % EVERY == 0 or step == STEPS or late:
                 ws = ws.half().float()  # as a saved picture holds it
-                yield self.model.draw(ws)[0], ws
+                yield shown.draw(ws)[0], ws
             if late:
                 return

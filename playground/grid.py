@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import gradio as gr
 import numpy as np
+import torch
 
 from playground.controls import BoundedSlider, own_checkbox, psi_slider
+from playground.limits import in_time
 from playground.mix import NO_BANDS, MixTab
-from playground.model import Model
+from playground.model import Models
 from playground.seeds import MOST, good_seeds, parse_seeds
 from playground.share import layer_values
 from stylegan.images import image_grid
@@ -39,17 +41,24 @@ def tile_side(columns: int, side: int) -> int:
 class Crossings:
     """Draws for the Grid tab; A go across, B go down."""
 
-    def __init__(self, model: Model):
-        self.model = model
+    def __init__(self, models: Models):
+        self.models = models
 
-    def choose(self, size: int, *, best: bool = False) -> tuple[str, str]:
+    def choose(self, size: int, model: str = "", *, best: bool = False) -> tuple[str, str]:
         """Seeds across and down: good ones of either kind, by chance or the best."""
-        ends = good_seeds(self.model.domains, GOOD)
+        ends = good_seeds(self.models[model].domains, GOOD)
         chosen = (good[:size] if best else random.sample(good, size) for good in ends)
         return tuple(", ".join(map(str, seeds)) for seeds in chosen)
 
     def draw(
-        self, across: str, down: str, weight: float, psi: float, own: bool, turn: Turn
+        self,
+        across: str,
+        down: str,
+        weight: float,
+        psi: float,
+        own: bool,
+        turn: Turn,
+        model: str = "",
     ) -> Iterator[np.ndarray]:
         """The grid, again and again as a row of it is drawn, unless a later one begins.
 
@@ -58,17 +67,18 @@ class Crossings:
         """
         seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
         mine = turn.take()
-        ws_a, ws_b = (self.model.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
-        columns, side = len(seeds_a) + 1, self.model.G.img_resolution
+        shown = self.models[model]
+        ws_a, ws_b = (shown.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
+        columns, side = len(seeds_a) + 1, shown.G.img_resolution
         times = tile_side(columns, side) // side
         shape = len(seeds_b) + 1, columns, side, side, 3
         tiles = np.full(shape, 255, np.uint8)
-        tiles[0, 1:] = self.model.draw(ws_a)
-        for row, w in enumerate(ws_b.split(1), start=1):
+        tiles[0, 1:] = shown.draw(ws_a, heavy=True)
+        for row, w in in_time(enumerate(ws_b.split(1), start=1)):
             if turn.number != mine:
                 return
-            tiles[row, 0] = self.model.draw(w)[0]
-            tiles[row, 1:] = self.model.draw(blend(ws_a, w.expand_as(ws_a), weight))
+            mixes = blend(ws_a, w.expand_as(ws_a), weight)
+            tiles[row] = shown.draw(torch.cat([w, mixes]), heavy=True)
             grid = image_grid(tiles.reshape(-1, side, side, 3), columns)
             yield grid.repeat(times, axis=0).repeat(times, axis=1)
 
@@ -90,11 +100,20 @@ def crossing(
     )
 
 
-def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
+def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay out the tab and connect it; it is drawn when it is opened."""
-    crossings, side = Crossings(model), model.G.img_resolution
-    names = [domain.name for domain in model.domains] or ["faces"]
-    first = crossings.choose(FIRST, best=True)
+    crossings = Crossings(models)
+
+    def seeds_shown(model: str) -> list[dict[str, str]]:
+        """The best ones, and of which kind they are."""
+        names = [domain.name for domain in models[model].domains] or ["faces"]
+        across, down = crossings.choose(FIRST, model, best=True)
+        return [
+            dict(value=across, label=f"Seeds across: {names[0]}"),
+            dict(value=down, label=f"Seeds down: {names[-1]}"),
+        ]
+
+    first = seeds_shown("")
     gr.Markdown("Every crossing is the mix of the face above it and the face left of it.")
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
@@ -102,8 +121,8 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 1, MOST, FIRST, step=1, label="Faces each way", elem_id="grid-size"
             )
             dice = gr.Button("Other faces")
-            across = gr.Textbox(first[0], label=f"Seeds across: {names[0]}", elem_id="across")
-            down = gr.Textbox(first[1], label=f"Seeds down: {names[-1]}", elem_id="down")
+            across = gr.Textbox(**first[0], elem_id="across")
+            down = gr.Textbox(**first[1], elem_id="down")
             weight = BoundedSlider(
                 0,
                 1,
@@ -113,9 +132,9 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 elem_id="grid-weight",
                 info="0 is the face above, 1 is the face on the left",
             )
-            psi, own = psi_slider("grid-psi"), own_checkbox(model, "grid-own")
+            psi, own = psi_slider("grid-psi"), own_checkbox(models.own, "grid-own")
         with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
-            gr.Markdown(f"{side}x{side} pixels a face, enlarged; click one to open it in Mix")
+            gr.Markdown("Click a face to open it in Mix.")
             grid = gr.Image(
                 label="Grid",
                 show_label=False,
@@ -126,27 +145,37 @@ def grid_tab(model: Model, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 elem_classes="grid",
             )
     turn = gr.State(Turn())
-    inputs = [across, down, weight, psi, own, turn]
+    inputs = [across, down, weight, psi, own, turn, mix.model]
     live = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     changes = [tab.select, across.submit, down.submit, weight.input, psi.input, own.input]
     gr.on(changes, crossings.draw, inputs, grid, api_name="grid", **live)
-    chosen = gr.on([size.input, dice.click], crossings.choose, size, [across, down], **hidden)
+    chosen = gr.on(
+        [size.input, dice.click], crossings.choose, [size, mix.model], [across, down], **hidden
+    )
     chosen.then(crossings.draw, inputs, grid, api_visibility="private", **live)
 
     def open_in_mix(
-        across: str, down: str, weight: float, psi: float, own: bool, event: gr.SelectData
+        across: str,
+        down: str,
+        weight: float,
+        psi: float,
+        own: bool,
+        model: str,
+        event: gr.SelectData,
     ):
         """What was clicked, just as it is, in the other tab."""
+        side = models[model].G.img_resolution
         found = crossing(across, down, weight, side, event.index)
-        return (
-            *found,
-            psi,
-            own,
-            *NO_BANDS,
-            *layer_values((), model.G.num_ws),
-            gr.Tabs(selected="mix"),
-        )
+        values = *found, psi, own, *NO_BANDS, model, *layer_values(())
+        return *values, gr.Tabs(selected="mix")
 
-    places = [*mix.controls, tabs]
-    mix.redraw(grid.select(open_in_mix, inputs[:-1], places, **hidden).then)
+    def changed(model: str) -> tuple[gr.Textbox, gr.Textbox, gr.Checkbox, None]:
+        """Seeds of another model."""
+        across, down = seeds_shown(model)
+        own = gr.Checkbox(visible=bool(models[model].domains))
+        return gr.Textbox(**across), gr.Textbox(**down), own, None
+
+    clicked = [across, down, weight, psi, own, mix.model]
+    mix.redraw(grid.select(open_in_mix, clicked, [*mix.controls, tabs], **hidden).then)
+    mix.model.change(changed, mix.model, [across, down, own, grid], **hidden)

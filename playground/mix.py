@@ -11,12 +11,13 @@ from torch import Tensor
 
 from playground.controls import PSI, BoundedSlider, own_checkbox, psi_slider
 from playground.face import face_image, face_strip
-from playground.model import Model
+from playground.model import Model, Models
 from playground.scene import Scene, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
-from playground.share import ADDRESS, from_address, from_picture
+from playground.share import ADDRESS, MOST_LAYERS, from_address, from_picture
+from stylegan.config import GeneratorConfig
 from stylegan.latents import mix_styles
-from stylegan.specs import style_bands
+from stylegan.specs import BANDS, style_bands
 
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
 SHOWN = 6  # good seeds of a kind beside each face
@@ -27,6 +28,14 @@ STEPS = 10  # from face A to face B on the film strip
 Picture = np.ndarray | Image.Image | dict
 
 
+def problem_with_layers(layers: Sequence[float]) -> str:
+    """What is wrong with offsets that somebody's program gave; empty if they are fine."""
+    few = isinstance(layers, Sequence) and len(layers) <= MOST_LAYERS
+    if few and all(isinstance(x, int | float) and -1 <= x <= 1 for x in layers):
+        return ""
+    return f"Layers must be at most {MOST_LAYERS} numbers from -1 to 1."
+
+
 class Mixer:
     """Draws for the Mix tab. Weight 0 is face A, 1 is face B.
 
@@ -35,25 +44,19 @@ class Mixer:
     face (1, num_ws, w_dim), if there is one; psi leaves it as it is.
     """
 
-    def __init__(self, model: Model):
-        self.model, self.bands = model, style_bands(model.G.config)
+    def __init__(self, models: Models):
+        self.models = models
 
     def _weights(
-        self, weights: list[float], bands: Sequence[float], layers: Sequence[float]
+        self, weights: list[float], bands: Sequence[float], layers: Sequence[float], model: str
     ) -> Tensor:
         """Of every layer, for every mix: (len(weights), num_ws)."""
-        offsets = torch.zeros(self.model.G.num_ws)
-        offsets[: len(layers)] = torch.tensor(layers)
-        for places, offset in zip(self.bands.values(), bands, strict=True):
+        G = self.models[model].G
+        offsets = torch.zeros(G.num_ws)
+        offsets[: len(layers)] = torch.tensor(layers)[: G.num_ws]
+        for places, offset in zip(style_bands(G.config).values(), bands, strict=True):
             offsets[places] += offset
         return (torch.tensor(weights)[:, None] + offsets).clamp(0, 1)
-
-    def _problem_with_layers(self, layers: Sequence[float]) -> str:
-        """What is wrong with offsets that somebody's program gave; empty if they are fine."""
-        few = isinstance(layers, Sequence) and len(layers) <= self.model.G.num_ws
-        if few and all(isinstance(x, int | float) and -1 <= x <= 1 for x in layers):
-            return ""
-        return f"Layers must be at most {self.model.G.num_ws} numbers from -1 to 1."
 
     def draw(
         self,
@@ -64,20 +67,24 @@ class Mixer:
         face: Tensor | None,
         bands: Sequence[float] = NO_BANDS,
         layers: Sequence[float] = (),
+        model: str = "",
     ) -> tuple[list[Picture], str]:
         """The mixes at these weights, and an empty sentence or what is wrong with the seeds."""
-        if words := self._problem_with_layers(layers):
+        if words := problem_with_layers(layers):
             return [gr.skip()] * len(weights), words
+        shown = self.models[model]
         parents = []
         for seed, letter in zip(seeds, "AB", strict=True):
             if seed is None and face is not None:
+                if face.shape[1:] != (shown.G.num_ws, shown.G.w_dim):
+                    return [gr.skip()] * len(weights), "Your face was found with another model."
                 parents.append(face)
             elif words := problem_with_seed(seed, letter):
                 return [gr.skip()] * len(weights), words
             else:
-                parents.append(self.model.styles([int(seed)], psi, own=own))
-        mixes = mix_styles(*parents, self._weights(weights, bands, layers))
-        return list(self.model.draw_many(mixes)), ""
+                parents.append(shown.styles([int(seed)], psi, own=own))
+        mixes = mix_styles(*parents, self._weights(weights, bands, layers, model))
+        return list(shown.draw_many(mixes)), ""
 
     def mix(
         self,
@@ -91,20 +98,22 @@ class Mixer:
         features: float = 0,
         texture: float = 0,
         layers: Sequence[float] = (),
+        model: str = "",
     ) -> tuple[Picture, str]:
         """The face that is 1 - weight of A and weight of B, truncated by psi; what is wrong.
 
         With `own`, each face is pulled to the average of its own kind instead of that of all.
         Shape, features, texture and those of single layers, each from -1 to 1, are added to the
-        weight of their layers. Saved as PNG the picture holds all this.
+        weight of their layers. Saved as PNG the picture holds all this. `model` is empty for the
+        page's own, or user/repository@revision.
         """
         seeds, bands = (seed_a, seed_b), (shape, features, texture)
-        (mixed,), words = self.draw(seeds, [weight], psi, own, face, bands, layers)
+        (mixed,), words = self.draw(seeds, [weight], psi, own, face, bands, layers, model)
         if words:
             return mixed, words
         a, b = (None if seed is None else int(seed) for seed in seeds)
-        scene = Scene(a, b, weight, psi, own, *bands, tuple(layers))
-        return stamp(mixed, scene, self.model.name, face), ""
+        scene = Scene(a, b, weight, psi, own, *bands, tuple(layers), model)
+        return stamp(mixed, scene, self.models[model].name, face), ""
 
     def faces(
         self,
@@ -118,11 +127,12 @@ class Mixer:
         features: float = 0,
         texture: float = 0,
         layers: Sequence[float] = (),
+        model: str = "",
     ) -> tuple[Picture, Picture, Picture, str]:
         """Face A, the mix, face B; what is wrong."""
         bands = shape, features, texture
-        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, face, *bands, layers)
-        (a, b), _ = self.draw((seed_a, seed_b), [0.0, 1.0], psi, own, face)
+        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, face, *bands, layers, model)
+        (a, b), _ = self.draw((seed_a, seed_b), [0.0, 1.0], psi, own, face, model=model)
         return a, mixed, b, words
 
     def film(
@@ -136,17 +146,19 @@ class Mixer:
         features: float = 0,
         texture: float = 0,
         layers: Sequence[float] = (),
+        model: str = "",
     ) -> list[Picture] | dict:
         """Eleven mixes, with weights from 0 to 1."""
         weights = [step / STEPS for step in range(STEPS + 1)]
         bands = shape, features, texture
-        pictures, words = self.draw((seed_a, seed_b), weights, psi, own, face, bands, layers)
+        how = psi, own, face, bands, layers, model
+        pictures, words = self.draw((seed_a, seed_b), weights, *how)
         return gr.skip() if words else pictures
 
 
-def layer_names(bands: dict[str, list[int]]) -> list[str]:
+def layer_names(config: GeneratorConfig) -> list[str]:
     """Of the places in ws, in their order."""
-    names = {place: name for name, places in bands.items() for place in places}
+    names = {place: name for name, places in style_bands(config).items() for place in places}
     return [f"{place}: {names[place] if place else 'place and angle'}" for place in sorted(names)]
 
 
@@ -155,28 +167,47 @@ def weight_of(event: gr.SelectData) -> float:
     return event.index / STEPS
 
 
+def layers_shown(model: Model) -> list[dict[str, str | bool]]:
+    """Label of every layer's control, and whether this network has that layer."""
+    names = layer_names(model.G.config)[:MOST_LAYERS]
+    rest = [dict(label="", visible=False)] * (MOST_LAYERS - len(names))
+    return [dict(label=name, visible=True) for name in names] + rest
+
+
+def good_faces(model: Model) -> tuple[list[int], list[np.ndarray]]:
+    """Seeds to choose from, of the first kind and then of the last, and their faces."""
+    first, last = good_seeds(model.domains, SHOWN)
+    return first + last, list(model.draw_many(model.styles(first + last, PSI, own=True)))
+
+
+def first_scene(model: Model) -> Scene:
+    """What is mixed at first: the best face of either kind."""
+    (a,), (b,) = good_seeds(model.domains, 1)
+    return Scene(a, b, 0.5, PSI, bool(model.domains), *NO_BANDS, model=model.key)
+
+
 class MixTab(NamedTuple):
     """What other tabs use: the controls, which take what `playground.share.scene_values` gives, the
-    visitor's own face, and how it is drawn again."""
+    key of the model among them, the visitor's own face, and how it is drawn again."""
 
     controls: list[gr.Component]
+    model: gr.Textbox
     face: gr.State
     redraw: Callable[[Callable], None]  # connects an event: redraw(event.then)
 
 
-def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
+def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     """Lay out the tab and connect it."""
-    mixer, size = Mixer(model), model.G.img_resolution
-    first, last = good_seeds(model.domains, SHOWN)
-    good = first + last
-    strip = list(model.draw_many(model.styles(good, PSI, own=True)))
+    mixer, scene = Mixer(models), first_scene(models.own)
+    _, strip = good_faces(models.own)
 
-    def seed_of(event: gr.SelectData) -> int:
+    def seed_of(model: str, event: gr.SelectData) -> int:
         """The seed of a face among the good ones."""
-        return good[event.index]
+        first, last = good_seeds(models[model].domains, SHOWN)
+        return [*first, *last][event.index]
 
     def side(letter: str, seed: int) -> tuple[gr.Image, gr.Number, gr.Button, gr.Gallery]:
-        image = face_image(f"Face {letter}", size, f"face-{letter.lower()}")
+        image = face_image(f"Face {letter}", f"face-{letter.lower()}")
         number = gr.Number(seed, label=f"Seed {letter}")
         dice = gr.Button(f"Another {letter}")
         faces = face_strip(
@@ -186,13 +217,13 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=140):
-            image_a, seed_a, dice_a, good_a = side("A", first[0])
+            image_a, seed_a, dice_a, good_a = side("A", scene.a)
         with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
-            image_mix = face_image("The mix", size, "face-mix")
+            image_mix = face_image("The mix", "face-mix")
             weight = BoundedSlider(
                 0,
                 1,
-                0.5,
+                scene.weight,
                 step=0.01,
                 label="Mixing weight",
                 info="0 is face A, 1 is face B",
@@ -200,40 +231,39 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
             )
             words = gr.Markdown(elem_id="mix-words")
         with gr.Column(scale=2, min_width=140):
-            image_b, seed_b, dice_b, good_b = side("B", last[0])
+            image_b, seed_b, dice_b, good_b = side("B", scene.b)
     with gr.Accordion("Mix band by band", open=False):
         gr.Markdown("Added to the mixing weight: to the left is more of A, to the right more of B.")
         with gr.Row():
             bands = [
                 BoundedSlider(-1, 1, 0, step=0.01, label=name.capitalize(), elem_id=f"band-{i}")
-                for i, name in enumerate(mixer.bands)
+                for i, name in enumerate(BANDS)
             ]
         with gr.Accordion("Layer by layer", open=False), gr.Row():
             single = [
-                BoundedSlider(
-                    -1, 1, 0, step=0.01, label=name, min_width=150, elem_id=f"layer-{place}"
-                )
-                for place, name in enumerate(layer_names(mixer.bands))
+                BoundedSlider(-1, 1, 0, step=0.01, min_width=150, elem_id=f"layer-{i}", **shown)
+                for i, shown in enumerate(layers_shown(models.own))
             ]
     film = face_strip("From A to B; click a face to take its weight", STEPS + 1, "film")
     with gr.Row():
-        psi, own = psi_slider("psi"), own_checkbox(model, "own")
+        psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
     with gr.Accordion("Share", open=False):
         gr.Markdown(
             "The address of this page opens this very mix: copy it. So does the picture of the mix "
             "when you have saved it: drop it here."
         )
         saved = gr.File(label="A saved mix", file_types=[".png"], height=120, elem_id="saved")
-    gr.Markdown("None of these people exist: a network drew them.")
 
     face = gr.State()
     # One hidden value for all layers: twelve more inputs of an event would take 10 ms, and most
     # people never open that part.
     layers = gr.JSON([], visible=False, label="Layers")
+    model = gr.Textbox("", visible="hidden", label="Model", elem_id="model-key")
     offsets = [*bands, layers]
-    told = [seed_a, seed_b, weight, psi, own, *offsets]
-    controls = [*told, *single]
-    inputs, strips = [*told[:5], face, *offsets], [seed_a, seed_b, psi, own, face, *offsets]
+    told = [seed_a, seed_b, weight, psi, own, *offsets, model]
+    controls = [*told[:-2], model, layers, *single]
+    inputs, strips = [*told[:5], face, *offsets, model], [seed_a, seed_b, psi, own, face]
+    strips += [*offsets, model]
     outputs = [image_a, image_mix, image_b, words]
     private = {"api_visibility": "private", **LIVE}
 
@@ -247,11 +277,18 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
         drawn.then(None, told, js=ADDRESS)
 
     def opened(request: gr.Request) -> list:
-        return from_address(request, model.G.num_ws)
+        return from_address(request, models)
 
     def dropped(path: str | None) -> list:
-        values, found = from_picture(path, model.G.num_ws, model.G.w_dim)
+        values, found = from_picture(path, models)
         return [*values, found]
+
+    def changed(model: str) -> list:
+        """What is shown of another model."""
+        now = models[model]
+        _, faces = good_faces(now)
+        sliders = [gr.Slider(**shown) for shown in layers_shown(now)]
+        return [faces, faces, gr.Checkbox(visible=bool(now.domains)), *sliders]
 
     # The strip always follows, never beside: two events of one control, each waiting for its last
     # value, would go on waking each other for ever.
@@ -268,9 +305,10 @@ def mix_tab(model: Model, demo: gr.Blocks) -> MixTab:
     warns = {"api_visibility": "private", "show_progress": "hidden"}  # so it must be queued
     redraw(demo.load(opened, None, controls, **warns).then)
     redraw(saved.upload(dropped, saved, [*controls, face], **warns).then)
+    model.change(changed, model, [good_a, good_b, own, *single], **private)
     for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
         redraw(dice.click(roll, None, seed, **private).then)
-        redraw(faces.select(seed_of, None, seed, **private).then)
+        redraw(faces.select(seed_of, model, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
     tell(taken.then(mixer.mix, inputs, [image_mix, words], **private))
-    return MixTab(controls, face, redraw)
+    return MixTab(controls, model, face, redraw)

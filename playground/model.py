@@ -1,33 +1,39 @@
-"""The one generator that all visitors draw with."""
+"""The generators that visitors draw with: the page's own one, and some of the Hub."""
 
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import torch
 from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor
 
+from playground.hub import Copy, fetch
+from playground.limits import BUSY, WAIT_SECONDS, Turns
 from stylegan import Generator
-from stylegan.domains import Domain, load_domains, own_centres
+from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
+from stylegan.history import HISTORY
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
 from stylegan.precision import draw, fastest_dtype
-from stylegan.pretrained import read_metrics
+from stylegan.pretrained import CARD, METRICS, find_pretrained, read_metrics
 from stylegan.projection import project
 
 AT_ONCE = 4  # pictures drawn before another visitor may draw
+OTHERS = 3  # generators of the Hub that are kept loaded
+SLOWEST = 3  # seconds a face of theirs
+ALSO = [CARD, DOMAINS, METRICS, HISTORY, "samples/*.png"]  # what is shown beside the weights
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A generator, where it came from, and what went wrong on the way; never changed by drawing.
-
-    One drawing at a time: two at once would only share the same few cores.
-    """
+    """A generator, where it came from, and what went wrong on the way; never changed by drawing."""
 
     G: Generator
     name: str
@@ -35,7 +41,14 @@ class Model:
     domains: list[Domain] = field(default_factory=list)  # kinds of faces, if it tells them
     figures: dict[str, object] = field(default_factory=dict)  # how good it is, if measured
     dtype: torch.dtype = torch.float32  # of the wide features while drawing
-    _turn: threading.Lock = field(default_factory=threading.Lock)
+    turns: Turns = field(default_factory=Turns)
+    folder: Path | None = None  # with its files
+    copy: Copy | None = None  # of what a visitor named; keeps the folder
+
+    @property
+    def key(self) -> str:
+        """What `Models` finds it by: empty for the page's own one."""
+        return f"{self.copy.repo}@{self.copy.commit}" if self.copy else ""
 
     @torch.inference_mode()
     def styles(self, seeds: Sequence[int], psi: float, *, own: bool = False) -> Tensor:
@@ -48,9 +61,14 @@ class Model:
         return truncate(ws, centre, psi)
 
     @torch.inference_mode()
-    def draw(self, ws: Tensor, transform: Tensor | None = None) -> np.ndarray:
-        """ws (N, num_ws, w_dim), moved by transform (3, 3) -> uint8 (N, H, W, 3)."""
-        with self._turn:
+    def draw(
+        self, ws: Tensor, transform: Tensor | None = None, *, heavy: bool = False
+    ) -> np.ndarray:
+        """ws (N, num_ws, w_dim), moved by transform (3, 3) -> uint8 (N, H, W, 3).
+
+        Raises: gr.Error if it is not its turn for too long.
+        """
+        with self.turns.take(heavy=heavy):
             return to_uint8(draw(self.G, ws, self.dtype, transform))
 
     def draw_many(self, ws: Tensor) -> np.ndarray:
@@ -65,22 +83,34 @@ class Model:
             target = target.mean(dim=1, keepdim=True)
         found = project(self.G, target, start.clone(), spread.clone(), steps)
         while True:
-            with self._turn:
+            with self.turns.take(heavy=True):
                 ws = next(found, None)
             if ws is None:
                 return
             yield ws
 
 
-def _load(folder_or_repo: str, name: str, problem: str = "") -> Model:
+def _load(folder: Path) -> Generator:
     """Raises ValueError, OSError or HfHubHTTPError for what cannot be shown."""
-    G = Generator.from_pretrained(folder_or_repo).requires_grad_(False)
+    G = Generator.from_pretrained(folder).requires_grad_(False)
     if G.c_dim:
         raise ValueError("it draws by label, which this page does not offer")
-    domains = load_domains(folder_or_repo)
-    if domains:
+    return G
+
+
+def _kinds(G: Generator, folder: Path) -> list[Domain]:
+    """Of its faces; raises ValueError for a bad file."""
+    if domains := load_domains(folder):
         own_centres(domains, G.mapping.w_avg[None, None])  # they fit
-    return Model(G, name, problem, domains, read_metrics(folder_or_repo), fastest_dtype(G))
+    return domains
+
+
+def _own(folder_or_repo: str | Path, name: str, problem: str = "") -> Model:
+    """The page's own one; raises as `_load`."""
+    folder = find_pretrained(folder_or_repo, also=ALSO)
+    G = _load(folder)
+    told = dict(domains=_kinds(G, folder), figures=read_metrics(folder), folder=folder)
+    return Model(G, name, problem, dtype=fastest_dtype(G), **told)
 
 
 def load_model(folder_or_repo: str | None = None) -> Model:
@@ -91,8 +121,74 @@ def load_model(folder_or_repo: str | None = None) -> Model:
     problem = ""
     if folder_or_repo:
         try:
-            return _load(folder_or_repo, folder_or_repo)
+            return _own(folder_or_repo, folder_or_repo)
         except (ValueError, OSError, HfHubHTTPError) as e:
             reason = " ".join(str(e).split()) or type(e).__name__
             problem = f"The model {folder_or_repo} cannot be shown: {reason}."
-    return _load(str(BUNDLED), "the weights in this repository", problem)
+    return _own(BUNDLED, "the weights in this repository", problem)
+
+
+class Models:
+    """Finds a generator by its key, "user/repository@commit" or, for the page's own, nothing.
+
+    The last few of the Hub stay loaded; another takes the place of the one that nobody used for
+    longest, which is fetched again when it is asked for again.
+    """
+
+    def __init__(self, own: Model):
+        self.own = own
+        self._others: OrderedDict[str, Model] = OrderedDict()
+        self._changing, self._loading = threading.Lock(), threading.Lock()
+
+    def _find(self, key: str) -> Model | None:
+        with self._changing:
+            if key in self._others:
+                self._others.move_to_end(key)
+            return self._others.get(key)
+
+    def __getitem__(self, key: str) -> Model:
+        """Raises: gr.Error with a sentence for what cannot be shown."""
+        if not key:
+            return self.own
+        repo, _, revision = key.partition("@")
+        return self._find(key) or self.load(repo, revision)
+
+    def load(self, repo: str, revision: str = "") -> Model:
+        """The generator of a public repository; without a revision, the newest.
+
+        Raises: gr.Error with a sentence for what cannot be shown.
+        """
+        if not self._loading.acquire(timeout=WAIT_SECONDS):
+            raise gr.Error(BUSY)
+        try:
+            copy = Copy(repo, revision)
+            found = self._find(f"{repo}@{copy.commit}") or self._add(copy)
+        finally:
+            self._loading.release()
+        return found
+
+    def _add(self, copy: Copy) -> Model:
+        """Raises: gr.Error with a sentence."""
+        try:
+            fetch(copy)
+            G = _load(copy.folder)
+            told = dict(domains=_kinds(G, copy.folder), figures=read_metrics(copy.folder))
+        except gr.Error:  # a ValueError, too
+            raise
+        except (ValueError, OSError) as e:
+            reason = " ".join(str(e).split()).replace(f"{copy.folder}/", "")
+            raise gr.Error(f"{copy.repo} cannot be shown: {reason}.") from e
+        files = dict(folder=copy.folder, copy=copy)
+        model = Model(G, copy.repo, dtype=self.own.dtype, turns=self.own.turns, **told, **files)
+        start = time.monotonic()
+        model.draw(model.styles([0], 1.0), heavy=True)
+        if (seconds := time.monotonic() - start) > SLOWEST:
+            raise gr.Error(
+                f"{copy.repo} takes {seconds:.0f} seconds a face here, too long for a page that "
+                f"others use as well. On your own machine: python app.py --model {copy.repo}"
+            )
+        with self._changing:
+            self._others[model.key] = model
+            while len(self._others) > OTHERS:
+                self._others.popitem(last=False)
+        return model

@@ -22,7 +22,8 @@ BAND = -1, 1  # range of the others
 class Scene:
     """Two faces and how they are mixed; the fields of the Mix tab in their order.
 
-    A face is a seed, or None for the visitor's own. Without `layers` none is mixed by itself.
+    A face is a seed, or None for the visitor's own. Without `layers` none is mixed by itself; an
+    empty `model` is the page's own (see `playground.model.Models`).
 
     Raises: ValueError naming a field that is out of its range.
     """
@@ -36,9 +37,10 @@ class Scene:
     features: float
     texture: float
     layers: tuple[float, ...] = ()
+    model: str = ""
 
     def __post_init__(self):
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items())[:-1]:
             low, high = RANGES.get(name, BAND)
             for one in value if name == "layers" else [value]:
                 if one is not None and not low <= one <= high:
@@ -52,18 +54,20 @@ class Scene:
     def text(self) -> str:
         """As an address has it behind its question mark."""
         found = {name: MINE if value is None else value for name, value in vars(self).items()}
-        layers = found.pop("layers")
+        layers, model = found.pop("layers"), found.pop("model")
         if any(layers):
             found["layers"] = ",".join(f"{offset:g}" for offset in layers)
-        return urlencode(found | {"own": int(self.own)}, safe=",")
+        if model:
+            found["model"] = model
+        return urlencode(found | {"own": int(self.own)}, safe=",/@")
 
 
 def parse_scene(text: str) -> Scene:
     """Raises ValueError saying what is missing or wrong."""
     found = dict(parse_qsl(text))
-    layers = found.pop("layers", "")
-    values = {}
-    for field in fields(Scene)[:-1]:
+    layers, model = found.pop("layers", ""), found.pop("model", "")
+    values = {"model": model}
+    for field in fields(Scene)[:-2]:
         name, kind = field.name, float if field.type is float else int
         if name not in found:
             raise ValueError(f"{name} is missing")
@@ -94,8 +98,8 @@ def stamp(picture: np.ndarray, scene: Scene, model: str, face: Tensor | None) ->
     return image
 
 
-def scene_of(path: str | Path, num_ws: int, w_dim: int) -> tuple[Scene, Tensor | None]:
-    """Of a saved picture, and the visitor's own face (1, num_ws, w_dim) that is in it.
+def scene_of(path: str | Path) -> tuple[Scene, Tensor | None]:
+    """Of a saved picture, and the visitor's own face that is in it, (num_ws * w_dim,).
 
     Raises: ValueError with a sentence if it is none or holds no scene.
     """
@@ -112,8 +116,8 @@ def scene_of(path: str | Path, num_ws: int, w_dim: int) -> tuple[Scene, Tensor |
         if not scene.has_own_face:
             return scene, None
         values = np.frombuffer(base64.b64decode(face), np.float16).astype(np.float32)
-        if values.size != num_ws * w_dim or not np.isfinite(values).all():
-            raise ValueError("its face is not one of this model")
+        if not np.isfinite(values).all():
+            raise ValueError("its face has values that are no numbers")
     except ValueError as e:
         raise ValueError(f"What is written in {name} is no mix: {e}") from e
-    return scene, torch.from_numpy(values.reshape(1, num_ws, w_dim))
+    return scene, torch.from_numpy(values)

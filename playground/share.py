@@ -5,36 +5,38 @@ from collections.abc import Sequence
 import gradio as gr
 from torch import Tensor
 
+from playground.model import Models
 from playground.scene import Scene, parse_scene, scene_of
 
+MOST_LAYERS = 16  # that have a control of their own: all of the published networks
+
 # keeps the page's address at what is mixed, unless a face is in it that no address can hold
-ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers) => {
+ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers, model) => {
     const scene = {a, b, weight, psi, own: Number(own), shape, features, texture};
     if (layers.some(offset => offset)) scene.layers = layers;
+    if (model) scene.model = model;
     const text = "?" + new URLSearchParams(scene);
     const known = a !== null && b !== null;
     history.replaceState(null, "", known ? text : location.pathname);
 }"""
 
 
-def layer_values(layers: Sequence[float], num_ws: int) -> list[list[float] | float]:
+def layer_values(layers: Sequence[float]) -> list[list[float] | float]:
     """All together and one by one; those that are not told are at 0."""
-    every = [*layers, *[0.0] * num_ws][:num_ws]
+    every = [*layers, *[0.0] * MOST_LAYERS][:MOST_LAYERS]
     return [every, *every]
 
 
-def scene_values(scene: Scene, num_ws: int) -> list[float | bool | None | list[float]]:
+def scene_values(scene: Scene) -> list[float | bool | None | list[float] | str]:
     """As the tab's controls take them."""
-    *values, layers = vars(scene).values()
-    return [*values, *layer_values(layers, num_ws)]
+    *values, layers, model = vars(scene).values()
+    return [*values, model, *layer_values(layers)]
 
 
-def unchanged(num_ws: int) -> list[dict]:
-    """For the controls."""
-    return [gr.skip()] * (9 + num_ws)
+UNCHANGED = [gr.skip()] * (10 + MOST_LAYERS)  # for the controls
 
 
-def from_address(request: gr.Request, num_ws: int) -> list:
+def from_address(request: gr.Request, models: Models) -> list:
     """The scene of the address, if it has one; a wrong one is told and left."""
     query = request.url.query if request else ""
     if "weight=" in query:
@@ -42,21 +44,29 @@ def from_address(request: gr.Request, num_ws: int) -> list:
             scene = parse_scene(query)
             if scene.has_own_face:
                 raise ValueError("a face of your own travels inside a saved picture only")
-            return scene_values(scene, num_ws)
+            models[scene.model]  # it can be had
+            return scene_values(scene)
+        except gr.Error as e:  # a ValueError, too
+            gr.Warning(f"The address asks for another model. {e.message}")
         except ValueError as e:
             gr.Warning(f"The address does not say what to mix: {e}.")
-    return unchanged(num_ws)
+    return UNCHANGED
 
 
-def from_picture(path: str | None, num_ws: int, w_dim: int) -> tuple[list, Tensor | dict]:
+def from_picture(path: str | None, models: Models) -> tuple[list, Tensor | dict]:
     """The scene that a saved picture holds, and the visitor's own face in it.
 
     Raises: gr.Error with a sentence if there is none.
     """
     if path is None:
-        return unchanged(num_ws), gr.skip()
+        return UNCHANGED, gr.skip()
     try:
-        scene, face = scene_of(path, num_ws, w_dim)
+        scene, face = scene_of(path)
     except ValueError as e:
         raise gr.Error(f"{e}.") from e
-    return scene_values(scene, num_ws), gr.skip() if face is None else face
+    G = models[scene.model].G
+    if face is None:
+        return scene_values(scene), gr.skip()
+    if face.numel() != G.num_ws * G.w_dim:
+        raise gr.Error("The face of your own in this picture was found with another model.")
+    return scene_values(scene), face.reshape(1, G.num_ws, G.w_dim)

@@ -10,7 +10,7 @@ from torch import Tensor
 from playground.face import face_image, face_strip
 from playground.find import Finder
 from playground.mix import MixTab
-from playground.model import Model
+from playground.model import Models
 
 EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645, public domain
 EXAMPLE_NAME = "Or this one: Eileen Collins, by NASA"
@@ -64,13 +64,16 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
     return [crop_face(image, box, size) for box in boxes], f"{which} This one is {scale}"
 
 
-def upload_tab(model: Model, mix: MixTab, tabs: gr.Tabs) -> None:
+def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     """Lay out the tab and connect it."""
-    size, finder = model.G.img_resolution, Finder(model)
+    finder = Finder(models)
+    finder.starts(models.own)  # so that nobody waits for them
 
-    def crop(path: str | None) -> tuple[np.ndarray | None, str, gr.Gallery]:
+    def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, gr.Gallery]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
-        faces, words = crop_upload(path, size)
+        shown = models[model]
+        with shown.turns.take(heavy=True):
+            faces, words = crop_upload(path, shown.G.img_resolution)
         return faces[0] if faces else None, words, gr.Gallery(faces, visible=len(faces) > 1)
 
     def choose(faces: list[tuple[str, None]], event: gr.SelectData) -> str:
@@ -96,11 +99,11 @@ def upload_tab(model: Model, mix: MixTab, tabs: gr.Tabs) -> None:
             )
             gr.Examples([str(EXAMPLE)], picture, elem_id="example", label=EXAMPLE_NAME)
         with gr.Column(min_width=140):
-            face = face_image("Your face", size, "face-upload")
+            face = face_image("Your face", "face-upload")
             words = gr.Markdown(elem_id="upload-words")
             faces = face_strip("Faces in it", MOST_FACES, "faces-upload", visible=False)
         with gr.Column(min_width=140):
-            found = face_image("As the network draws it", size, "face-found")
+            found = face_image("As the network draws it", "face-found")
             find = gr.Button("Find it", variant="primary")
             stop = gr.Button("Stop")
             with gr.Row():
@@ -110,11 +113,11 @@ def upload_tab(model: Model, mix: MixTab, tabs: gr.Tabs) -> None:
     ws = gr.State()
     private = {"api_visibility": "private", "show_progress": "hidden"}
     cropped = dict(api_name="crop", trigger_mode="always_last", concurrency_limit=2)
-    picture.change(crop, picture, [face, words, faces], **cropped)
+    picture.change(crop, [picture, mix.model], [face, words, faces], **cropped)
     faces.select(choose, faces, face, **private)
-    finding = find.click(
-        finder.find, face, [found, ws], api_name="find", show_progress="hidden", concurrency_limit=1
-    )
+    searched = dict(api_name="find", show_progress="hidden", concurrency_limit=1)
+    finding = find.click(finder.find, [face, mix.model], [found, ws], **searched)
     stop.click(None, cancels=[finding])
     for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
         mix.redraw(button.click(take, ws, [seed, mix.face, tabs], **private).success)
+    mix.model.change(lambda: [None] * 4, None, [picture, face, found, ws], **private)

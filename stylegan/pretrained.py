@@ -23,6 +23,7 @@ from stylegan.config import GeneratorConfig
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 METRICS = "metrics.json"  # what training.evaluate measured, if it was
+CARD = "README.md"  # what people are told of the weights
 
 MODEL_CARD = """\
 ---

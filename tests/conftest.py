@@ -152,8 +152,8 @@ def face_folder(drawn, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def hub_env(tmp_path) -> Iterator[dict[str, str]]:
-    """Environment of a process that talks to a Hub of its own, as the user alice."""
+def hub(tmp_path) -> Iterator[object]:
+    """A Hub on loopback of which alice is a user."""
     if not (SHARED / "tools" / "loopback_hub.py").exists():
         pytest.skip("needs the loopback Hub, which lies beside the repository")
     sys.path.insert(0, str(SHARED / "tools"))
@@ -162,4 +162,10 @@ def hub_env(tmp_path) -> Iterator[dict[str, str]]:
     finally:
         sys.path.pop(0)
     with LoopbackHub({"hf_alice": "alice"}, root=tmp_path / "hub") as hub:
-        yield {**os.environ, **hub.env("hf_alice", tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+        yield hub
+
+
+@pytest.fixture
+def hub_env(hub, tmp_path) -> dict[str, str]:
+    """Environment of a process that talks to it as alice."""
+    return {**os.environ, **hub.env("hf_alice", tmp_path / "home"), "OMP_NUM_THREADS": "1"}

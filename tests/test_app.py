@@ -16,14 +16,16 @@ from playground import find
 from playground.controls import BoundedSlider
 from playground.find import Finder
 from playground.mix import STEPS, Mixer, layer_names, weight_of
-from playground.model import Model, load_model
+from playground.model import Model, Models, load_model
 from playground.seeds import MAX_SEED, good_seeds, roll
+from playground.share import MOST_LAYERS
 from playground.upload import crop_upload
 from stylegan import Generator, GeneratorConfig
 from stylegan.domains import Domain, save_domains
 from stylegan.images import to_uint8
 from stylegan.latents import mix_styles, sample_z
 from stylegan.projection import unlikeness
+from stylegan.specs import style_bands
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def mixer(model):
-    return Mixer(model)
+    return Mixer(Models(model))
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def test_bands_move_their_own_layers_only(model, mixer):
     """All shape of A and all else of B, at weight 1/2; the film strip goes the same way."""
     ws = model.styles([3, 8], 0.65)
     mixed = ws[1:].clone()
-    mixed[:, mixer.bands["shape"]] = ws[:1, mixer.bands["shape"]]
+    mixed[:, style_bands(model.G.config)["shape"]] = ws[:1, style_bands(model.G.config)["shape"]]
     expected = model.draw(mixed)[0]
     found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, -1, 0.5, 1)
     assert close(found, expected)
@@ -119,18 +121,18 @@ def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
     ws = model.styles([3, 8], 0.65)
     layers = [0.0] * model.G.num_ws
     layers[1], layers[2] = 1.0, -1.0
-    place = mixer.bands["shape"].index(2)
-    assert mixer.bands["shape"][place] == 2
+    place = style_bands(model.G.config)["shape"].index(2)
+    assert style_bands(model.G.config)["shape"][place] == 2
     weights = torch.full((1, model.G.num_ws), 0.5)
-    weights[:, mixer.bands["shape"]] = 0.75
+    weights[:, style_bands(model.G.config)["shape"]] = 0.75
     weights[:, 1], weights[:, 2] = 1, 0
     expected = model.draw(mix_styles(ws[:1], ws[1:], weights))[0]
     found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, 0.25, 0, 0, layers)
     assert close(found, expected)
-    for wrong in ([0] * (model.G.num_ws + 1), ["x"], [2.0], [math.nan], None, 3, {"a": 1}):
+    for wrong in ([0] * (MOST_LAYERS + 1), ["x"], [2.0], [math.nan], None, 3, {"a": 1}):
         picture, words = mixer.mix(3, 8, 0.5, 0.65, False, None, 0, 0, 0, wrong)
         assert picture == gr.skip() and words.startswith("Layers must be at most")
-    names = layer_names(mixer.bands)
+    names = layer_names(model.G.config)
     assert len(names) == model.G.num_ws and names[:2] == ["0: place and angle", "1: shape"]
 
 
@@ -153,7 +155,7 @@ def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
     torch.testing.assert_close(kinds.styles([3], 0.0, own=True), expected)
     everyone = kinds.G.mapping.w_avg.expand(1, kinds.G.num_ws, -1)
     torch.testing.assert_close(kinds.styles([3], 0.0), everyone)
-    a, _, _, _ = Mixer(kinds).faces(3, 8, 0.5, 0.0, True)
+    a, _, _, _ = Mixer(Models(kinds)).faces(3, 8, 0.5, 0.0, True)
     assert close(a, kinds.draw(expected)[0])
 
 
@@ -177,7 +179,7 @@ def test_the_page_is_built_with_kinds_and_without(kinds, model):
         (own,) = (b for b in page.blocks.values() if getattr(b, "elem_id", "") == "own")
         assert own.visible == own.value == bool(shown.domains)
         galleries = [b for b in page.blocks.values() if isinstance(b, gr.Gallery)]
-        assert len(galleries) == 5
+        assert len(galleries) == 6
 
 
 def test_kinds_that_do_not_fit_are_named(tmp_path):
@@ -280,35 +282,47 @@ def test_a_hub_that_is_away_leaves_the_bundled_model_and_a_sentence(monkeypatch)
 
 @pytest.fixture(scope="module")
 def finder(kinds):
-    return Finder(kinds)
+    return Finder(Models(kinds))
 
 
 def test_a_face_is_found_among_those_that_the_network_draws(finder, monkeypatch):
     """A drawn one, from the nearest of others: a picture shows its styles, the last is nearest."""
     monkeypatch.setattr(find, "STEPS", 12)
-    face = finder.model.draw(finder.model.styles([77], 0.65))[0]
+    face = finder.models.own.draw(finder.models.own.styles([77], 0.65))[0]
     found = list(finder.find(face))
     assert len(found) == 3  # after 5, 10 and 12 steps
     for picture, ws in found:
-        assert close(picture, finder.model.draw(ws)[0])
+        assert close(picture, finder.models.own.draw(ws)[0])
     target = find.images(face[None])
     distances = [unlikeness(find.images(picture[None]), target).item() for picture, _ in found]
-    assert distances[2] < distances[0] < unlikeness(finder.drawn, target).min()
+    assert (
+        distances[2]
+        < distances[0]
+        < unlikeness(finder.starts(finder.models.own).drawn, target).min()
+    )
 
 
 def test_a_search_ends_when_its_time_is_up(finder, monkeypatch):
     monkeypatch.setattr(find, "MOST_SECONDS", 0)
-    face = finder.model.draw(finder.model.styles([77], 0.65))[0]
+    face = finder.models.own.draw(finder.models.own.styles([77], 0.65))[0]
     assert len(list(finder.find(face))) == 1
 
 
 def test_a_face_is_found_in_grey(tiny):
     grey = Generator(tiny(img_channels=1)).eval().requires_grad_(False)
     face = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    picture, ws = next(Finder(Model(grey, "grey")).find(face))
+    picture, ws = next(Finder(Models(Model(grey, "grey"))).find(face))
     assert picture.shape == (32, 32, 3) and ws.shape == (1, grey.num_ws, grey.w_dim)
 
 
-def test_without_a_face_there_is_nothing_to_find(finder):
+def test_without_a_face_of_its_size_there_is_nothing_to_find(finder):
     with pytest.raises(gr.Error, match="There is no face yet"):
         next(finder.find(None))
+    with pytest.raises(gr.Error, match="must be 64x64 pixels"):
+        next(finder.find(np.zeros((32, 64, 3), np.uint8)))
+
+
+def test_a_face_found_with_another_model_is_told(mixer, model):
+    face = torch.zeros(1, model.G.num_ws + 2, model.G.w_dim)
+    picture, words = mixer.mix(None, 8, 0.5, 0.65, False, face)
+    assert picture == gr.skip() and words == "Your face was found with another model."

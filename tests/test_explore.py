@@ -1,23 +1,27 @@
 """The Explore tab's callbacks, without a browser."""
 
+import json
 import math
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
 import torch
 
+from playground.direction import load_direction, save_direction
 from playground.explore import COUNT, PLACES, Explorer, equivariance_words
-from playground.model import load_model
+from playground.model import Models, load_model
 from stylegan.images import to_uint8
 from stylegan.transforms import rotation, translation
 
-STILL = (0, 0, 0) + (0,) * (2 * COUNT)
+REST = ("", None, 0)  # the page's own model, no saved direction
+STILL = (0, 0, 0, *REST) + (0,) * (2 * COUNT)
 
 
 @pytest.fixture(scope="module")
 def explorer():
-    return Explorer(load_model())
+    return Explorer(Models(load_model()))
 
 
 def close(a, b):
@@ -26,7 +30,7 @@ def close(a, b):
 
 def test_without_a_move_it_is_the_face_of_the_seed(explorer):
     face, words = explorer.face(3, 0.65, *STILL)
-    assert close(face, explorer.model.draw(explorer.model.styles([3], 0.65))[0])
+    assert close(face, explorer.models.own.draw(explorer.models.own.styles([3], 0.65))[0])
     assert words == ""
 
 
@@ -41,7 +45,7 @@ def test_a_face_moves_right_and_down_by_percent_of_its_side(explorer):
 @torch.no_grad()
 def test_a_face_is_turned_clockwise_where_it_was_moved_to(explorer):
     """As the generator draws it so: first turned by a quarter, then moved by half."""
-    G, ws = explorer.model.G, explorer.model.styles([3], 0.65)
+    G, ws = explorer.models.own.G, explorer.models.own.styles([3], 0.65)
     turned, _ = explorer.face(3, 0.65, 0, 50, 90, *STILL[3:])
     quarter, half = rotation(math.pi / 2), translation(0, 0.5)
     assert close(turned, to_uint8(G.synthesis(ws, transform=quarter @ half))[0])
@@ -56,14 +60,14 @@ def test_ways_are_rows_of_steps_whose_middle_is_the_face(explorer):
     assert all(close(ways[i], face) for i in range(len(PLACES) // 2, len(ways), len(PLACES)))
     steps = [0.0] * 2 * COUNT
     steps[5] = 2
-    stepped, _ = explorer.face(3, 0.65, 0, 0, 0, *steps)
+    stepped, _ = explorer.face(3, 0.65, 0, 0, 0, *REST, *steps)
     assert close(ways[5 * len(PLACES) + PLACES.index(2)], stepped)
 
 
 def test_steps_add_up(explorer):
-    model, steps = explorer.model, torch.arange(2.0 * COUNT) / 4
-    found, _ = explorer.face(3, 0.65, 0, 0, 0, *steps.tolist())
-    ws = model.styles([3], 0.65) + (steps[:, None] * explorer.directions).sum(dim=0)
+    model, steps = explorer.models.own, torch.arange(2.0 * COUNT) / 4
+    found, _ = explorer.face(3, 0.65, 0, 0, 0, *REST, *steps.tolist())
+    ws = model.styles([3], 0.65) + (steps[:, None] * explorer.directions(model)).sum(dim=0)
     assert close(found, model.draw(ws)[0])
 
 
@@ -77,3 +81,40 @@ def test_what_was_measured_is_told():
     words = equivariance_words({"EQ-T": 65.8, "EQ-R": 15.0, "score": 44.0})
     assert "EQ-T 66 dB and EQ-R 15 dB" in words
     assert equivariance_words({}) == equivariance_words({"EQ-T": "much"}) == ""
+
+
+def test_a_named_direction_is_saved_and_followed(explorer, tmp_path, monkeypatch):
+    """From a file, three standard steps back, it is what the sliders led to, gone backwards."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    model, steps = explorer.models.own, [0.5, *[0.0] * (2 * COUNT - 2), -1.0]
+    path = save_direction(" older ", explorer.way("", None, 0, *steps), model)
+    name, direction = load_direction(path, model)
+    assert name == "older" and json.loads(Path(path).read_text())["model"] == model.name
+    there, _ = explorer.face(3, 0.65, 0, 0, 0, "", None, 0, *[-3 * step for step in steps])
+    again, _ = explorer.face(3, 0.65, 0, 0, 0, "", direction, -3, *[0] * (2 * COUNT))
+    assert close(there, again)
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("{", "is no saved direction"),
+        ("[1]", "is no saved direction"),
+        ('{"name": "a"}', "is no saved direction: 'direction'"),
+        ('{"name": "a", "direction": [1, 2]}', "this model asks for 512 finite numbers"),
+        (json.dumps({"name": "a", "direction": [math.nan] * 512}), "finite numbers"),
+        (json.dumps({"name": 3, "direction": [0] * 512}), "a name and a list of numbers"),
+        (json.dumps({"name": "a", "direction": [0] * 10**6}), "it is too long"),
+    ],
+)
+def test_what_is_no_direction_is_named(explorer, tmp_path, text, reason):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(gr.Error, match=reason):
+        load_direction(str(tmp_path / "a.json"), explorer.models.own)
+
+
+def test_a_direction_needs_a_name_and_somewhere_to_go(explorer):
+    with pytest.raises(gr.Error, match="a name first"):
+        save_direction(" ", torch.ones(512), explorer.models.own)
+    with pytest.raises(gr.Error, match="Move some of the sliders"):
+        save_direction("older", torch.zeros(512), explorer.models.own)

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from playground.film import Films, add_seeds, save_film
-from playground.model import load_model
+from playground.model import Models, load_model
 from stylegan.images import to_uint8
 
 
 @pytest.fixture(scope="module")
 def films():
-    return Films(load_model())
+    return Films(Models(load_model()))
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_film_goes_through_the_faces_of_its_seeds(films):
     parts = list(films.frames([3, 8], 3, 0.65, False))
     frames = np.concatenate(parts)
     assert frames.shape == (6, 256, 256, 3) and len(parts[0]) < 6
-    faces = films.model.draw(films.model.styles([3, 8], 0.65))
+    faces = films.models.own.draw(films.models.own.styles([3, 8], 0.65))
     for frame, face in zip(frames[::3], faces, strict=True):
         assert np.abs(frame[::4, ::4].astype(int) - face).max() <= 1
         np.testing.assert_array_equal(frame[1::4, 3::4], frame[::4, ::4])
@@ -86,7 +86,7 @@ def test_what_is_no_list_of_seeds_is_named(films):
 
 
 def test_faces_are_not_changed_by_being_filmed(films):
-    before = to_uint8(films.model.G.synthesis(films.model.styles([3], 0.65)).detach())
+    before = to_uint8(films.models.own.G.synthesis(films.models.own.styles([3], 0.65)).detach())
     list(films.frames([3, 4], 2, 0.65, False))
-    after = to_uint8(films.model.G.synthesis(films.model.styles([3], 0.65)).detach())
+    after = to_uint8(films.models.own.G.synthesis(films.models.own.styles([3], 0.65)).detach())
     np.testing.assert_array_equal(before, after)

@@ -6,7 +6,7 @@ import pytest
 
 from playground.grid import Crossings, Turn, crossing, tile_side
 from playground.mix import Mixer
-from playground.model import load_model
+from playground.model import Models, load_model
 from playground.seeds import MAX_SEED, MOST, parse_seeds
 
 
@@ -17,7 +17,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def crossings(model):
-    return Crossings(model)
+    return Crossings(Models(model))
 
 
 def tile(grid, row, column, columns, side=64):
@@ -31,7 +31,7 @@ def test_every_crossing_is_the_mix_of_its_row_and_column(model, crossings):
     """Across 3 and 4, down 8: as Mix draws them."""
     *_, grid = crossings.draw("3, 4", "8", 0.25, 0.65, False, Turn())
     assert (tile(grid, 0, 0, 3) == 255).all()
-    a, mixed, b, _ = Mixer(model).faces(4, 8, 0.25, 0.65, False)
+    a, mixed, b, _ = Mixer(Models(model)).faces(4, 8, 0.25, 0.65, False)
     for place, face in (((0, 2), a), ((1, 2), mixed), ((1, 0), b)):
         assert np.abs(tile(grid, *place, 3) - np.asarray(face)).max() <= 1
 

@@ -398,6 +398,7 @@ def test_every_action_can_be_called_from_code(address):
     client = Client(address, verbose=False)
     endpoints = client.view_api(print_info=False, return_format="dict")["named_endpoints"]
     actions = {"/mix", "/faces", "/film", "/grid", "/explore", "/make_film", "/crop", "/find"}
+    actions |= {"/model", "/history"}
     assert set(endpoints) == actions
     mix = 34, 29, 0.5, 0.65, True, 0, 0, 0, []
     mixed, words = client.predict(*mix, api_name="/mix")
@@ -407,7 +408,7 @@ def test_every_action_can_be_called_from_code(address):
     assert len(client.predict(34, 29, 0.65, True, 0, 0, 0, [], api_name="/film")) == 11
     grid = client.predict("1, 2", "3", 0.5, 0.65, True, api_name="/grid")
     assert Image.open(grid).size == (3 * 384, 2 * 384)
-    face, _ = client.predict(34, 0.65, 10, 0, 0, *[0] * 8, api_name="/explore")
+    face, _ = client.predict(34, 0.65, 10, 0, 0, "", 0, *[0] * 8, api_name="/explore")
     assert Image.open(face).size == (64, 64)
     _, film = client.predict("1, 2", 2, 10, "GIF", 0.65, True, api_name="/make_film")
     assert Image.open(film["value"] if isinstance(film, dict) else film).n_frames == 4

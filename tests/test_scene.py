@@ -12,20 +12,31 @@ import torch
 from PIL import Image
 
 from playground.mix import Mixer
-from playground.model import Model, load_model
+from playground.model import Model, Models, load_model
 from playground.scene import Scene, parse_scene, scene_of, stamp
-from playground.share import from_address, from_picture, scene_values
+from playground.share import (
+    MOST_LAYERS,
+    UNCHANGED,
+    from_address,
+    from_picture,
+    scene_values,
+)
+from stylegan import Generator
 
 SCENE = Scene(34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0.0)
 
 
 def test_a_scene_comes_back_from_its_text():
     assert parse_scene(SCENE.text()) == SCENE
-    assert scene_values(SCENE, 2) == [34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0, [0, 0], 0, 0]
+    values = [34, 4294967295, 0.25, 0.65, True, -1, 0.5, 0, ""]
+    assert scene_values(SCENE) == [*values, [0] * MOST_LAYERS, *[0] * MOST_LAYERS]
     assert SCENE.text().startswith("a=34&b=4294967295&weight=0.25&psi=0.65&own=1&shape=-1")
     layers = dataclasses.replace(SCENE, layers=(0.0, -0.5, 1.0))
     assert parse_scene(layers.text()) == layers and layers.text().endswith("&layers=0,-0.5,1")
-    assert scene_values(layers, 4)[8:] == [[0, -0.5, 1, 0], 0, -0.5, 1, 0]
+    assert scene_values(layers)[9][:4] == scene_values(layers)[10:14] == [0, -0.5, 1, 0]
+    other = dataclasses.replace(SCENE, model="alice/faces@0a1b")
+    assert parse_scene(other.text()) == other and other.text().endswith("&model=alice/faces@0a1b")
+    assert scene_values(other)[8] == "alice/faces@0a1b"
     mine = dataclasses.replace(SCENE, b=None)
     assert parse_scene(mine.text()) == mine and mine.has_own_face and not SCENE.has_own_face
 
@@ -62,62 +73,60 @@ def saved(image: Image.Image, folder: Path) -> str:
 
 def mixed(model: Model, scene: Scene, face: torch.Tensor | None) -> Image.Image:
     a, b, weight, psi, own, *offsets = vars(scene).values()
-    return Mixer(model).mix(a, b, weight, psi, own, face, *offsets)[0]
+    return Mixer(Models(model)).mix(a, b, weight, psi, own, face, *offsets)[0]
 
 
 def test_a_saved_mix_holds_its_scene_and_says_that_it_is_generated(model, tmp_path):
-    num_ws, w_dim = model.G.num_ws, model.G.w_dim
     path = saved(mixed(model, SCENE, None), tmp_path)
-    assert scene_of(path, num_ws, w_dim) == (SCENE, None)
-    assert from_picture(path, num_ws, w_dim) == (scene_values(SCENE, num_ws), gr.skip())
+    assert scene_of(path) == (SCENE, None)
+    assert from_picture(path, Models(model)) == (scene_values(SCENE), gr.skip())
     with Image.open(path) as image:
         assert "no such person exists" in image.info["Comment"]
         assert image.info["Model"] == model.name
 
 
-def test_a_visitor_s_own_face_travels_inside_the_saved_picture(model, tmp_path):
+def test_a_visitor_s_own_face_travels_inside_the_saved_picture(model, tiny, tmp_path):
     """And draws the very same mix again; another model's face is told."""
-    num_ws, w_dim = model.G.num_ws, model.G.w_dim
     face = model.styles([77], 0.65).half().float()
     scene = dataclasses.replace(SCENE, a=None)
     picture = mixed(model, scene, face)
     path = saved(picture, tmp_path)
-    values, found = from_picture(path, num_ws, w_dim)
-    assert values == scene_values(scene, num_ws) and torch.equal(found, face)
+    values, found = from_picture(path, Models(model))
+    assert values == scene_values(scene) and torch.equal(found, face)
     again = mixed(model, scene, found)
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(again))
     assert "Face" not in mixed(model, SCENE, face).info
-    with pytest.raises(gr.Error, match="is no mix: its face is not one of this model"):
-        from_picture(path, num_ws, w_dim + 1)
+    with pytest.raises(gr.Error, match="was found with another model"):
+        from_picture(path, Models(Model(Generator(tiny()), "tiny")))
 
 
-def test_an_address_never_holds_a_visitor_s_face(monkeypatch):
+def test_an_address_never_holds_a_visitor_s_face(model, monkeypatch):
     told = []
     monkeypatch.setattr(gr, "Warning", told.append)
     query = dataclasses.replace(SCENE, a=None).text()
     request = SimpleNamespace(url=SimpleNamespace(query=query))
-    assert from_address(request, 3) == [gr.skip()] * 12
+    assert from_address(request, Models(model)) == UNCHANGED
     assert "travels inside a saved picture only" in told[0]
 
 
-def test_a_picture_without_a_scene_is_told(tmp_path):
+def test_a_picture_without_a_scene_is_told(model, tmp_path):
     plain = tmp_path / "plain.png"
     Image.new("RGB", (8, 8)).save(plain)
     with pytest.raises(gr.Error, match="plain.png was not saved here"):
-        from_picture(str(plain), 12, 512)
+        from_picture(str(plain), Models(model))
     letter = tmp_path / "letter.png"
     letter.write_text("Dear all")
     with pytest.raises(gr.Error, match="letter.png is not a PNG picture"):
-        from_picture(str(letter), 12, 512)
+        from_picture(str(letter), Models(model))
     bomb = tmp_path / "bomb.png"
     header = b"IHDR" + (60_000).to_bytes(4) * 2 + bytes([8, 2, 0, 0, 0])
     crc = zlib.crc32(header).to_bytes(4)
     bomb.write_bytes(b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4) + header + crc)
     with pytest.raises(gr.Error, match="bomb.png is not a PNG picture"):
-        from_picture(str(bomb), 12, 512)
+        from_picture(str(bomb), Models(model))
     image = stamp(np.zeros((8, 8, 3), np.uint8), SCENE, "a model", None)
     image.info["Scene"] = "weight=2"
     path = gr.processing_utils.save_pil_to_cache(image, str(tmp_path), format="png")
     with pytest.raises(gr.Error, match="is no mix: a is missing"):
-        from_picture(path, 12, 512)
-    assert from_picture(None, 12, 512) == ([gr.skip()] * 21, gr.skip())
+        from_picture(path, Models(model))
+    assert from_picture(None, Models(model)) == (UNCHANGED, gr.skip())

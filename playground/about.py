@@ -1,0 +1,216 @@
+"""Which model draws: its card, its size, what psi does to it, how it was trained; and another."""
+
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import torch
+from PIL import Image
+
+from playground.face import face_strip
+from playground.mix import MixTab, first_scene
+from playground.model import Model, Models
+from playground.seeds import good_seeds
+from playground.share import scene_values
+from stylegan.history import HISTORY, Moment, read_history
+from stylegan.pretrained import CARD, WEIGHTS
+
+PSIS = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0]  # shown side by side
+MOST_PIXELS = 4_000_000  # of a picture of the history
+NOTHING = "This model came without a history of its training."
+
+
+def status(model: Model) -> str:
+    """What is true of the pictures in every tab."""
+    side = model.G.img_resolution
+    return (
+        f"Drawn at {side}x{side} pixels by {model.name}, and shown enlarged. "
+        "None of these people exist."
+    )
+
+
+def facts(model: Model) -> str:
+    """A table of what is known of a network."""
+    config = model.G.config
+    millions = sum(p.numel() for p in model.G.parameters()) / 1e6
+    rows = {
+        "pictures": f"{config.img_resolution}x{config.img_resolution} pixels, "
+        + ("grey" if config.img_channels == 1 else "colour"),
+        "network": f"StyleGAN3, {'R' if config.conv_kernel == 1 else 'T'}, {config.num_layers} "
+        f"layers; z {config.z_dim} and w {config.w_dim} wide",
+        "size": f"{millions:.2f} million parameters",
+        "drawn here in": str(model.dtype).removeprefix("torch."),
+    }
+    if model.folder:
+        rows["size"] += f", {(model.folder / WEIGHTS).stat().st_size / 1e6:.1f} MB"
+    if model.key:
+        rows["revision"] = model.key.partition("@")[2]
+    if model.domains:
+        shares = (f"{domain.name} {domain.share:.0%}" for domain in model.domains)
+        rows["draws"] = ", ".join(shares)
+    units = {"score": "of 100", "EQ-T": "dB", "EQ-R": "dB"}
+    found = [
+        f"{name} {model.figures[name]:.1f} {unit}"
+        for name, unit in units.items()
+        if isinstance(model.figures.get(name), float)
+    ]
+    rows["measured"] = ", ".join(found) or "not yet"
+    lines = [f"| {name} | {value} |" for name, value in rows.items()]
+    return "\n".join(["| The model that draws | |", "|---|---|", *lines])
+
+
+def card(model: Model) -> str:
+    """Its README.md without the lines for the Hub; pictures in it are not shown."""
+    path = model.folder and model.folder / CARD
+    if not (path and path.is_file()):
+        return "This model came without a card."
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if text.startswith("---\n"):
+        _, _, text = text.removeprefix("---\n").partition("\n---\n")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("!["))
+
+
+def history_folder(model: Model) -> Path | None:
+    """Where its history is: with the weights or, in the folder of a run, up to two above."""
+    if model.folder is None:
+        return None
+    above = [] if model.copy else list(model.folder.resolve().parents[:2])
+    return next((f for f in (model.folder, *above) if (f / HISTORY).is_file()), None)
+
+
+def moments(model: Model) -> list[tuple[Moment, Path]]:
+    """Of its history those of which there is the picture, and that picture.
+
+    Raises: gr.Error for a history that cannot be read.
+    """
+    if (folder := history_folder(model)) is None:
+        return []
+    try:
+        found = read_history(folder)
+    except ValueError as e:
+        raise gr.Error(f"{e}.") from e
+    return [(m, folder / m.grid) for m in found if (folder / m.grid).is_file()]
+
+
+def words_of(moment: Moment) -> str:
+    """How far the training was, and how good its faces were if that was measured."""
+    score = moment.figures.get("score")
+    measured = f": score {score:.1f} of 100" if isinstance(score, int | float) else ""
+    return f"After {moment.kimg:g} thousand pictures{measured}"
+
+
+class About:
+    """Tells of the models."""
+
+    def __init__(self, models: Models):
+        self.models = models
+
+    def psis(self, model: str = "") -> list[np.ndarray]:
+        """The best face of either kind at every psi, a row each."""
+        shown = self.models[model]
+        (a,), (b,) = good_seeds(shown.domains, 1)
+        ws = [shown.styles([seed], psi) for seed in (a, b) for psi in PSIS]
+        return list(shown.draw_many(torch.cat(ws)))
+
+    def moment(self, place: float, model: str = "") -> tuple[np.ndarray | None, str]:
+        """A moment of the training, counted from 0: faces of the same seeds, and what it was.
+
+        Raises: gr.Error if its picture cannot be read.
+        """
+        known = moments(self.models[model])
+        if not known:
+            return None, NOTHING
+        moment, path = known[min(int(place), len(known) - 1)]
+        try:
+            with Image.open(path, formats=["PNG"]) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise ValueError("it is too large")
+                return np.asarray(picture.convert("RGB")), words_of(moment)
+        except (OSError, ValueError) as e:
+            raise gr.Error(f"{moment.grid} of the history cannot be shown: {e}.") from e
+
+    def load(self, repo: str, revision: str) -> tuple[str, str]:
+        """Take a public model of the Hub, by user/repository and branch, tag or commit; empty for
+        the page's own. Returns what the other actions call it, and what is known of it."""
+        repo = repo.strip()
+        found = self.models.load(repo, revision.strip()) if repo else self.models.own
+        return found.key, facts(found)
+
+
+def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
+    """Lay out the tab and connect it."""
+    about, known = About(models), moments(models.own)
+    last = max(len(known) - 1, 0)
+    shown, words = about.moment(last)
+    with gr.Row():
+        with gr.Column(min_width=260):
+            table = gr.Markdown(facts(models.own), elem_id="facts")
+            with gr.Group():
+                repo = gr.Textbox(
+                    label="Another one of the Hub",
+                    placeholder="user/repository",
+                    info="a public StyleGAN3 generator that was pushed from here; empty for the "
+                    "one of this page",
+                    elem_id="repo",
+                )
+                revision = gr.Textbox(
+                    label="Revision",
+                    placeholder="main",
+                    info="a branch, tag or commit; empty for the newest",
+                )
+                load = gr.Button("Load it", variant="primary")
+        with gr.Column(min_width=260):
+            captions = ", ".join(f"{psi:g}" for psi in PSIS)
+            caption = f"What psi does: the same faces at {captions}"
+            psis = face_strip(caption, len(PSIS), "psis", about.psis())
+            gr.Markdown("**How it was trained**")
+            place = gr.Slider(0, max(last, 1), last, step=1, label="Moment", visible=last > 0)
+            picture = gr.Image(
+                shown,
+                label="Faces of the same seeds",
+                show_label=False,
+                format="png",
+                interactive=False,
+                buttons=["download", "fullscreen"],
+                elem_id="history",
+                elem_classes="grid",
+                alt_text="faces of the same seeds as the training went on",
+                visible=bool(known),
+            )
+            moment = gr.Markdown(words, elem_id="moment")
+    with gr.Accordion("Its card", open=False):
+        text = gr.Markdown(card(models.own), elem_id="card")
+
+    def took(model: str) -> list:
+        """Its first mix, which a face found with another model is no part of."""
+        return [*scene_values(first_scene(models[model])), None]
+
+    def changed(model: str) -> list:
+        """All that is told of another model."""
+        now, known = models[model], moments(models[model])
+        last = max(len(known) - 1, 0)
+        shown, words = about.moment(last, model)
+        return [
+            status(now),
+            facts(now),
+            card(now),
+            about.psis(model),
+            gr.Slider(value=last, maximum=max(last, 1), visible=last > 0),
+            gr.Image(shown, visible=bool(known)),
+            words,
+        ]
+
+    hidden = {"api_visibility": "private", "show_progress": "hidden"}
+    told = [line, table, text, psis, place, picture, moment]
+    loaded = gr.on(
+        [load.click, repo.submit, revision.submit],
+        about.load,
+        [repo, revision],
+        [mix.model, table],
+        api_name="model",
+        concurrency_limit=1,
+    )
+    mix.redraw(loaded.success(took, mix.model, [*mix.controls, mix.face], **hidden).then)
+    mix.model.change(changed, mix.model, told, **hidden)
+    live = dict(show_progress="hidden", trigger_mode="always_last", queue=False)
+    place.input(about.moment, [place, mix.model], [picture, moment], api_name="history", **live)

@@ -1,0 +1,206 @@
+"""Generators of the Hub that visitors name, with the real client against a Hub on loopback."""
+
+import json
+import shutil
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import HfApi
+from PIL import Image
+
+from playground import hub as limits
+from playground import model as models_module
+from playground.about import About, card, facts, moments, status
+from playground.mix import Mixer
+from playground.model import OTHERS, Model, Models
+from playground.share import from_address
+from stylegan import Generator
+from stylegan.history import Moment, add_moment
+
+
+def reach(url: str, monkeypatch) -> None:
+    """The client reads where the Hub is when it is imported."""
+    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+@pytest.fixture
+def api(hub, monkeypatch):
+    """The client of alice, whose token the page's machine has as well."""
+    reach(hub.url, monkeypatch)
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    return HfApi(endpoint=hub.url, token="hf_alice")
+
+
+@pytest.fixture
+def own(tiny):
+    return Model(Generator(tiny()).eval().requires_grad_(False), "the page's own")
+
+
+@pytest.fixture
+def models(own):
+    return Models(own)
+
+
+@pytest.fixture
+def saved(tiny, tmp_path):
+    """A folder with a generator of another size, its card and its history of two pictures."""
+    folder = tmp_path / "generator"
+    G = Generator(tiny(img_resolution=64, num_layers=7, w_dim=16))
+    G.mapping.w_avg.normal_()
+    G.save_pretrained(folder)
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n\n# Other faces\n\n![x](y.png)\n")
+    (folder / "samples").mkdir()
+    for i in (1, 2):
+        Image.new("RGB", (64, 32), (100 * i, 0, 0)).save(folder / "samples" / f"{i}.png")
+        add_moment(folder, Moment(4.0 * i, f"samples/{i}.png", {"score": 20.0 + i}))
+    return folder
+
+
+def push(api: HfApi, folder, name: str = "alice/faces", **how) -> str:
+    """Create a repository of a folder; returns its commit."""
+    api.create_repo(name, exist_ok=True, **how)
+    return api.upload_folder(repo_id=name, folder_path=folder).oid
+
+
+def test_a_public_model_is_drawn_with_as_the_engineer_would(api, saved, models):
+    """By its name; its key draws the same again, beside the page's own."""
+    commit = push(api, saved)
+    model = models.load("alice/faces")
+    assert model.key == f"alice/faces@{commit}" and models[model.key] is model
+    assert models.load("alice/faces", commit) is model
+    G = Generator.from_pretrained(saved).eval()
+    assert all(torch.equal(x, G.state_dict()[name]) for name, x in model.G.state_dict().items())
+    mixer = Mixer(models)
+    mixed, _ = mixer.mix(1, 2, 0.5, 0.65, False, model=model.key)
+    assert mixed.size == (64, 64) and mixed.info["Scene"].endswith(f"&model={model.key}")
+    assert mixer.mix(1, 2, 0.5, 0.65, False)[0].size == (32, 32)
+
+
+def test_what_a_model_is_and_how_it_was_trained_is_told(api, saved, models):
+    push(api, saved)
+    about = About(models)
+    key, table = about.load(" alice/faces ", "")
+    model = models[key]
+    assert "64x64 pixels, colour" in table and key.partition("@")[2] in table
+    assert status(model).startswith("Drawn at 64x64 pixels by alice/faces")
+    assert card(model).strip() == "# Other faces"
+    assert len(moments(model)) == 2
+    picture, words = about.moment(1, key)
+    assert picture.shape == (32, 64, 3) and (picture == (200, 0, 0)).all()
+    assert words == "After 8 thousand pictures: score 22.0 of 100"
+    assert len(about.psis(key)) == 12 and about.psis(key)[0].shape == (64, 64, 3)
+    assert about.load("", "")[0] == "" and "not yet" in facts(models.own)
+    assert about.moment(0)[0] is None and card(models.own).endswith("without a card.")
+
+
+def test_private_models_and_their_names_stay_private(api, saved, models, hub):
+    """The machine's token is never sent for a visitor."""
+    push(api, saved, "alice/secret", private=True)
+    hub.log.clear()
+    with pytest.raises(gr.Error, match="There is no public model alice/secret on the Hub"):
+        models.load("alice/secret")
+    with pytest.raises(gr.Error, match="There is no public model alice/nothing on the Hub"):
+        models.load("alice/nothing")
+    assert hub.log and all(user is None for *_, user in hub.log)
+
+
+def test_only_weights_json_the_card_and_the_history_are_fetched(api, saved, models):
+    for name in ("pytorch_model.bin", "model.py", "samples/other.png"):
+        (saved / name).write_text("no")
+    push(api, saved)
+    folder = models.load("alice/faces").folder
+    found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    found = {name for name in found if not name.startswith(".cache")}
+    names = {"config.json", "model.safetensors", "README.md", "history.jsonl"}
+    assert found == names | {"samples/1.png", "samples/2.png"}
+
+
+def test_a_copy_goes_when_it_made_room(api, saved, models, monkeypatch):
+    folders = []
+    for i in range(OTHERS + 1):
+        push(api, saved, f"alice/faces{i}")
+        folders.append(models.load(f"alice/faces{i}").folder)
+    assert [folder.exists() for folder in folders] == [False, *[True] * OTHERS]
+
+
+@pytest.mark.parametrize(
+    "name, revision",
+    [("../etc", ""), ("/etc/passwd", ""), ("a/b/c", ""), ("faces", ""), ("a/..", ""), ("", "x")]
+    + [("alice/faces", "../main"), ("alice/faces", "a b"), ("alice/faces", "-x"), (".", "")],
+)
+def test_what_is_no_name_is_never_asked_for(name, revision, models, monkeypatch):
+    monkeypatch.setattr(limits, "HfApi", None)  # would fail
+    with pytest.raises(gr.Error, match="looks like user/repository|A revision is a branch"):
+        models.load(name, revision)
+
+
+def test_what_cannot_be_shown_is_told(api, saved, models, monkeypatch, tmp_path):
+    push(api, saved)
+    with pytest.raises(gr.Error, match="alice/faces on the Hub has no revision v9"):
+        models.load("alice/faces", "v9")
+    with pytest.raises(gr.Error, match="alice/empty cannot be shown: .* has no config.json"):
+        api.create_repo("alice/empty")
+        models.load("alice/empty")
+    with monkeypatch.context() as patch:
+        patch.setitem(limits.MOST, "model.safetensors", 0.01)
+        with pytest.raises(gr.Error, match="model.safetensors of alice/faces has .* this page"):
+            models.load("alice/faces")
+    config = json.loads((saved / "config.json").read_text())
+    for change, reason in (
+        (dict(channel_max=10**9), "channel_max is 1000000000, and this page takes 1024"),
+        (dict(num_layers=8), "the weights lack the tensor"),
+        (dict(num_layers="x"), "config.json: num_layers must be a whole number"),
+        (dict(c_dim=2), "the weights lack the tensor|draws by label"),
+    ):
+        other = tmp_path / f"other{len(reason)}"
+        shutil.copytree(saved, other)
+        (other / "config.json").write_text(json.dumps(config | change))
+        push(api, other)
+        with pytest.raises(gr.Error, match=f"alice/faces cannot be shown: {reason}") as told:
+            models.load("alice/faces")
+        assert "/tmp" not in told.value.message
+
+
+def test_a_model_that_draws_too_slowly_is_refused(api, saved, models, monkeypatch):
+    push(api, saved)
+    monkeypatch.setattr(models_module, "SLOWEST", 0)
+    with pytest.raises(gr.Error, match="seconds a face here, too long for a page"):
+        models.load("alice/faces")
+
+
+def test_a_hub_that_is_away_is_told(models, monkeypatch):
+    reach("http://127.0.0.1:9", monkeypatch)
+    with pytest.raises(gr.Error, match="The Hub cannot be reached just now"):
+        models.load("alice/faces")
+
+
+def test_an_address_that_asks_for_a_model_that_is_gone_is_told(models, monkeypatch):
+    told = []
+    monkeypatch.setattr(gr, "Warning", told.append)
+    reach("http://127.0.0.1:9", monkeypatch)
+    query = "a=1&b=2&weight=0.5&psi=0.65&own=0&shape=0&features=0&texture=0&model=alice/x@0a1b"
+    request = type("Request", (), {"url": type("Url", (), {"query": query})})
+    assert from_address(request, models)[:10] == [gr.skip()] * 10
+    assert told == [
+        "The address asks for another model. The Hub cannot be reached just now. Try again later."
+    ]
+
+
+def test_the_history_of_a_run_is_found_from_its_weights(own, saved, tmp_path):
+    """`python app.py --model runs/first/best` shows how the run went."""
+    shutil.copytree(saved, tmp_path / "run")
+    best = tmp_path / "run" / "best"
+    best.mkdir()
+    model = Model(own.G, "best", folder=best)
+    assert [m.kimg for m, _ in moments(model)] == [4.0, 8.0]
+    (tmp_path / "run" / "samples" / "2.png").write_text("no picture")
+    with pytest.raises(gr.Error, match="samples/2.png of the history cannot be shown"):
+        About(Models(model)).moment(1)
+    (tmp_path / "run" / "history.jsonl").write_text("nonsense\n")
+    with pytest.raises(gr.Error, match="history.jsonl, line 1"):
+        About(Models(model)).moment(1)
+    assert np.ndim(About(Models(own)).moment(0)[0]) == 0
