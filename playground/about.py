@@ -1,5 +1,6 @@
 """Which model draws: its card, its size, what psi does to it, how it was trained; and another."""
 
+import math
 from pathlib import Path
 
 import gradio as gr
@@ -99,6 +100,15 @@ def words_of(moment: Moment) -> str:
     return f"After {moment.kimg:g} thousand pictures{measured}"
 
 
+class Place(gr.Slider):
+    """A slider that `About.moment` keeps within the history of whichever model is asked for."""
+
+    is_template = True  # drawn in the browser as its parent is
+
+    def preprocess(self, payload: float | None) -> float:
+        return payload if isinstance(payload, int | float) and math.isfinite(payload) else 0
+
+
 class About:
     """Tells of the models."""
 
@@ -120,7 +130,7 @@ class About:
         known = moments(self.models[model])
         if not known:
             return None, NOTHING
-        moment, path = known[min(int(place), len(known) - 1)]
+        moment, path = known[min(max(int(place), 0), len(known) - 1)]
         try:
             with Image.open(path, formats=["PNG"]) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
@@ -129,11 +139,11 @@ class About:
         except (OSError, ValueError) as e:
             raise gr.Error(f"{moment.grid} of the history cannot be shown: {e}.") from e
 
-    def load(self, repo: str, revision: str) -> tuple[str, str]:
+    def load(self, repo: str, revision: str = "") -> tuple[str, str]:
         """Take a public model of the Hub, by user/repository and branch, tag or commit; empty for
         the page's own. Returns what the other actions call it, and what is known of it."""
-        repo = repo.strip()
-        found = self.models.load(repo, revision.strip()) if repo else self.models.own
+        repo, revision = (repo or "").strip(), (revision or "").strip()
+        found = self.models.load(repo, revision) if repo else self.models.own
         return found.key, facts(found)
 
 
@@ -164,7 +174,7 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
             caption = f"What psi does: the same faces at {captions}"
             psis = face_strip(caption, len(PSIS), "psis", about.psis())
             gr.Markdown("**How it was trained**")
-            place = gr.Slider(0, max(last, 1), last, step=1, label="Moment", visible=last > 0)
+            place = Place(0, max(last, 1), last, step=1, label="Moment", visible=last > 0)
             picture = gr.Image(
                 shown,
                 label="Faces of the same seeds",

@@ -1,5 +1,7 @@
 """Controls that several tabs have."""
 
+import math
+
 import gradio as gr
 
 from playground.model import Model
@@ -17,9 +19,24 @@ class BoundedSlider(gr.Slider):
     is_template = True  # drawn in the browser as its parent is
 
     def preprocess(self, payload: float | None) -> float:
+        """Raises gr.Error for what only a program sends: no number."""
         if payload is None:
             return self.value
+        if not isinstance(payload, int | float) or math.isnan(payload):
+            between = f"from {self.minimum:g} to {self.maximum:g}"
+            raise gr.Error(f"{self.label}: a number {between} is needed.")
         return min(max(payload, self.minimum), self.maximum)
+
+
+class SeedBox(gr.Number):
+    """A field for a seed; what is no number is handed on, for `problem_with_seed` to name."""
+
+    is_template = True
+
+    def preprocess(self, payload: float | None) -> float | None:
+        if payload is None or isinstance(payload, int | float):
+            return payload
+        return math.nan
 
 
 def psi_slider(elem_id: str) -> BoundedSlider:

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.controls import BoundedSlider, psi_slider
+from playground.controls import BoundedSlider, SeedBox, psi_slider
 from playground.direction import MOST_LETTERS, load_direction, save_direction
 from playground.face import face_image, face_strip
+from playground.files import File
 from playground.mix import LIVE
 from playground.model import OTHERS, Model, Models
 from playground.seeds import good_seeds, problem_with_seed, roll
@@ -94,7 +95,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
             image = face_image("The face", "face-explore")
             words = gr.Markdown()
         with gr.Column(scale=2, min_width=260):
-            seed = gr.Number(good_seeds(models.own.domains, 1)[1][0], label="Seed")
+            seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label="Seed")
             dice = gr.Button("Another face")
             psi = psi_slider("explore-psi")
             moves = [
@@ -123,9 +124,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
             name = gr.Textbox(label="Name of the direction", max_length=MOST_LETTERS)
             save = gr.Button("Save it")
             file = gr.File(label="The direction, to keep", height=120, elem_id="direction")
-        given = gr.File(
-            label="A saved direction", file_types=[".json"], height=120, elem_id="given"
-        )
+        given = File(label="A saved direction", file_types=[".json"], height=120, elem_id="given")
 
     inputs, outputs = [seed, psi, *moves, model, saved, along, *steps], [image, words]
     hidden = {"api_visibility": "private", **LIVE}

@@ -3,6 +3,8 @@
 import gradio as gr
 import numpy as np
 
+from playground.files import Picture, Pictures
+
 CSS = """
 .face .image-container > button, .face .image-frame, .face img,
 .grid .image-container > button, .grid .image-frame, .grid img { width: 100%; }
@@ -22,10 +24,10 @@ CSS = """
 """
 
 
-def face_image(name: str, elem_id: str) -> gr.Image:
+def face_image(name: str, elem_id: str) -> Picture:
     """A picture under its caption."""
     gr.Markdown(f"**{name}**")
-    return gr.Image(
+    return Picture(
         label=name,
         alt_text=f"{name}: a small portrait, drawn by a network",
         show_label=False,
@@ -43,10 +45,10 @@ def face_strip(
     elem_id: str,
     faces: list[np.ndarray] | None = None,
     visible: bool = True,
-) -> gr.Gallery:
+) -> Pictures:
     """Small faces in rows under their caption, uint8 (H, W, 3) each, to choose one by a click."""
     gr.Markdown(caption, visible=visible)
-    return gr.Gallery(
+    return Pictures(
         faces,
         label=caption,
         show_label=False,

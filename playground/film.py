@@ -9,9 +9,8 @@ import numpy as np
 from PIL import Image
 
 from playground.controls import BoundedSlider, own_checkbox, psi_slider
-from playground.limits import in_time
 from playground.mix import MixTab
-from playground.model import AT_ONCE, Model, Models
+from playground.model import Model, Models
 from playground.seeds import good_seeds, is_seed, parse_seeds
 from stylegan.latents import walk
 
@@ -55,8 +54,8 @@ class Films:
         """A few at a time, uint8 (N, H, W, 3), large enough to be seen."""
         shown = self.models[model]
         times = -(-SIDE // shown.G.img_resolution)
-        for part in walk(shown.styles(seeds, psi, own=own), steps).split(AT_ONCE):
-            yield shown.draw(part, heavy=True).repeat(times, axis=1).repeat(times, axis=2)
+        for part in shown.draw_parts(walk(shown.styles(seeds, psi, own=own), steps)):
+            yield part.repeat(times, axis=1).repeat(times, axis=2)
 
     def make(
         self,
@@ -72,7 +71,7 @@ class Films:
         """A film through the faces of these seeds and back to the first: video or picture."""
         chosen = parse_seeds(seeds, "Faces")
         total, frames = len(chosen) * int(steps), []
-        for part in in_time(self.frames(chosen, int(steps), psi, own, model)):
+        for part in self.frames(chosen, int(steps), psi, own, model):
             frames.append(part)
             progress((sum(map(len, frames)), total), unit="frames")
         with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from playground.controls import BoundedSlider, own_checkbox, psi_slider
-from playground.limits import in_time
 from playground.mix import NO_BANDS, MixTab
 from playground.model import Models
 from playground.seeds import MOST, good_seeds, parse_seeds
@@ -69,18 +68,17 @@ class Crossings:
         mine = turn.take()
         shown = self.models[model]
         ws_a, ws_b = (shown.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
-        columns, side = len(seeds_a) + 1, shown.G.img_resolution
+        rows = [torch.cat([w, blend(ws_a, w.expand_as(ws_a), weight)]) for w in ws_b.split(1)]
+        columns, side, done = len(seeds_a) + 1, shown.G.img_resolution, 1  # the corner is empty
         times = tile_side(columns, side) // side
-        shape = len(seeds_b) + 1, columns, side, side, 3
-        tiles = np.full(shape, 255, np.uint8)
-        tiles[0, 1:] = shown.draw(ws_a, heavy=True)
-        for row, w in in_time(enumerate(ws_b.split(1), start=1)):
+        tiles = np.full(((len(rows) + 1) * columns, side, side, 3), 255, np.uint8)
+        for part in shown.draw_parts(torch.cat([ws_a, *rows])):
             if turn.number != mine:
                 return
-            mixes = blend(ws_a, w.expand_as(ws_a), weight)
-            tiles[row] = shown.draw(torch.cat([w, mixes]), heavy=True)
-            grid = image_grid(tiles.reshape(-1, side, side, 3), columns)
-            yield grid.repeat(times, axis=0).repeat(times, axis=1)
+            row, done = done // columns, done + len(part)
+            tiles[done - len(part) : done] = part
+            if done // columns > row:
+                yield image_grid(tiles, columns).repeat(times, axis=0).repeat(times, axis=1)
 
 
 def crossing(

@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from playground.controls import PSI, BoundedSlider, own_checkbox, psi_slider
+from playground.controls import PSI, BoundedSlider, SeedBox, own_checkbox, psi_slider
 from playground.face import face_image, face_strip
+from playground.files import File
 from playground.model import Model, Models
 from playground.scene import Scene, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
@@ -112,7 +113,7 @@ class Mixer:
         if words:
             return mixed, words
         a, b = (None if seed is None else int(seed) for seed in seeds)
-        scene = Scene(a, b, weight, psi, own, *bands, tuple(layers), model)
+        scene = Scene(a, b, weight, psi, bool(own), *bands, tuple(layers), model)
         return stamp(mixed, scene, self.models[model].name, face), ""
 
     def faces(
@@ -208,7 +209,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
 
     def side(letter: str, seed: int) -> tuple[gr.Image, gr.Number, gr.Button, gr.Gallery]:
         image = face_image(f"Face {letter}", f"face-{letter.lower()}")
-        number = gr.Number(seed, label=f"Seed {letter}")
+        number = SeedBox(seed, label=f"Seed {letter}")
         dice = gr.Button(f"Another {letter}")
         faces = face_strip(
             "Good faces; click one to take it", SHOWN, f"good-{letter.lower()}", strip
@@ -252,7 +253,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
             "The address of this page opens this very mix: copy it. So does the picture of the mix "
             "when you have saved it: drop it here."
         )
-        saved = gr.File(label="A saved mix", file_types=[".png"], height=120, elem_id="saved")
+        saved = File(label="A saved mix", file_types=[".png"], height=120, elem_id="saved")
 
     face = gr.State()
     # One hidden value for all layers: twelve more inputs of an event would take 10 ms, and most

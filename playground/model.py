@@ -13,8 +13,9 @@ import torch
 from huggingface_hub.errors import HfHubHTTPError
 from torch import Tensor
 
+from playground.gpu import LENT, MANY, draw_there
 from playground.hub import Copy, fetch
-from playground.limits import BUSY, WAIT_SECONDS, Turns
+from playground.limits import BUSY, WAIT_SECONDS, Turns, in_time
 from stylegan import Generator
 from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
 from stylegan.history import HISTORY
@@ -74,6 +75,16 @@ class Model:
     def draw_many(self, ws: Tensor) -> np.ndarray:
         """As `draw`, a few at a time, so that others may draw between."""
         return np.concatenate([self.draw(part) for part in ws.split(AT_ONCE)])
+
+    def draw_parts(self, ws: Tensor) -> Iterator[np.ndarray]:
+        """As `draw`, what is heavy, part by part: on the GPU if one is lent for it.
+
+        Raises: gr.Error if it takes too long.
+        """
+        if LENT:
+            yield from (draw_there(self.G, part) for part in ws.split(MANY))
+        else:
+            yield from in_time(self.draw(part, heavy=True) for part in ws.split(AT_ONCE))
 
     def project(
         self, target: Tensor, start: Tensor, spread: Tensor, steps: int

@@ -23,12 +23,12 @@ def problem_with_seed(value: float | None, name: str) -> str:
     return f"Seed {name} must be a whole number from 0 to {MAX_SEED}."
 
 
-def parse_seeds(text: str, name: str) -> list[int]:
+def parse_seeds(text: str | None, name: str) -> list[int]:
     """Seeds with commas or spaces between them.
 
     Raises: gr.Error with a sentence for what is none, for none at all and for too many.
     """
-    words = text.replace(",", " ").split()
+    words = (text or "").replace(",", " ").split()
     if not 1 <= len(words) <= MOST:
         raise gr.Error(f"{name}: 1 to {MOST} seeds are needed, got {len(words)}.")
     for word in words:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
-from gradio.data_classes import ImageData
 from torch import Tensor
 
 from playground.face import face_image, face_strip
+from playground.files import PictureFile
 from playground.find import Finder
 from playground.mix import MixTab
 from playground.model import Models
@@ -16,19 +16,6 @@ EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645,
 EXAMPLE_NAME = "Or this one: Eileen Collins, by NASA"
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
 MAX_PIXELS, MOST_FACES = 40_000_000, 6  # of a picture; that one can choose from
-
-
-class PictureFile(gr.Image):
-    """An image input that hands over the visitor's file as it is.
-
-    gr.Image opens it first and shows a bare error for what it cannot open; here `read_image` opens
-    it, safely and with a sentence.
-    """
-
-    is_template = True  # drawn in the browser as its parent is
-
-    def preprocess(self, payload: ImageData | None) -> str | None:
-        return payload and payload.path
 
 
 def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:

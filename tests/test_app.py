@@ -13,11 +13,11 @@ from PIL import Image
 
 from app import build_page
 from playground import find
-from playground.controls import BoundedSlider
+from playground.controls import BoundedSlider, SeedBox
 from playground.find import Finder
 from playground.mix import STEPS, Mixer, layer_names, weight_of
 from playground.model import Model, Models, load_model
-from playground.seeds import MAX_SEED, good_seeds, roll
+from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
 from playground.upload import crop_upload
 from stylegan import Generator, GeneratorConfig
@@ -193,6 +193,15 @@ def test_kinds_that_do_not_fit_are_named(tmp_path):
 def test_a_slider_takes_a_number_outside_its_range_for_the_bound():
     slider = BoundedSlider(0, 1, 0.65)
     assert [slider.preprocess(value) for value in (-3, 0.2, 5, None)] == [0, 0.2, 1, 0.65]
+
+
+def test_what_a_program_sends_in_place_of_a_number_is_named():
+    slider, box = BoundedSlider(0, 1, 0.65, label="Weight"), SeedBox()
+    for wrong in ("x", math.nan, [], {}):
+        with pytest.raises(gr.Error, match="Weight: a number from 0 to 1 is needed"):
+            slider.preprocess(wrong)
+    assert box.preprocess(3) == 3 and box.preprocess(None) is None
+    assert all(problem_with_seed(box.preprocess(wrong), "A") for wrong in ("x", [], {}))
 
 
 def test_rolled_seeds_are_valid_and_various():

@@ -5,6 +5,7 @@ import shutil
 import time
 from urllib.request import urlopen
 
+import httpx
 import numpy as np
 import pytest
 import skimage.data
@@ -12,7 +13,7 @@ from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from benchmarks.serving import CHROMIUM_FLAGS, serving
+from benchmarks.serving import CHROMIUM_FLAGS, ROOT, serving
 
 CHROMIUM = shutil.which("chromium")
 SECONDS = 30
@@ -412,6 +413,23 @@ def test_every_action_can_be_called_from_code(address):
     assert Image.open(face).size == (64, 64)
     _, film = client.predict("1, 2", 2, 10, "GIF", 0.65, True, api_name="/make_film")
     assert Image.open(film["value"] if isinstance(film, dict) else film).n_frames == 4
+
+
+def test_no_file_of_the_server_is_read_because_a_program_names_it(address):
+    """With and without the mark by which Gradio knows a file in a message."""
+    picture = {"path": str(ROOT / "docs" / "domains.jpg")}
+    messages = {
+        "crop": [[picture, ""], [{**picture, "meta": {"_type": "gradio.FileData"}}, ""]],
+        "find": [[picture, ""]],
+    }
+    for action, values in messages.items():
+        for value in values:
+            message = {"data": value, "session_hash": "test"}
+            url = f"{address}/gradio_api/run/{action}"
+            answer = httpx.post(url, json=message, timeout=SECONDS)
+            assert answer.status_code == 500 and "data" not in answer.json()
+            if "meta" not in value[0]:
+                assert answer.json()["error"] == "domains.jpg was not uploaded: upload it first."
 
 
 def test_the_page_fits_a_telephone(page):

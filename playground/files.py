@@ -1,0 +1,77 @@
+"""Components that read files of visitors, and no others.
+
+Gradio looks only at those files of a message that are marked as such; a program can leave out the
+mark and name any file of this machine.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+from gradio.components.gallery import GalleryData
+from gradio.data_classes import FileData, GradioModel, GradioRootModel, ImageData
+from gradio.utils import get_upload_folder
+
+
+def paths_in(message: object) -> Iterator[str]:
+    """Of all files that a message names, however deep."""
+    if isinstance(message, dict):
+        if isinstance(message.get("path"), str):
+            yield message["path"]
+        message = list(message.values())
+    if isinstance(message, list | tuple):
+        for part in message:
+            yield from paths_in(part)
+
+
+def only_uploaded(message: GradioModel | GradioRootModel | None) -> None:
+    """Raises gr.Error for a file that did not come through the page and was not made by it."""
+    folder = Path(get_upload_folder()).resolve()
+    for path in paths_in(message.model_dump() if message else None):
+        if not Path(path).resolve().is_relative_to(folder):
+            raise gr.Error(f"{Path(path).name} was not uploaded: upload it first.")
+
+
+class Picture(gr.Image):
+    """A picture, as an array."""
+
+    is_template = True  # drawn in the browser as its parent is
+
+    def preprocess(self, payload: ImageData | None) -> np.ndarray | None:
+        only_uploaded(payload)
+        return super().preprocess(payload)
+
+
+class Pictures(gr.Gallery):
+    """Several pictures, as paths."""
+
+    is_template = True
+
+    def preprocess(self, payload: GalleryData | None) -> list[tuple[str, None]] | None:
+        only_uploaded(payload)
+        return super().preprocess(payload)
+
+
+class File(gr.File):
+    """A file, as its path."""
+
+    is_template = True
+
+    def preprocess(self, payload: FileData | None) -> str | None:
+        only_uploaded(payload)
+        return super().preprocess(payload)
+
+
+class PictureFile(gr.Image):
+    """A picture, as the path of the visitor's file as it is.
+
+    gr.Image opens it first and shows a bare error for what it cannot open; this leaves that to
+    `preprocessing.read.read_image`, which opens it safely and with a sentence.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload: ImageData | None) -> str | None:
+        only_uploaded(payload)
+        return payload and payload.path
