@@ -24,32 +24,34 @@ from playground.limits import QUEUE
 from playground.mix import mix_tab
 from playground.model import Model, Models, load_model
 from playground.upload import upload_tab
+from playground.words import WORDS
 from stylegan.memory import keep_freed_memory
 
 TITLE = "StyleGAN PlayGround"
-LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "ssr_mode": False, "max_file_size": "10mb"}
+LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "i18n": WORDS, "ssr_mode": False}
+LAUNCH["max_file_size"] = "10mb"
 
 
 def build_page(model: Model) -> gr.Blocks:
     """The whole page, drawn by this model until a visitor takes another."""
     models = Models(model)
     with gr.Blocks(title=TITLE, delete_cache=(600, 3600)) as demo:
-        gr.Markdown(f"# {TITLE}\nPick two faces, slide from one to the other.")
+        gr.Markdown(f"# {TITLE}\n{WORDS('what_to_do')}")
         if model.problem:
             gr.Markdown(f"**{model.problem}** The faces are drawn by {model.name} instead.")
         line = gr.Markdown(status(model), elem_id="status")
         with gr.Tabs() as tabs:
-            with gr.Tab("Mix", id="mix"):
+            with gr.Tab(WORDS("tab_mix"), id="mix"):
                 mix = mix_tab(models, demo)
-            with gr.Tab("Grid", id="grid") as tab:
+            with gr.Tab(WORDS("tab_grid"), id="grid") as tab:
                 grid_tab(models, mix, tabs, tab)
-            with gr.Tab("Explore", id="explore") as tab:
+            with gr.Tab(WORDS("tab_explore"), id="explore") as tab:
                 explore_tab(models, mix.model, tab)
-            with gr.Tab("Film", id="film"):
+            with gr.Tab(WORDS("tab_film"), id="film"):
                 film_tab(models, mix)
-            with gr.Tab("Your face", id="upload"):
+            with gr.Tab(WORDS("tab_upload"), id="upload"):
                 upload_tab(models, mix, tabs)
-            with gr.Tab("Model", id="model"):
+            with gr.Tab(WORDS("tab_model"), id="model"):
                 about_tab(models, mix, line)
     return demo.queue(max_size=QUEUE)
 

@@ -13,6 +13,7 @@ from playground.mix import MixTab, first_scene
 from playground.model import Model, Models
 from playground.seeds import good_seeds
 from playground.share import scene_values
+from playground.words import WORDS
 from stylegan.history import HISTORY, Moment, read_history
 from stylegan.pretrained import CARD, WEIGHTS
 
@@ -157,38 +158,35 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
             table = gr.Markdown(facts(models.own), elem_id="facts")
             with gr.Group():
                 repo = gr.Textbox(
-                    label="Another one of the Hub",
+                    label=WORDS("repo"),
                     placeholder="user/repository",
-                    info="a public StyleGAN3 generator that was pushed from here; empty for the "
-                    "one of this page",
+                    info=WORDS("repo_info"),
                     elem_id="repo",
                 )
                 revision = gr.Textbox(
-                    label="Revision",
+                    label=WORDS("revision"),
                     placeholder="main",
-                    info="a branch, tag or commit; empty for the newest",
+                    info=WORDS("revision_info"),
                 )
-                load = gr.Button("Load it", variant="primary")
+                load = gr.Button(WORDS("load"), variant="primary")
         with gr.Column(min_width=260):
-            captions = ", ".join(f"{psi:g}" for psi in PSIS)
-            caption = f"What psi does: the same faces at {captions}"
-            psis = face_strip(caption, len(PSIS), "psis", about.psis())
-            gr.Markdown("**How it was trained**")
-            place = Place(0, max(last, 1), last, step=1, label="Moment", visible=last > 0)
+            psis = face_strip(WORDS("psis"), len(PSIS), "psis", about.psis())
+            gr.Markdown(f"**{WORDS('training')}**")
+            place = Place(0, max(last, 1), last, step=1, label=WORDS("moment"), visible=last > 0)
             picture = gr.Image(
                 shown,
-                label="Faces of the same seeds",
+                label="Faces",
                 show_label=False,
                 format="png",
                 interactive=False,
                 buttons=["download", "fullscreen"],
                 elem_id="history",
                 elem_classes="grid",
-                alt_text="faces of the same seeds as the training went on",
+                alt_text=WORDS("history"),
                 visible=bool(known),
             )
             moment = gr.Markdown(words, elem_id="moment")
-    with gr.Accordion("Its card", open=False):
+    with gr.Accordion(WORDS("card"), open=False):
         text = gr.Markdown(card(models.own), elem_id="card")
 
     def took(model: str) -> list:

@@ -5,6 +5,7 @@ import math
 import gradio as gr
 
 from playground.model import Model
+from playground.words import WORDS, english
 
 PSI = 0.65  # truncation at first
 
@@ -24,7 +25,7 @@ class BoundedSlider(gr.Slider):
             return self.value
         if not isinstance(payload, int | float) or math.isnan(payload):
             between = f"from {self.minimum:g} to {self.maximum:g}"
-            raise gr.Error(f"{self.label}: a number {between} is needed.")
+            raise gr.Error(f"{english(self.label)}: a number {between} is needed.")
         return min(max(payload, self.minimum), self.maximum)
 
 
@@ -46,8 +47,8 @@ def psi_slider(elem_id: str) -> BoundedSlider:
         1,
         PSI,
         step=0.01,
-        label="Truncation psi",
-        info="low: close to the average face; high: more various, more flaws",
+        label=WORDS("psi"),
+        info=WORDS("psi_info"),
         elem_id=elem_id,
     )
 
@@ -56,8 +57,8 @@ def own_checkbox(model: Model, elem_id: str) -> gr.Checkbox:
     """From which average; hidden where the model tells no kinds."""
     return gr.Checkbox(
         bool(model.domains),
-        label="Average of its own kind",
-        info="what psi pulls a face to; off: the average of all faces",
+        label=WORDS("own"),
+        info=WORDS("own_info"),
         visible=bool(model.domains),
         elem_id=elem_id,
     )

@@ -15,6 +15,7 @@ from playground.files import File
 from playground.mix import LIVE
 from playground.model import OTHERS, Model, Models
 from playground.seeds import good_seeds, problem_with_seed, roll
+from playground.words import WORDS
 from stylegan.directions import affine_directions, principal_directions, sample_w
 from stylegan.transforms import rotation, translation
 
@@ -33,8 +34,8 @@ class Explorer:
 
     def __init__(self, models: Models):
         self.models, self.directions = models, lru_cache(OTHERS + 1)(directions)
-        self.names = [f"Spread {i + 1}" for i in range(COUNT)]
-        self.names += [f"Shape {i + 1}" for i in range(COUNT)]
+        self.names = [f"{WORDS('spread')} {i + 1}" for i in range(COUNT)]
+        self.names += [f"{WORDS('shape')} {i + 1}" for i in range(COUNT)]
 
     def face(
         self,
@@ -46,7 +47,14 @@ class Explorer:
         model: str,
         saved: Tensor | None,
         along: float,
-        *steps: float,
+        spread_1: float,
+        spread_2: float,
+        spread_3: float,
+        spread_4: float,
+        shape_1: float,
+        shape_2: float,
+        shape_3: float,
+        shape_4: float,
     ) -> tuple[np.ndarray | dict, str]:
         """A face, uint8 (H, W, 3), turned clockwise by degrees, moved by percent of its side, and
         gone by standard deviations along each direction; what is wrong with the seed."""
@@ -54,6 +62,7 @@ class Explorer:
         if words:
             return gr.skip(), words
         shown = self.models[model]
+        steps = spread_1, spread_2, spread_3, spread_4, shape_1, shape_2, shape_3, shape_4
         ws = shown.styles([int(seed)], psi) + self.way(model, saved, along, *steps)
         moved = translation(right / 100, down / 100)
         return shown.draw(ws, rotation(math.radians(turn)) @ moved)[0], ""
@@ -92,24 +101,19 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     explorer.directions(models.own)  # so that nobody waits for them
     with gr.Row():
         with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
-            image = face_image("The face", "face-explore")
+            image = face_image(WORDS("the_face"), "face-explore")
             words = gr.Markdown()
         with gr.Column(scale=2, min_width=260):
-            seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label="Seed")
-            dice = gr.Button("Another face")
+            seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label=WORDS("seed"))
+            dice = gr.Button(WORDS("another"))
             psi = psi_slider("explore-psi")
             moves = [
-                BoundedSlider(-50, 50, 0, step=1, label="To the right, percent", elem_id="right"),
-                BoundedSlider(-50, 50, 0, step=1, label="Down, percent", elem_id="down-by"),
-                BoundedSlider(-180, 180, 0, step=1, label="Turned, degrees", elem_id="turn"),
+                BoundedSlider(-50, 50, 0, step=1, label=WORDS("right"), elem_id="right"),
+                BoundedSlider(-50, 50, 0, step=1, label=WORDS("down_by"), elem_id="down-by"),
+                BoundedSlider(-180, 180, 0, step=1, label=WORDS("turn"), elem_id="turn"),
             ]
             measured = gr.Markdown(equivariance_words(models.own.figures))
-    caption = (
-        f"Ways to change it, from -{FAR} to {FAR} standard deviations: the first {COUNT} rows are "
-        "what varies most among faces, the others what the shape answers to most. Click a face "
-        "to go there; sliders add up."
-    )
-    ways = face_strip(caption, len(PLACES), "ways")
+    ways = face_strip(WORDS("ways"), len(PLACES), "ways")
     steps = []
     for start in range(0, len(explorer.names), COUNT):
         with gr.Row():
@@ -118,13 +122,17 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
                 for name in explorer.names[start : start + COUNT]
             ]
     saved = gr.State()
-    along = BoundedSlider(-FAR, FAR, 0, step=0.1, label="Saved", visible=False, elem_id="along")
-    with gr.Accordion("Save where the sliders lead, or go where you did", open=False), gr.Row():
+    along = BoundedSlider(
+        -FAR, FAR, 0, step=0.1, label=WORDS("saved_way"), visible=False, elem_id="along"
+    )
+    with gr.Accordion(WORDS("directions"), open=False), gr.Row():
         with gr.Column(min_width=240):
-            name = gr.Textbox(label="Name of the direction", max_length=MOST_LETTERS)
-            save = gr.Button("Save it")
-            file = gr.File(label="The direction, to keep", height=120, elem_id="direction")
-        given = File(label="A saved direction", file_types=[".json"], height=120, elem_id="given")
+            name = gr.Textbox(label=WORDS("direction_name"), max_length=MOST_LETTERS)
+            save = gr.Button(WORDS("save"))
+            file = gr.File(label=WORDS("direction_file"), height=120, elem_id="direction")
+        given = File(
+            label=WORDS("saved_direction"), file_types=[".json"], height=120, elem_id="given"
+        )
 
     inputs, outputs = [seed, psi, *moves, model, saved, along, *steps], [image, words]
     hidden = {"api_visibility": "private", **LIVE}

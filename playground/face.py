@@ -2,8 +2,10 @@
 
 import gradio as gr
 import numpy as np
+from gradio.i18n import I18nData
 
 from playground.files import Picture, Pictures
+from playground.words import WORDS, english
 
 CSS = """
 .face .image-container > button, .face .image-frame, .face img,
@@ -24,12 +26,12 @@ CSS = """
 """
 
 
-def face_image(name: str, elem_id: str) -> Picture:
+def face_image(name: I18nData, elem_id: str) -> Picture:
     """A picture under its caption."""
     gr.Markdown(f"**{name}**")
     return Picture(
-        label=name,
-        alt_text=f"{name}: a small portrait, drawn by a network",
+        label=english(name),  # names the picture among what an action returns
+        alt_text=f"{name}: {WORDS('portrait')}",
         show_label=False,
         format="png",
         interactive=False,
@@ -40,7 +42,7 @@ def face_image(name: str, elem_id: str) -> Picture:
 
 
 def face_strip(
-    caption: str,
+    caption: I18nData,
     columns: int,
     elem_id: str,
     faces: list[np.ndarray] | None = None,
@@ -50,7 +52,7 @@ def face_strip(
     gr.Markdown(caption, visible=visible)
     return Pictures(
         faces,
-        label=caption,
+        label=english(caption),
         show_label=False,
         format="png",
         columns=columns,

@@ -12,6 +12,7 @@ from playground.controls import BoundedSlider, own_checkbox, psi_slider
 from playground.mix import MixTab
 from playground.model import Model, Models
 from playground.seeds import good_seeds, is_seed, parse_seeds
+from playground.words import WORDS
 from stylegan.latents import walk
 
 FORMATS = ["WebM", "GIF", "WebP"]
@@ -98,22 +99,27 @@ def first_seeds(model: Model) -> str:
 def film_tab(models: Models, mix: MixTab) -> None:
     """Lay out the tab and connect it."""
     films = Films(models)
-    gr.Markdown("A film that goes from face to face and back to the first.")
+    gr.Markdown(WORDS("film_info"))
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
-            seeds = gr.Textbox(first_seeds(models.own), label="Faces, by their seeds")
-            add = gr.Button("Add the two faces of Mix")
-            steps = BoundedSlider(2, 24, STEPS, step=1, label="Frames from face to face")
-            speed = BoundedSlider(4, 30, SPEED, step=1, label="Frames a second")
-            format = gr.Radio(FORMATS, value=FORMATS[0], label="Format")
+            seeds = gr.Textbox(first_seeds(models.own), label=WORDS("film_faces"))
+            add = gr.Button(WORDS("film_add"))
+            steps = BoundedSlider(2, 24, STEPS, step=1, label=WORDS("film_steps"))
+            speed = BoundedSlider(4, 30, SPEED, step=1, label=WORDS("film_speed"))
+            format = gr.Radio(FORMATS, value=FORMATS[0], label=WORDS("film_format"))
             psi, own = psi_slider("film-psi"), own_checkbox(models.own, "film-own")
-            make = gr.Button("Make the film", variant="primary")
+            make = gr.Button(WORDS("film_make"), variant="primary")
         with gr.Column(scale=2, min_width=260):
             video = gr.Video(
-                label="Film", show_label=False, loop=True, autoplay=True, elem_id="film-video"
+                label="Film",
+                show_label=False,
+                loop=True,
+                autoplay=True,
+                elem_id="film-video",
             )
             image = gr.Image(
                 label="Film",
+                alt_text=WORDS("film"),
                 show_label=False,
                 visible=False,
                 interactive=False,

@@ -12,6 +12,7 @@ from playground.mix import NO_BANDS, MixTab
 from playground.model import Models
 from playground.seeds import MOST, good_seeds, parse_seeds
 from playground.share import layer_values
+from playground.words import WORDS
 from stylegan.images import image_grid
 from stylegan.latents import blend
 
@@ -107,18 +108,18 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
         names = [domain.name for domain in models[model].domains] or ["faces"]
         across, down = crossings.choose(FIRST, model, best=True)
         return [
-            dict(value=across, label=f"Seeds across: {names[0]}"),
-            dict(value=down, label=f"Seeds down: {names[-1]}"),
+            dict(value=across, label=f"{WORDS('across')}: {names[0]}"),
+            dict(value=down, label=f"{WORDS('down')}: {names[-1]}"),
         ]
 
     first = seeds_shown("")
-    gr.Markdown("Every crossing is the mix of the face above it and the face left of it.")
+    gr.Markdown(WORDS("grid_info"))
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             size = BoundedSlider(
-                1, MOST, FIRST, step=1, label="Faces each way", elem_id="grid-size"
+                1, MOST, FIRST, step=1, label=WORDS("grid_size"), elem_id="grid-size"
             )
-            dice = gr.Button("Other faces")
+            dice = gr.Button(WORDS("other_faces"))
             across = gr.Textbox(**first[0], elem_id="across")
             down = gr.Textbox(**first[1], elem_id="down")
             weight = BoundedSlider(
@@ -126,15 +127,16 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 1,
                 0.5,
                 step=0.01,
-                label="Mixing weight",
+                label=WORDS("weight"),
                 elem_id="grid-weight",
-                info="0 is the face above, 1 is the face on the left",
+                info=WORDS("grid_weight_info"),
             )
             psi, own = psi_slider("grid-psi"), own_checkbox(models.own, "grid-own")
         with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
-            gr.Markdown("Click a face to open it in Mix.")
+            gr.Markdown(WORDS("grid_click"))
             grid = gr.Image(
                 label="Grid",
+                alt_text=WORDS("grid"),
                 show_label=False,
                 format="png",
                 interactive=False,

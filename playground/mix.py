@@ -16,6 +16,7 @@ from playground.model import Model, Models
 from playground.scene import Scene, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.share import ADDRESS, MOST_LAYERS, from_address, from_picture
+from playground.words import WORDS
 from stylegan.config import GeneratorConfig
 from stylegan.latents import mix_styles
 from stylegan.specs import BANDS, style_bands
@@ -208,52 +209,47 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         return [*first, *last][event.index]
 
     def side(letter: str, seed: int) -> tuple[gr.Image, gr.Number, gr.Button, gr.Gallery]:
-        image = face_image(f"Face {letter}", f"face-{letter.lower()}")
-        number = SeedBox(seed, label=f"Seed {letter}")
-        dice = gr.Button(f"Another {letter}")
-        faces = face_strip(
-            "Good faces; click one to take it", SHOWN, f"good-{letter.lower()}", strip
-        )
+        image = face_image(WORDS(f"face_{letter}"), f"face-{letter}")
+        number = SeedBox(seed, label=WORDS(f"seed_{letter}"))
+        dice = gr.Button(WORDS(f"another_{letter}"))
+        faces = face_strip(WORDS("good_faces"), SHOWN, f"good-{letter}", strip)
         return image, number, dice, faces
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=140):
-            image_a, seed_a, dice_a, good_a = side("A", scene.a)
+            image_a, seed_a, dice_a, good_a = side("a", scene.a)
         with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
-            image_mix = face_image("The mix", "face-mix")
+            image_mix = face_image(WORDS("the_mix"), "face-mix")
             weight = BoundedSlider(
                 0,
                 1,
                 scene.weight,
                 step=0.01,
-                label="Mixing weight",
-                info="0 is face A, 1 is face B",
+                label=WORDS("weight"),
+                info=WORDS("weight_info"),
                 elem_id="weight",
             )
             words = gr.Markdown(elem_id="mix-words")
         with gr.Column(scale=2, min_width=140):
-            image_b, seed_b, dice_b, good_b = side("B", scene.b)
-    with gr.Accordion("Mix band by band", open=False):
-        gr.Markdown("Added to the mixing weight: to the left is more of A, to the right more of B.")
+            image_b, seed_b, dice_b, good_b = side("b", scene.b)
+    with gr.Accordion(WORDS("bands"), open=False):
+        gr.Markdown(WORDS("bands_info"))
         with gr.Row():
             bands = [
-                BoundedSlider(-1, 1, 0, step=0.01, label=name.capitalize(), elem_id=f"band-{i}")
-                for i, name in enumerate(BANDS)
+                BoundedSlider(-1, 1, 0, step=0.01, label=WORDS(f"band_{i}"), elem_id=f"band-{i}")
+                for i in range(len(BANDS))
             ]
-        with gr.Accordion("Layer by layer", open=False), gr.Row():
+        with gr.Accordion(WORDS("layers"), open=False), gr.Row():
             single = [
                 BoundedSlider(-1, 1, 0, step=0.01, min_width=150, elem_id=f"layer-{i}", **shown)
                 for i, shown in enumerate(layers_shown(models.own))
             ]
-    film = face_strip("From A to B; click a face to take its weight", STEPS + 1, "film")
+    film = face_strip(WORDS("strip"), STEPS + 1, "film")
     with gr.Row():
         psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
-    with gr.Accordion("Share", open=False):
-        gr.Markdown(
-            "The address of this page opens this very mix: copy it. So does the picture of the mix "
-            "when you have saved it: drop it here."
-        )
-        saved = File(label="A saved mix", file_types=[".png"], height=120, elem_id="saved")
+    with gr.Accordion(WORDS("share"), open=False):
+        gr.Markdown(WORDS("share_info"))
+        saved = File(label=WORDS("saved_mix"), file_types=[".png"], height=120, elem_id="saved")
 
     face = gr.State()
     # One hidden value for all layers: twelve more inputs of an event would take 10 ms, and most

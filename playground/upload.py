@@ -11,9 +11,9 @@ from playground.files import PictureFile
 from playground.find import Finder
 from playground.mix import MixTab
 from playground.model import Models
+from playground.words import WORDS
 
 EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645, public domain
-EXAMPLE_NAME = "Or this one: Eileen Collins, by NASA"
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
 MAX_PIXELS, MOST_FACES = 40_000_000, 6  # of a picture; that one can choose from
 
@@ -73,30 +73,27 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
             raise gr.Error("No face is found yet: give a picture, then press 'Find it'.")
         return None, ws, gr.Tabs(selected="mix")
 
-    gr.Markdown(
-        "The face in your picture is cut out as the training faces were; then the network looks "
-        "for the one nearest to it that it can draw, for you to mix with others."
-    )
+    gr.Markdown(WORDS("upload_info"))
     with gr.Row():
         with gr.Column(min_width=220):
             picture = PictureFile(
-                label="Your picture",
+                label=WORDS("picture"),
                 sources=["upload", "webcam", "clipboard"],
                 elem_id="picture",
             )
-            gr.Examples([str(EXAMPLE)], picture, elem_id="example", label=EXAMPLE_NAME)
+            gr.Examples([str(EXAMPLE)], picture, elem_id="example", label=WORDS("example"))
         with gr.Column(min_width=140):
-            face = face_image("Your face", "face-upload")
+            face = face_image(WORDS("your_face"), "face-upload")
             words = gr.Markdown(elem_id="upload-words")
-            faces = face_strip("Faces in it", MOST_FACES, "faces-upload", visible=False)
+            faces = face_strip(WORDS("faces_in_it"), MOST_FACES, "faces-upload", visible=False)
         with gr.Column(min_width=140):
-            found = face_image("As the network draws it", "face-found")
-            find = gr.Button("Find it", variant="primary")
-            stop = gr.Button("Stop")
+            found = face_image(WORDS("found"), "face-found")
+            find = gr.Button(WORDS("find"), variant="primary")
+            stop = gr.Button(WORDS("stop"))
             with gr.Row():
-                use_a = gr.Button("Mix it as face A", min_width=100)
-                use_b = gr.Button("Mix it as face B", min_width=100)
-    gr.Markdown("Nobody else sees your picture; it is deleted about an hour after your visit.")
+                use_a = gr.Button(WORDS("use_a"), min_width=100)
+                use_b = gr.Button(WORDS("use_b"), min_width=100)
+    gr.Markdown(WORDS("private"))
     ws = gr.State()
     private = {"api_visibility": "private", "show_progress": "hidden"}
     cropped = dict(api_name="crop", trigger_mode="always_last", concurrency_limit=2)

@@ -1,0 +1,113 @@
+"""What the page says, by key: English here, ready for other languages.
+
+Another language is another dictionary beside EN, `gr.I18n(en=EN, de=DE)`; the browser picks. Gradio
+translates what is laid out, not the sentences that Python answers with, which stay English.
+"""
+
+import gradio as gr
+from gradio.i18n import I18nData
+
+EN = {
+    "what_to_do": "Pick two faces, slide from one to the other.",
+    "tab_mix": "Mix",
+    "tab_grid": "Grid",
+    "tab_explore": "Explore",
+    "tab_film": "Film",
+    "tab_upload": "Your face",
+    "tab_model": "Model",
+    # several tabs
+    "weight": "Mixing weight",
+    "psi": "Truncation psi",
+    "psi_info": "low: close to the average face; high: more various, more flaws",
+    "own": "Average of its own kind",
+    "own_info": "what psi pulls a face to; off: the average of all faces",
+    "portrait": "a small portrait, drawn by a network",
+    # Mix
+    "face_a": "Face A",
+    "face_b": "Face B",
+    "the_mix": "The mix",
+    "seed_a": "Seed A",
+    "seed_b": "Seed B",
+    "another_a": "Another A",
+    "another_b": "Another B",
+    "good_faces": "Good faces; click one to take it",
+    "weight_info": "0 is face A, 1 is face B",
+    "bands": "Mix band by band",
+    "bands_info": "Added to the mixing weight: to the left is more of A, to the right more of B.",
+    "band_0": "Shape",
+    "band_1": "Features",
+    "band_2": "Texture and colour",
+    "layers": "Layer by layer",
+    "strip": "From A to B; click a face to take its weight",
+    "share": "Share",
+    "share_info": "The address of this page opens this very mix: copy it. So does the picture of "
+    "the mix when you have saved it: drop it here.",
+    "saved_mix": "A saved mix",
+    # Grid
+    "grid_info": "Every crossing is the mix of the face above it and the face left of it.",
+    "grid_size": "Faces each way",
+    "other_faces": "Other faces",
+    "across": "Seeds across",
+    "down": "Seeds down",
+    "grid_weight_info": "0 is the face above, 1 is the face on the left",
+    "grid_click": "Click a face to open it in Mix.",
+    "grid": "Grid of faces",
+    # Explore
+    "the_face": "The face",
+    "seed": "Seed",
+    "another": "Another face",
+    "right": "To the right, percent",
+    "down_by": "Down, percent",
+    "turn": "Turned, degrees",
+    "ways": "Ways to change it, from -3 to 3 standard deviations: the first four rows are what "
+    "varies most among faces, the others what the shape answers to most. Click a face to go there; "
+    "sliders add up.",
+    "spread": "Spread",
+    "shape": "Shape",
+    "saved_way": "Saved",
+    "directions": "Save where the sliders lead, or go where you did",
+    "direction_name": "Name of the direction",
+    "save": "Save it",
+    "direction_file": "The direction, to keep",
+    "saved_direction": "A saved direction",
+    # Film
+    "film_info": "A film that goes from face to face and back to the first.",
+    "film_faces": "Faces, by their seeds",
+    "film_add": "Add the two faces of Mix",
+    "film_steps": "Frames from face to face",
+    "film_speed": "Frames a second",
+    "film_format": "Format",
+    "film_make": "Make the film",
+    "film": "Film",
+    # Your face
+    "upload_info": "The face in your picture is cut out as the training faces were; then the "
+    "network looks for the one nearest to it that it can draw, for you to mix with others.",
+    "picture": "Your picture",
+    "example": "Or this one: Eileen Collins, by NASA",
+    "your_face": "Your face",
+    "faces_in_it": "Faces in it",
+    "found": "As the network draws it",
+    "find": "Find it",
+    "stop": "Stop",
+    "use_a": "Mix it as face A",
+    "use_b": "Mix it as face B",
+    "private": "Nobody else sees your picture; it is deleted about an hour after your visit.",
+    # Model
+    "repo": "Another one of the Hub",
+    "repo_info": "a public StyleGAN3 generator that was pushed from here; empty for the one of "
+    "this page",
+    "revision": "Revision",
+    "revision_info": "a branch, tag or commit; empty for the newest",
+    "load": "Load it",
+    "psis": "What psi does: the same faces at 0, 0.25, 0.5, 0.65, 0.8 and 1",
+    "training": "How it was trained",
+    "moment": "Moment",
+    "history": "faces of the same seeds as the training went on",
+    "card": "Its card",
+}
+WORDS = gr.I18n(en=EN)
+
+
+def english(label: I18nData | str) -> str:
+    """Of a label that has a key, or is one already."""
+    return EN[label.key] if isinstance(label, I18nData) else label
