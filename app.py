@@ -20,7 +20,7 @@ from playground.explore import explore_tab
 from playground.face import CSS
 from playground.film import film_tab
 from playground.grid import grid_tab
-from playground.limits import QUEUE
+from playground.limits import QUEUE, SESSIONS
 from playground.mix import mix_tab
 from playground.model import Model, Models, load_model
 from playground.upload import upload_tab
@@ -29,7 +29,7 @@ from stylegan.memory import keep_freed_memory
 
 TITLE = "StyleGAN PlayGround"
 LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "i18n": WORDS, "ssr_mode": False}
-LAUNCH["max_file_size"] = "10mb"
+LAUNCH |= {"max_file_size": "10mb", "state_session_capacity": SESSIONS}
 
 
 def build_page(model: Model) -> gr.Blocks:

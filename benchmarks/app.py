@@ -144,10 +144,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     chromium = shutil.which("chromium")
     if chromium is None:
         parser.error("chromium is needed; on Debian: apt install chromium")
-    with serving() as address, sync_playwright() as playwright:
+    with serving() as served, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         page = browser.new_page()
-        page.goto(address)
+        page.goto(served.address)
         page.wait_for_selector("#face-b img")
         page.evaluate(WATCH)
         found = measure(page, args.rounds, args.drags)

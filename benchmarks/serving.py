@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[1]
@@ -18,9 +19,16 @@ CHROMIUM_FLAGS += ["--disable-background-networking"]
 START_SECONDS, END_SECONDS = 120, 30
 
 
+class Served(NamedTuple):
+    """A page that is served, and by which process."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def serving() -> Iterator[str]:
-    """The address of `python app.py`, on loopback and without a Hub, until the block ends.
+def serving() -> Iterator[Served]:
+    """`python app.py` on loopback and without a Hub, until the block ends.
 
     Raises: RuntimeError with what it printed if it does not start.
     """
@@ -44,7 +52,7 @@ def serving() -> Iterator[str]:
                     raise RuntimeError(f"the page did not start: {text}")
                 time.sleep(0.2)
             urlopen(found[0], timeout=END_SECONDS).close()
-            yield found[0]
+            yield Served(found[0], app.pid)
         finally:
             app.terminate()
             app.wait(END_SECONDS)

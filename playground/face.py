@@ -5,7 +5,7 @@ import numpy as np
 from gradio.i18n import I18nData
 
 from playground.files import Picture, Pictures
-from playground.words import WORDS, english
+from playground.words import english
 
 CSS = """
 .face .image-container > button, .face .image-frame, .face img,
@@ -31,7 +31,7 @@ def face_image(name: I18nData, elem_id: str) -> Picture:
     gr.Markdown(f"**{name}**")
     return Picture(
         label=english(name),  # names the picture among what an action returns
-        alt_text=f"{name}: {WORDS('portrait')}",
+        alt_text=name,
         show_label=False,
         format="png",
         interactive=False,

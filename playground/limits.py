@@ -3,10 +3,9 @@
 Gradio's own limits bind its queue only; events that skip it, and programs, come as they like.
 """
 
-import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import gradio as gr
@@ -14,31 +13,37 @@ import gradio as gr
 WAIT_SECONDS = 30  # for a turn
 MOST_SECONDS = 60  # of one film or grid
 QUEUE = 40  # that wait in Gradio's queue for the same action
+SESSIONS = 300  # that Gradio remembers, at a third of a megabyte; the oldest is forgotten first
 BUSY = "Too many visitors are drawing just now. Try again in a minute."
 TOO_LONG = "This takes too long just now. Ask for less, or try again in a few minutes."
 
-Step = TypeVar("Step")
+Step, Result = TypeVar("Step"), TypeVar("Result")
 
 
 class Turns:
-    """One computes at a time: two at once would only share the same few cores.
+    """One computes at a time, in the order of asking: two at once would only share the same cores.
 
     Heavy work waits for other heavy work first, so that what is light waits for one piece of it at
-    most.
+    most. All is done by one thread: each thread that ever drew would keep memory of its own.
     """
 
     def __init__(self):
-        self._light, self._heavy = threading.Lock(), threading.Lock()
+        self._one, self._heavy = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
 
-    @contextmanager
-    def take(self, *, heavy: bool = False) -> Iterator[None]:
-        """Raises: gr.Error if others do not end."""
-        with ExitStack() as taken:
-            for lock in (self._heavy, self._light) if heavy else (self._light,):
-                if not lock.acquire(timeout=WAIT_SECONDS):
-                    raise gr.Error(BUSY)
-                taken.callback(lock.release)
-            yield
+    def take(self, work: Callable[[], Result], *, heavy: bool = False) -> Result:
+        """What the work returns.
+
+        Raises: gr.Error if others do not end; what the work raises.
+        """
+        if heavy:
+            done = self._heavy.submit(lambda: self._one.submit(work).result())
+        else:
+            done = self._one.submit(work)
+        try:
+            return done.result(WAIT_SECONDS)
+        except TimeoutError as e:
+            done.cancel()
+            raise gr.Error(BUSY) from e
 
 
 def in_time(steps: Iterable[Step]) -> Iterator[Step]:

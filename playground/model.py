@@ -61,7 +61,6 @@ class Model:
             centre = own_centres(self.domains, ws, seeds)
         return truncate(ws, centre, psi)
 
-    @torch.inference_mode()
     def draw(
         self, ws: Tensor, transform: Tensor | None = None, *, heavy: bool = False
     ) -> np.ndarray:
@@ -69,8 +68,12 @@ class Model:
 
         Raises: gr.Error if it is not its turn for too long.
         """
-        with self.turns.take(heavy=heavy):
+
+        @torch.inference_mode()
+        def work() -> np.ndarray:
             return to_uint8(draw(self.G, ws, self.dtype, transform))
+
+        return self.turns.take(work, heavy=heavy)
 
     def draw_many(self, ws: Tensor) -> np.ndarray:
         """As `draw`, a few at a time, so that others may draw between."""
@@ -93,11 +96,7 @@ class Model:
         if self.G.img_channels == 1:
             target = target.mean(dim=1, keepdim=True)
         found = project(self.G, target, start.clone(), spread.clone(), steps)
-        while True:
-            with self.turns.take(heavy=True):
-                ws = next(found, None)
-            if ws is None:
-                return
+        while (ws := self.turns.take(lambda: next(found, None), heavy=True)) is not None:
             yield ws
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from playground.face import face_image, face_strip
 from playground.files import PictureFile
 from playground.find import Finder
+from playground.limits import Turns
 from playground.mix import MixTab
 from playground.model import Models
 from playground.words import WORDS
@@ -53,14 +54,13 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
 
 def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     """Lay out the tab and connect it."""
-    finder = Finder(models)
+    finder, crops = Finder(models), Turns()
     finder.starts(models.own)  # so that nobody waits for them
 
     def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, gr.Gallery]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
-        shown = models[model]
-        with shown.turns.take(heavy=True):
-            faces, words = crop_upload(path, shown.G.img_resolution)
+        size = models[model].G.img_resolution
+        faces, words = crops.take(lambda: crop_upload(path, size))
         return faces[0] if faces else None, words, gr.Gallery(faces, visible=len(faces) > 1)
 
     def choose(faces: list[tuple[str, None]], event: gr.SelectData) -> str:

@@ -21,7 +21,6 @@ EN = {
     "psi_info": "low: close to the average face; high: more various, more flaws",
     "own": "Average of its own kind",
     "own_info": "what psi pulls a face to; off: the average of all faces",
-    "portrait": "a small portrait, drawn by a network",
     # Mix
     "face_a": "Face A",
     "face_b": "Face B",

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # names of glibc's malloc.h
+MMAP_THRESHOLD, TRIM_THRESHOLD, ARENA_MAX = -3, -1, -8  # names of glibc's malloc.h
+ARENAS = 2  # each keeps what was freed in it, and by default there are eight for each core
 
 
 def keep_freed_memory() -> None:
@@ -22,6 +23,7 @@ def keep_freed_memory() -> None:
         if hasattr(libc, "gnu_get_libc_version"):
             libc.mallopt(MMAP_THRESHOLD, 1 << 30)
             libc.mallopt(TRIM_THRESHOLD, (1 << 31) - 1)
+            libc.mallopt(ARENA_MAX, ARENAS)
 
 
 def in_parts(f: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int = 0) -> Tensor:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -10,38 +11,56 @@ from playground import limits
 from playground.limits import Turns, in_time
 
 
-def test_one_computes_at_a_time_and_others_are_told_after_a_while(monkeypatch):
-    monkeypatch.setattr(limits, "WAIT_SECONDS", 0.05)
+@pytest.mark.parametrize("heavy", [False, True])
+def test_one_computes_at_a_time_and_others_are_told_after_a_while(heavy, monkeypatch):
+    turns, started, go_on = Turns(), threading.Event(), threading.Event()
+
+    def work():
+        started.set()
+        return go_on.wait(10)
+
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(turns.take, work, heavy=heavy)
+        assert started.wait(10)
+        time.sleep(0.1)  # until it waits with the old patience
+        monkeypatch.setattr(limits, "WAIT_SECONDS", 0.05)
+        for way in (False, True):
+            with pytest.raises(gr.Error, match="Too many visitors"):
+                turns.take(int, heavy=way)
+        monkeypatch.undo()
+        go_on.set()
+        assert first.result()
+    assert turns.take(lambda: 3) == turns.take(lambda: 4, heavy=True) - 1 == 3
+
+
+def test_all_is_done_by_one_thread_and_its_errors_are_raised():
     turns = Turns()
+    ways = [turns.take(threading.get_ident, heavy=heavy) for heavy in (False, True, False)]
+    assert len(set(ways)) == 1 and threading.get_ident() not in ways
     for heavy in (False, True):
-        with turns.take(heavy=heavy):
-            for other in (False, True):
-                with pytest.raises(gr.Error, match="Too many visitors"), turns.take(heavy=other):
-                    raise AssertionError("two at once")
-    with turns.take():
-        pass  # all was given back
+        with pytest.raises(ZeroDivisionError):
+            turns.take(lambda: 1 / 0, heavy=heavy)
 
 
 def test_light_work_waits_for_one_piece_of_heavy_work_at_most():
     """Ten visitors with heavy work in a row, each piece 20 ms; a light one comes between."""
     turns, ended = Turns(), []
 
-    def heavy():
-        for _ in range(5):
-            with turns.take(heavy=True):
-                time.sleep(0.02)
-                ended.append("heavy")
+    def piece():
+        time.sleep(0.02)
+        ended.append("heavy")
 
-    threads = [threading.Thread(target=heavy) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.05)
-    before = len(ended)
-    with turns.take():
-        ended.append("light")
-    for thread in threads:
-        thread.join()
-    assert len(ended) == 51 and ended.index("light") - before <= 3
+    def visit():
+        for _ in range(5):
+            turns.take(piece, heavy=True)
+
+    with ThreadPoolExecutor(10) as pool:
+        visits = [pool.submit(visit) for _ in range(10)]
+        time.sleep(0.05)
+        before = len(ended)
+        turns.take(lambda: ended.append("light"))
+    assert all(visit.done() for visit in visits)
+    assert len(ended) == 51 and ended.index("light") - before <= 2
 
 
 def test_heavy_work_that_takes_too_long_ends_with_a_sentence(monkeypatch):

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is n
 @pytest.fixture(scope="module")
 def address():
     """Where `python app.py` serves, started as the README says."""
-    with serving() as address:
-        yield address
+    with serving() as served:
+        yield served.address
 
 
 @pytest.fixture(scope="module")
