@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from playground.face import face_strip
+from playground.files import Picture
 from playground.mix import MixTab, first_scene
 from playground.model import Model, Models
 from playground.seeds import good_seeds
@@ -173,11 +174,10 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
             psis = face_strip(WORDS("psis"), len(PSIS), "psis", about.psis())
             gr.Markdown(f"**{WORDS('training')}**")
             place = Place(0, max(last, 1), last, step=1, label=WORDS("moment"), visible=last > 0)
-            picture = gr.Image(
+            picture = Picture(
                 shown,
                 label="Faces",
                 show_label=False,
-                format="png",
                 interactive=False,
                 buttons=["download", "fullscreen"],
                 elem_id="history",
@@ -204,7 +204,7 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
             card(now),
             about.psis(model),
             gr.Slider(value=last, maximum=max(last, 1), visible=last > 0),
-            gr.Image(shown, visible=bool(known)),
+            Picture(shown, visible=bool(known)),
             words,
         ]
 

@@ -33,7 +33,6 @@ def face_image(name: I18nData, elem_id: str) -> Picture:
         label=english(name),  # names the picture among what an action returns
         alt_text=name,
         show_label=False,
-        format="png",
         interactive=False,
         buttons=["download", "fullscreen"],
         elem_id=elem_id,
@@ -54,7 +53,6 @@ def face_strip(
         faces,
         label=english(caption),
         show_label=False,
-        format="png",
         columns=columns,
         allow_preview=False,
         object_fit="contain",

@@ -1,17 +1,22 @@
-"""Components that read files of visitors, and no others.
+"""Components that read files of visitors, and no others, and write pictures whole.
 
 Gradio looks only at those files of a message that are marked as such; a program can leave out the
-mark and name any file of this machine.
+mark and name any file of this machine. And it names a picture's file by what is in it and writes it
+again for everyone who gets that picture, while others are reading it.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import gradio as gr
 import numpy as np
 from gradio.components.gallery import GalleryData
 from gradio.data_classes import FileData, GradioModel, GradioRootModel, ImageData
+from gradio.processing_utils import encode_pil_to_bytes, hash_bytes
 from gradio.utils import get_upload_folder
+from PIL import Image
 
 
 def paths_in(message: object) -> Iterator[str]:
@@ -33,8 +38,22 @@ def only_uploaded(message: GradioModel | GradioRootModel | None) -> None:
             raise gr.Error(f"{Path(path).name} was not uploaded: upload it first.")
 
 
+def kept(picture: np.ndarray | Image.Image | str | None, folder: str) -> str | None:
+    """Path of a picture as PNG in a folder, written in one step; what has a path keeps it."""
+    if picture is None or isinstance(picture, str):
+        return picture
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    data = encode_pil_to_bytes(image, "png")
+    path = Path(folder) / hash_bytes(data) / "image.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    os.replace(file.name, path)
+    return str(path)
+
+
 class Picture(gr.Image):
-    """A picture, as an array."""
+    """A picture: sent as PNG, received as an array."""
 
     is_template = True  # drawn in the browser as its parent is
 
@@ -42,11 +61,17 @@ class Picture(gr.Image):
         only_uploaded(payload)
         return super().preprocess(payload)
 
+    def postprocess(self, value: np.ndarray | Image.Image | str | None) -> ImageData | None:
+        return super().postprocess(kept(value, self.GRADIO_CACHE))
+
 
 class Pictures(gr.Gallery):
-    """Several pictures, as paths."""
+    """Several pictures: sent as PNG, received as paths."""
 
     is_template = True
+
+    def postprocess(self, value: list[np.ndarray | Image.Image | str] | None) -> GalleryData:
+        return super().postprocess([kept(picture, self.GRADIO_CACHE) for picture in value or []])
 
     def preprocess(self, payload: GalleryData | None) -> list[tuple[str, None]] | None:
         only_uploaded(payload)

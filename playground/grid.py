@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from playground.controls import BoundedSlider, own_checkbox, psi_slider
+from playground.files import Picture
 from playground.mix import NO_BANDS, MixTab
 from playground.model import Models
 from playground.seeds import MOST, good_seeds, parse_seeds
@@ -134,11 +135,10 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
             psi, own = psi_slider("grid-psi"), own_checkbox(models.own, "grid-own")
         with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
             gr.Markdown(WORDS("grid_click"))
-            grid = gr.Image(
+            grid = Picture(
                 label="Grid",
                 alt_text=WORDS("grid"),
                 show_label=False,
-                format="png",
                 interactive=False,
                 buttons=["download", "fullscreen"],
                 elem_id="grid",

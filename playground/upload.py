@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from playground.face import face_image, face_strip
-from playground.files import PictureFile
+from playground.files import PictureFile, Pictures
 from playground.find import Finder
 from playground.limits import Turns
 from playground.mix import MixTab
@@ -57,11 +57,11 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     finder, crops = Finder(models), Turns()
     finder.starts(models.own)  # so that nobody waits for them
 
-    def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, gr.Gallery]:
+    def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, Pictures]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
         size = models[model].G.img_resolution
         faces, words = crops.take(lambda: crop_upload(path, size))
-        return faces[0] if faces else None, words, gr.Gallery(faces, visible=len(faces) > 1)
+        return faces[0] if faces else None, words, Pictures(faces, visible=len(faces) > 1)
 
     def choose(faces: list[tuple[str, None]], event: gr.SelectData) -> str:
         """The face that was clicked."""

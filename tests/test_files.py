@@ -1,8 +1,11 @@
 """Which files of the machine a visitor's message may name."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 from gradio.components.gallery import GalleryData, GalleryImage
 from gradio.data_classes import FileData, ImageData
@@ -44,3 +47,36 @@ def test_no_other_file_is_read(folder, name):
     ):
         with pytest.raises(gr.Error, match=r"(secret|link).png was not uploaded"):
             component.preprocess(message)
+
+
+def test_a_picture_is_whole_whenever_it_is_read(folder):
+    """Four write the same one again and again, as for four visitors, and one reads it."""
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    picture = Picture()
+    path, until = picture.postprocess(noise).path, time.monotonic() + 1
+
+    def write() -> set[str]:
+        found = set()
+        while time.monotonic() < until:
+            found.add(picture.postprocess(noise).path)
+        return found
+
+    reads = 0
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write) for _ in range(4)]
+        while time.monotonic() < until:
+            with Image.open(path) as image:
+                np.testing.assert_array_equal(np.asarray(image), noise)
+            reads += 1
+    assert reads > 10 and all(writer.result() == {path} for writer in writers)
+    assert [file.name for file in Path(path).parent.iterdir()] == ["image.png"]
+
+
+def test_what_is_written_in_a_picture_is_sent_with_it(folder):
+    picture = Image.new("RGB", (8, 8))
+    picture.info["Scene"] = "a=1"
+    with Image.open(Picture().postprocess(picture).path) as sent:
+        assert sent.format == "PNG" and sent.info["Scene"] == "a=1"
+    gallery = Pictures().postprocess([picture, np.zeros((8, 8, 3), np.uint8)])
+    assert len(gallery.root) == 2 and Path(gallery.root[1].image.path).is_file()
+    assert Picture().postprocess(None) is None and Pictures().postprocess(None).root == []
