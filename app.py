@@ -29,7 +29,7 @@ from stylegan.memory import keep_freed_memory
 
 TITLE = "StyleGAN PlayGround"
 LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "i18n": WORDS, "ssr_mode": False}
-LAUNCH |= {"max_file_size": "10mb", "state_session_capacity": SESSIONS}
+LAUNCH |= {"max_file_size": "10mb", "state_session_capacity": SESSIONS, "run_history": False}
 
 
 def build_page(model: Model) -> gr.Blocks:

@@ -27,12 +27,14 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving() -> Iterator[Served]:
-    """`python app.py` on loopback and without a Hub, until the block ends.
+def serving(hub: dict[str, str] | None = None) -> Iterator[Served]:
+    """`python app.py` on loopback, with a Hub if the variables that tell it are given, until the
+    block ends.
 
     Raises: RuntimeError with what it printed if it does not start.
     """
-    environment = {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
+    environment = {"GRADIO_ANALYTICS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
+    environment |= hub or {"HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryFile("w+") as log:
         app = subprocess.Popen(
             [sys.executable, "app.py"],

@@ -2,18 +2,24 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import time
+from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
 import httpx
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from benchmarks.serving import CHROMIUM_FLAGS, ROOT, serving
+from stylegan import Generator, sample_z
+from stylegan.images import to_uint8
 
 CHROMIUM = shutil.which("chromium")
 SECONDS = 30
@@ -430,6 +436,46 @@ def test_no_file_of_the_server_is_read_because_a_program_names_it(address):
             assert answer.status_code == 500 and "data" not in answer.json()
             if "meta" not in value[0]:
                 assert answer.json()["error"] == "domains.jpg was not uploaded: upload it first."
+
+
+def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hub_env, tiny):
+    """One of the Hub, of another size; a name that is none is told and changes nothing."""
+    G = Generator(tiny(w_dim=24)).eval()
+    push = "from stylegan import Generator; import sys"
+    push += "; Generator.from_pretrained(sys.argv[1]).push_to_hub('alice/faces')"
+    with TemporaryDirectory() as folder:
+        G.save_pretrained(folder)
+        command = [sys.executable, "-c", push, folder]
+        subprocess.run(command, env=hub_env, cwd=ROOT, check=True, timeout=120)
+    with serving(hub_env) as served:
+        page = browser.new_page()
+        page.set_default_timeout(SECONDS * 1000)
+        page.goto(served.address)
+        expect(page.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
+        before = source(page, "face-mix")
+        page.get_by_role("tab", name="Model").click()
+        page.locator("#repo input, #repo textarea").first.fill("faces")
+        page.get_by_role("button", name="Load it").click()
+        expect(page.get_by_text("looks like user/repository")).to_be_visible()
+        page.locator("#repo input, #repo textarea").first.fill("alice/faces")
+        page.get_by_role("button", name="Load it").click()
+        status = page.locator("#status")
+        expect(status).to_contain_text("32x32 pixels by alice/faces", timeout=SECONDS * 1000)
+        page.get_by_role("tab", name="Mix").click()
+        wait_for_another(page, "face-mix", before)
+        expect(page).to_have_url(re.compile("model=alice%2Ffaces%40"))
+        wait_until_drawn(page, "face-mix")
+        mixed = picture(page, "face-mix")
+        with torch.inference_mode():
+            expected = to_uint8(G(sample_z([0], G.z_dim), truncation_psi=0.65))[0]
+        np.testing.assert_allclose(picture(page, "face-a").astype(int), expected, atol=1)
+        again = browser.new_page()
+        again.goto(page.url)
+        expect(again.locator("#status")).to_contain_text("alice/faces", timeout=SECONDS * 1000)
+        wait_until_drawn(again, "face-mix")
+        np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
+        page.close()
+        again.close()
 
 
 def test_the_page_fits_a_telephone(page):
