@@ -1,6 +1,7 @@
 """Which model draws: its card, its size, what psi does to it, how it was trained; and another."""
 
 import math
+import re
 from pathlib import Path
 
 import gradio as gr
@@ -20,6 +21,7 @@ from stylegan.pretrained import CARD, WEIGHTS
 
 PSIS = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0]  # shown side by side
 MOST_PIXELS = 4_000_000  # of a picture of the history
+PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img[^>]*>", re.IGNORECASE)  # in a card
 NOTHING = "This model came without a history of its training."
 
 
@@ -70,7 +72,7 @@ def card(model: Model) -> str:
     text = path.read_text(encoding="utf-8", errors="replace")
     if text.startswith("---\n"):
         _, _, text = text.removeprefix("---\n").partition("\n---\n")
-    return "\n".join(line for line in text.splitlines() if not line.startswith("!["))
+    return PICTURE.sub("", text)
 
 
 def history_folder(model: Model) -> Path | None:
@@ -138,7 +140,7 @@ class About:
                 if picture.width * picture.height > MOST_PIXELS:
                     raise ValueError("it is too large")
                 return np.asarray(picture.convert("RGB")), words_of(moment)
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, Image.DecompressionBombError) as e:
             raise gr.Error(f"{moment.grid} of the history cannot be shown: {e}.") from e
 
     def load(self, repo: str, revision: str = "") -> tuple[str, str]:

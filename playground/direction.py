@@ -1,17 +1,17 @@
 """A direction of W with a name, as JSON: {"name": "older", "model": ..., "direction": [...]}."""
 
 import json
-import math
 import tempfile
 from pathlib import Path
 
 import gradio as gr
 import torch
+from gradio.utils import get_upload_folder
 from torch import Tensor
 
 from playground.model import Model
 
-MOST_LETTERS, MOST_BYTES = 40, 200_000
+MOST_LETTERS, MOST_BYTES, FARTHEST = 40, 200_000, 1_000_000
 
 
 def save_direction(name: str, direction: Tensor, model: Model) -> str:
@@ -25,7 +25,9 @@ def save_direction(name: str, direction: Tensor, model: Model) -> str:
         raise gr.Error("Move some of the sliders first: where they lead is what is saved.")
     values = [float(f"{value:.5g}") for value in direction.tolist()]
     entry = dict(name=name[:MOST_LETTERS], model=model.key or model.name, direction=values)
-    path = Path(tempfile.mkdtemp(dir=gr.utils.get_upload_folder())) / "direction.json"
+    folder = Path(get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=folder)) / "direction.json"
     path.write_text(json.dumps(entry), encoding="utf-8")
     return str(path)
 
@@ -43,8 +45,8 @@ def load_direction(path: str, model: Model) -> tuple[str, Tensor]:
         name, values = entry["name"], entry["direction"]
         if not isinstance(name, str) or not all(isinstance(x, int | float) for x in values):
             raise ValueError("a name and a list of numbers are needed")
-        if len(values) != wide or not all(map(math.isfinite, values)):
-            raise ValueError(f"this model asks for {wide} finite numbers")
+        if len(values) != wide or not all(abs(x) < FARTHEST for x in values):
+            raise ValueError(f"this model asks for {wide} numbers below {FARTHEST}")
     except (ValueError, TypeError, KeyError, RecursionError) as e:
         raise gr.Error(f"{file.name} is no saved direction: {e}.") from e
     return name[:MOST_LETTERS], torch.tensor(values, dtype=torch.float32)

@@ -52,7 +52,9 @@ def saved(tiny, tmp_path):
     G = Generator(tiny(img_resolution=64, num_layers=7, w_dim=16))
     G.mapping.w_avg.normal_()
     G.save_pretrained(folder)
-    (folder / "README.md").write_text("---\nlicense: mit\n---\n\n# Other faces\n\n![x](y.png)\n")
+    (folder / "README.md").write_text(
+        '---\nlicense: mit\n---\n\n# Other faces\n\n![x](y.png) <img src="https://x.y/z">\n'
+    )
     (folder / "samples").mkdir()
     for i in (1, 2):
         Image.new("RGB", (64, 32), (100 * i, 0, 0)).save(folder / "samples" / f"{i}.png")
