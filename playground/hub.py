@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import httpx
+from huggingface_hub.utils import HFValidationError, httpx, validate_repo_id
 
 from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY, read_history
@@ -45,7 +45,12 @@ def told_plainly(repo: str, revision: str) -> Iterator[None]:
 
 def problem_with_name(repo: str, revision: str) -> str:
     """Why nothing on the Hub can have this name or revision; empty if it can."""
-    if not NAME.fullmatch(repo) or ".." in repo or "--" in repo:
+    try:
+        validate_repo_id(repo)
+        fits = NAME.fullmatch(repo)
+    except HFValidationError:
+        fits = False
+    if not fits:
         return "A model's name on the Hub looks like user/repository."
     if revision and (not REVISION.fullmatch(revision) or ".." in revision):
         return "A revision is a branch, a tag or a commit, such as main."

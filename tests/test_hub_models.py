@@ -131,8 +131,17 @@ def test_a_copy_goes_when_it_made_room(api, saved, models, monkeypatch):
 
 @pytest.mark.parametrize(
     "name, revision",
-    [("../etc", ""), ("/etc/passwd", ""), ("a/b/c", ""), ("faces", ""), ("a/..", ""), ("", "x")]
-    + [("alice/faces", "../main"), ("alice/faces", "a b"), ("alice/faces", "-x"), (".", "")],
+    [
+        ("../etc", ""),
+        ("/etc/passwd", ""),
+        ("a/b/c", ""),
+        ("faces", ""),
+        ("a/..", ""),
+        ("", "x"),
+        ("a/b.git", ""),
+    ]
+    + [("alice/faces", "../main"), ("alice/faces", "a b"), ("alice/faces", "-x"), (".", "")]
+    + [("a/b.git", ""), ("a/b.", ""), ("a/b--c", ""), ("a/é", "")],
 )
 def test_what_is_no_name_is_never_asked_for(name, revision, models, monkeypatch):
     monkeypatch.setattr(limits, "HfApi", None)  # would fail
