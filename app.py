@@ -19,7 +19,7 @@ from playground.about import about_tab, status
 from playground.explore import explore_tab
 from playground.face import CSS
 from playground.film import film_tab
-from playground.grid import grid_tab
+from playground.grid import CLICKS, grid_tab
 from playground.limits import QUEUE, SESSIONS
 from playground.mix import mix_tab
 from playground.model import Model, Models, load_model
@@ -28,7 +28,7 @@ from playground.words import WORDS
 from stylegan.memory import keep_freed_memory
 
 TITLE = "StyleGAN PlayGround"
-LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "i18n": WORDS, "ssr_mode": False}
+LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "js": CLICKS, "i18n": WORDS, "ssr_mode": False}
 LAUNCH |= {"max_file_size": "10mb", "state_session_capacity": SESSIONS, "run_history": False}
 
 

@@ -12,6 +12,7 @@ CSS = """
 .grid .image-container > button, .grid .image-frame, .grid img { width: 100%; }
 .face img, .grid img { height: auto; object-fit: contain; }
 .face img { aspect-ratio: 1; }
+.grid img { aspect-ratio: auto 1; }
 .face img, .strip img, .grid img { image-rendering: pixelated; }
 .strip .grid-wrap.fixed-height { min-height: 0; max-height: none; padding: 2px; }
 .strip .grid-container {

@@ -21,6 +21,16 @@ FIRST = 4  # faces in a row or column
 GOOD = 60  # of each kind, among which other faces are chosen
 WIDE = 1000  # pixels of the grid at least: what the browser enlarges by itself cannot be clicked
 
+# In the browser: a click while the next picture is loaded waits for it. Gradio would drop it: it
+# needs the picture's size to tell where the click was.
+CLICKS = """() => document.addEventListener("click", (event) => {
+    const img = event.target.closest("#grid button")?.querySelector("img");
+    if (!img || img.complete) return;
+    event.stopImmediatePropagation();
+    const again = () => img.dispatchEvent(new MouseEvent("click", event));
+    img.addEventListener("load", again, { once: true });
+}, true)"""
+
 
 class Turn:
     """Which drawing of a visitor's is the latest; an older one stops."""

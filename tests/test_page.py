@@ -17,6 +17,7 @@ from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
+from benchmarks.load import dtype_of, is_close
 from benchmarks.serving import CHROMIUM_FLAGS, ROOT, serving
 from stylegan import Generator, sample_z
 from stylegan.images import to_uint8
@@ -32,6 +33,12 @@ def address():
     """Where `python app.py` serves, started as the README says."""
     with serving() as served:
         yield served.address
+
+
+@pytest.fixture(scope="module")
+def dtype(address):
+    """In which that page draws, and so how alike two pictures of one face are."""
+    return dtype_of(address)
 
 
 @pytest.fixture(scope="module")
@@ -102,18 +109,18 @@ def slide(page: Page, elem_id: str, value: float) -> None:
     )
 
 
-def test_moving_the_mixing_slider_walks_from_face_a_to_face_b(page):
+def test_moving_the_mixing_slider_walks_from_face_a_to_face_b(page, dtype):
     a, b = picture(page, "face-a"), picture(page, "face-b")
     assert a.shape == (64, 64, 3)
     assert np.abs(a.astype(int) - b).mean() > 2
     before = source(page, "face-mix")
     slide(page, "weight", 0)
     wait_for_another(page, "face-mix", before)
-    np.testing.assert_allclose(picture(page, "face-mix").astype(int), a, atol=1)
+    assert is_close(picture(page, "face-mix"), a, dtype)
     before = source(page, "face-mix")
     slide(page, "weight", 1)
     wait_for_another(page, "face-mix", before)
-    np.testing.assert_allclose(picture(page, "face-mix").astype(int), b, atol=1)
+    assert is_close(picture(page, "face-mix"), b, dtype)
 
 
 def test_psi_changes_all_three_pictures(page):
@@ -137,13 +144,13 @@ def test_the_dice_draws_another_face_and_says_its_seed(page):
     assert page.get_by_label("Seed A").input_value() != seed
 
 
-def test_a_face_on_the_film_strip_gives_its_weight(page):
+def test_a_face_on_the_film_strip_gives_its_weight(page, dtype):
     before = source(page, "face-mix")
     page.locator("#film button.thumbnail-item").nth(10).click()
     wait_for_another(page, "face-mix", before)
     expect(page.locator("#weight input[type=number]")).to_have_value("1")
     b = picture(page, "face-b")
-    np.testing.assert_allclose(picture(page, "face-mix").astype(int), b, atol=1)
+    assert is_close(picture(page, "face-mix"), b, dtype)
 
 
 def test_a_band_alone_changes_the_mix_alone(page):
@@ -211,7 +218,7 @@ def test_a_good_face_is_taken_by_a_click(page):
     np.testing.assert_array_equal(picture(page, "face-a"), picture(page, "face-b"))
 
 
-def test_a_crossing_of_the_grid_opens_in_mix(page):
+def test_a_crossing_of_the_grid_opens_in_mix(page, dtype):
     """The second across, the third down; a grid of five columns, the parents' among them. With
     another psi than Mix has, and bands moved there, it is the very face that was clicked."""
     page.get_by_text("Mix band by band").click()
@@ -224,7 +231,7 @@ def test_a_crossing_of_the_grid_opens_in_mix(page):
     seeds = [
         page.get_by_label(name).input_value().split(", ") for name in ("Seeds across", "Seeds down")
     ]
-    clicked = picture(page, "grid")[3 * 256 : 4 * 256 : 4, 2 * 256 : 3 * 256 : 4].astype(int)
+    clicked = picture(page, "grid")[3 * 256 : 4 * 256 : 4, 2 * 256 : 3 * 256 : 4]
     box = page.locator("#grid img").bounding_box()
     place = {"x": box["width"] * 2.5 / 5, "y": box["height"] * 3.5 / 5}
     page.locator("#grid img").click(position=place)
@@ -233,7 +240,28 @@ def test_a_crossing_of_the_grid_opens_in_mix(page):
     assert page.get_by_label("Seed A").input_value() == seeds[0][1]
     assert page.get_by_label("Seed B").input_value() == seeds[1][2]
     wait_until_drawn(page, "face-mix")
-    np.testing.assert_allclose(picture(page, "face-mix").astype(int), clicked, atol=1)
+    assert is_close(picture(page, "face-mix"), clicked, dtype)
+
+
+def test_a_click_while_the_next_picture_of_the_grid_is_loaded_counts_when_it_is(page):
+    """Of the four pictures of a grid the last is held back, until after the click."""
+    page.get_by_role("tab", name="Grid").click()
+    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    wait_until_drawn(page, "grid")
+    held = []
+    page.route("**/image.png", lambda route: held.append(route))
+    slide(page, "grid-weight", 0.25)
+    deadline = time.monotonic() + SECONDS
+    while len(held) < 4:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(100)
+    assert not page.locator("#grid img").evaluate("image => image.complete")
+    box = page.locator("#grid img").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("tab", name="Grid")).to_have_attribute("aria-selected", "true")
+    held[-1].continue_()
+    expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
 
 
 @pytest.mark.parametrize("format", ["WebM", "WebP"])
@@ -321,7 +349,7 @@ def test_the_crop_of_an_uploaded_photograph_is_its_face(page, tmp_path):
 
 
 def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
-    page, browser, address, tmp_path
+    page, browser, address, dtype, tmp_path
 ):
     """Streamed, stopped, mixed as face A; the address is silent about it, the saved PNG is not."""
     page.get_by_role("tab", name="Your face").click()
@@ -332,12 +360,12 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     wait_for_another(page, "face-found", source(page, "face-found"))
     page.get_by_role("button", name="Stop").click()
     wait_until_drawn(page, "face-found")
-    found = picture(page, "face-found").astype(int)
+    found = picture(page, "face-found")
     before = source(page, "face-mix")
     page.get_by_role("button", name="Mix it as face A").click()
     expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
     wait_for_another(page, "face-mix", before)
-    np.testing.assert_allclose(picture(page, "face-a").astype(int), found, atol=1)
+    assert is_close(picture(page, "face-a"), found, dtype)
     expect(page.get_by_label("Seed A")).to_have_value("")
     expect(page).to_have_url(re.compile(r"^[^?]*$"))
     with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
@@ -468,7 +496,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         mixed = picture(page, "face-mix")
         with torch.inference_mode():
             expected = to_uint8(G(sample_z([0], G.z_dim), truncation_psi=0.65))[0]
-        np.testing.assert_allclose(picture(page, "face-a").astype(int), expected, atol=1)
+        assert is_close(picture(page, "face-a"), expected, dtype_of(served.address))
         again = browser.new_page()
         again.goto(page.url)
         expect(again.locator("#status")).to_contain_text("alice/faces", timeout=SECONDS * 1000)
