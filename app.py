@@ -3,7 +3,8 @@
     python app.py                      on the weights in this repository
     python app.py --model FOLDER       on others: a folder or a user/repository of the Hub
 
-The variable PLAYGROUND_MODEL does what --model does, for a Space.
+The variable PLAYGROUND_MODEL does what --model does, for a Space, and GRADIO_SERVER_PORT takes
+another port than the first free one from 7860 on.
 """
 
 import argparse
@@ -58,7 +59,9 @@ def build_page(model: Model) -> gr.Blocks:
 
 def main() -> None:
     """Parse the command line, load the model, open the page."""
-    parser = argparse.ArgumentParser(description="Mix two faces in the browser.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--model",
         default=os.environ.get("PLAYGROUND_MODEL"),

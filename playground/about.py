@@ -11,15 +11,16 @@ from PIL import Image
 
 from playground.face import face_strip
 from playground.files import Picture
-from playground.mix import MixTab, first_scene
+from playground.mix import MixTab
 from playground.model import Model, Models
 from playground.seeds import good_seeds
-from playground.share import scene_values
+from playground.share import first_scene, scene_values
 from playground.words import WORDS
 from stylegan.history import HISTORY, Moment, read_history
 from stylegan.pretrained import CARD, WEIGHTS
 
 PSIS = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0]  # shown side by side
+SITE = "https://huggingface.co/"  # before a name, in the address of its page
 MOST_PIXELS = 4_000_000  # of a picture of the history
 PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img[^>]*>", re.IGNORECASE)  # in a card
 NOTHING = "This model came without a history of its training."
@@ -32,6 +33,12 @@ def status(model: Model) -> str:
         f"Drawn at {side}x{side} pixels by {model.name}, and shown enlarged. "
         "None of these people exist."
     )
+
+
+def of_faces(figures: dict[str, object]) -> str:
+    """On how many faces a score rests, if that is known: another number gives another score."""
+    samples = figures.get("samples")
+    return f", of {samples} faces" if isinstance(samples, int) else ""
 
 
 def facts(model: Model) -> str:
@@ -59,7 +66,7 @@ def facts(model: Model) -> str:
         for name, unit in units.items()
         if isinstance(model.figures.get(name), float)
     ]
-    rows["measured"] = ", ".join(found) or "not yet"
+    rows["measured"] = ", ".join(found) + of_faces(model.figures) if found else "not yet"
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| The model that draws | |", "|---|---|", *lines])
 
@@ -100,8 +107,10 @@ def moments(model: Model) -> list[tuple[Moment, Path]]:
 def words_of(moment: Moment) -> str:
     """How far the training was, and how good its faces were if that was measured."""
     score = moment.figures.get("score")
-    measured = f": score {score:.1f} of 100" if isinstance(score, int | float) else ""
-    return f"After {moment.kimg:g} thousand pictures{measured}"
+    if not isinstance(score, int | float):
+        return f"After {moment.kimg:g} thousand pictures, not measured"
+    measured = f"score {score:.1f} of 100{of_faces(moment.figures)}"
+    return f"After {moment.kimg:g} thousand pictures: {measured}"
 
 
 class Place(gr.Slider):
@@ -146,7 +155,7 @@ class About:
     def load(self, repo: str, revision: str = "") -> tuple[str, str]:
         """Take a public model of the Hub, by user/repository and branch, tag or commit; empty for
         the page's own. Returns what the other actions call it, and what is known of it."""
-        repo, revision = (repo or "").strip(), (revision or "").strip()
+        repo, revision = (repo or "").strip().removeprefix(SITE), (revision or "").strip()
         found = self.models.load(repo, revision) if repo else self.models.own
         return found.key, facts(found)
 

@@ -4,6 +4,7 @@ import math
 
 import gradio as gr
 
+from playground.mistake import Mistake
 from playground.model import Model
 from playground.words import WORDS, english
 
@@ -20,12 +21,12 @@ class BoundedSlider(gr.Slider):
     is_template = True  # drawn in the browser as its parent is
 
     def preprocess(self, payload: float | None) -> float:
-        """Raises gr.Error for what only a program sends: no number."""
+        """Raises Mistake for what only a program sends: no number."""
         if payload is None:
             return self.value
         if not isinstance(payload, int | float) or math.isnan(payload):
             between = f"from {self.minimum:g} to {self.maximum:g}"
-            raise gr.Error(f"{english(self.label)}: a number {between} is needed.")
+            raise Mistake(f"{english(self.label)}: a number {between} is needed.")
         return min(max(payload, self.minimum), self.maximum)
 
 
@@ -53,12 +54,13 @@ def psi_slider(elem_id: str) -> BoundedSlider:
     )
 
 
+def own_shown(model: Model) -> dict[str, str | bool]:
+    """Which kinds there are to choose from; hidden where the model tells none."""
+    kinds = ", ".join(domain.name for domain in model.domains)
+    return dict(label=f"{WORDS('own')} ({kinds})", visible=bool(kinds))
+
+
 def own_checkbox(model: Model, elem_id: str) -> gr.Checkbox:
-    """From which average; hidden where the model tells no kinds."""
-    return gr.Checkbox(
-        bool(model.domains),
-        label=WORDS("own"),
-        info=WORDS("own_info"),
-        visible=bool(model.domains),
-        elem_id=elem_id,
-    )
+    """From which average."""
+    info = WORDS("own_info")
+    return gr.Checkbox(bool(model.domains), info=info, elem_id=elem_id, **own_shown(model))

@@ -1,33 +1,36 @@
 """A direction of W with a name, as JSON: {"name": "older", "model": ..., "direction": [...]}."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
-import gradio as gr
 import torch
 from gradio.utils import get_upload_folder
 from torch import Tensor
 
+from playground.mistake import Mistake
 from playground.model import Model
 
 MOST_LETTERS, MOST_BYTES, FARTHEST = 40, 200_000, 1_000_000
+GIVE = "Give a file that this page has saved."
 
 
 def save_direction(name: str, direction: Tensor, model: Model) -> str:
     """Write it, (w_dim,), to a new file and return its path.
 
-    Raises: gr.Error if there is no name or nowhere to go.
+    Raises: Mistake if there is no name or nowhere to go.
     """
     if not (name := name.strip()):
-        raise gr.Error("Give the direction a name first.")
+        raise Mistake("Give the direction a name first.")
     if not direction.any():
-        raise gr.Error("Move some of the sliders first: where they lead is what is saved.")
+        raise Mistake("Move some of the sliders first: where they lead is what is saved.")
     values = [float(f"{value:.5g}") for value in direction.tolist()]
     entry = dict(name=name[:MOST_LETTERS], model=model.key or model.name, direction=values)
     folder = Path(get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=folder)) / "direction.json"
+    word = re.sub(r"\W+", "-", name[:MOST_LETTERS]).strip("-") or "direction"
+    path = Path(tempfile.mkdtemp(dir=folder)) / f"{word}.json"
     path.write_text(json.dumps(entry), encoding="utf-8")
     return str(path)
 
@@ -35,18 +38,22 @@ def save_direction(name: str, direction: Tensor, model: Model) -> str:
 def load_direction(path: str, model: Model) -> tuple[str, Tensor]:
     """Its name and itself, (w_dim,).
 
-    Raises: gr.Error with a sentence for what is none, or none of this model.
+    Raises: Mistake with a sentence for what is none, or none of this model.
     """
     file, wide = Path(path), model.G.w_dim
     try:
         if file.stat().st_size > MOST_BYTES:
             raise ValueError("it is too long")
         entry = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(entry, dict) or not entry.keys() >= {"name", "direction"}:
+            raise ValueError("it has no name and direction")
         name, values = entry["name"], entry["direction"]
         if not isinstance(name, str) or not all(isinstance(x, int | float) for x in values):
             raise ValueError("a name and a list of numbers are needed")
         if len(values) != wide or not all(abs(x) < FARTHEST for x in values):
             raise ValueError(f"this model asks for {wide} numbers below {FARTHEST}")
-    except (ValueError, TypeError, KeyError, RecursionError) as e:
-        raise gr.Error(f"{file.name} is no saved direction: {e}.") from e
+    except (json.JSONDecodeError, UnicodeDecodeError) as e:
+        raise Mistake(f"{file.name} is no JSON. {GIVE}") from e
+    except (ValueError, TypeError, RecursionError) as e:
+        raise Mistake(f"{file.name} is no direction of this model's: {e}. {GIVE}") from e
     return name[:MOST_LETTERS], torch.tensor(values, dtype=torch.float32)

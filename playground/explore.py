@@ -1,6 +1,7 @@
 """One face, moved on the page and changed along directions of W."""
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import gradio as gr
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from playground.controls import BoundedSlider, SeedBox, psi_slider
 from playground.direction import MOST_LETTERS, load_direction, save_direction
-from playground.face import face_image, face_strip
+from playground.face import face_image, small_faces
 from playground.files import File
 from playground.mix import LIVE
 from playground.model import OTHERS, Model, Models
@@ -72,15 +73,16 @@ class Explorer:
         way = torch.tensor(steps, dtype=torch.float32) @ self.directions(self.models[model])
         return way if saved is None else way + along * saved
 
-    def ways(self, seed: float, psi: float, model: str = "") -> list[np.ndarray] | dict:
-        """Faces along every direction, a row each."""
+    def ways(self, seed: float, psi: float, model: str = "") -> list[list[np.ndarray] | dict]:
+        """Faces along every direction."""
         if problem_with_seed(seed, ""):
-            return gr.skip()
+            return [gr.skip()] * len(self.names)
         shown = self.models[model]
         places = torch.tensor(PLACES)[:, None]
         steps = places * self.directions(shown)[:, None]  # (2 * COUNT, places, w_dim)
         ws = shown.styles([int(seed)], psi) + steps.flatten(0, 1)[:, None]
-        return list(shown.draw_many(ws))
+        faces = iter(shown.draw_many(ws))
+        return [[next(faces) for _ in PLACES] for _ in self.names]
 
 
 def equivariance_words(figures: dict[str, object]) -> str:
@@ -90,8 +92,8 @@ def equivariance_words(figures: dict[str, object]) -> str:
         return ""
     values = " and ".join(f"{name} {figures[name]:.0f} dB" for name in names)
     return (
-        f"Measured: {values}. From about 60 the face moves (T) or turns (R) as a whole; "
-        "below 30 it changes while it does."
+        f"Measured: {values}. From about 60 a face moves (EQ-T) or turns (EQ-R) as one piece; "
+        "below 30 it changes while it does, as faces of config T do when they turn."
     )
 
 
@@ -99,32 +101,42 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     """Lay out the tab and connect it; it is drawn when it is opened."""
     explorer = Explorer(models)
     explorer.directions(models.own)  # so that nobody waits for them
-    with gr.Row():
-        with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
+    steps, strips = [], []
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=260, elem_classes="stays"):
             image = face_image(WORDS("the_face"), "face-explore")
             words = gr.Markdown()
-        with gr.Column(scale=2, min_width=260):
-            seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label=WORDS("seed"))
+        with gr.Column(scale=3, min_width=260):
+            with gr.Row():
+                seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label=WORDS("seed"))
+                psi = psi_slider("explore-psi")
             dice = gr.Button(WORDS("another"))
-            psi = psi_slider("explore-psi")
-            moves = [
-                BoundedSlider(-50, 50, 0, step=1, label=WORDS("right"), elem_id="right"),
-                BoundedSlider(-50, 50, 0, step=1, label=WORDS("down_by"), elem_id="down-by"),
-                BoundedSlider(-180, 180, 0, step=1, label=WORDS("turn"), elem_id="turn"),
-            ]
+            with gr.Row():
+                narrow = dict(step=1, min_width=140)
+                moves = [
+                    BoundedSlider(-50, 50, 0, label=WORDS("right"), elem_id="right", **narrow),
+                    BoundedSlider(-50, 50, 0, label=WORDS("down_by"), elem_id="down-by", **narrow),
+                    BoundedSlider(-180, 180, 0, label=WORDS("turn"), elem_id="turn", **narrow),
+                ]
             measured = gr.Markdown(equivariance_words(models.own.figures))
-    ways = face_strip(WORDS("ways"), len(PLACES), "ways")
-    steps = []
-    for start in range(0, len(explorer.names), COUNT):
-        with gr.Row():
-            steps += [
-                BoundedSlider(-FAR, FAR, 0, step=0.1, label=name, min_width=140)
-                for name in explorer.names[start : start + COUNT]
-            ]
+            gr.Markdown(WORDS("ways"))
+            with gr.Column(elem_id="ways"):
+                for i, name in enumerate(explorer.names):
+                    with gr.Row(equal_height=False):
+                        step = BoundedSlider(-FAR, FAR, 0, step=0.1, label=name, min_width=150)
+                        steps.append(step)
+                        with gr.Column(scale=3, min_width=240):
+                            strips.append(small_faces(name, len(PLACES), f"way-{i}"))
+                along = BoundedSlider(
+                    -FAR,
+                    FAR,
+                    0,
+                    step=0.1,
+                    label=WORDS("saved_way"),
+                    visible=False,
+                    elem_id="along",
+                )
     saved = gr.State()
-    along = BoundedSlider(
-        -FAR, FAR, 0, step=0.1, label=WORDS("saved_way"), visible=False, elem_id="along"
-    )
     with gr.Accordion(WORDS("directions"), open=False), gr.Row():
         with gr.Column(min_width=240):
             name = gr.Textbox(label=WORDS("direction_name"), max_length=MOST_LETTERS)
@@ -140,14 +152,16 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     gr.on(moved, explorer.face, inputs, outputs, api_name="explore", **LIVE)
     changes = [tab.select, seed.input, psi.input]
     drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
-    drawn.then(explorer.ways, [seed, psi, model], ways, **hidden)  # after, see playground.mix
+    drawn.then(explorer.ways, [seed, psi, model], strips, **hidden)  # after, see playground.mix
     rolled = dice.click(roll, None, seed, **hidden).then(explorer.face, inputs, outputs, **hidden)
-    rolled.then(explorer.ways, [seed, psi, model], ways, **hidden)
+    rolled.then(explorer.ways, [seed, psi, model], strips, **hidden)
 
-    def go(event: gr.SelectData, *values: float) -> list[float]:
-        """The clicked row's slider at the clicked place, the others as they are."""
-        row, place = divmod(event.index, len(PLACES))
-        return [float(PLACES[place]) if i == row else value for i, value in enumerate(values)]
+    def goes(row: int) -> Callable[[gr.SelectData], list[float]]:
+        def go(event: gr.SelectData) -> list[float]:
+            """The row's slider at the clicked place, all others at 0."""
+            return [0.0, *(float(PLACES[event.index]) * (i == row) for i in range(len(steps)))]
+
+        return go
 
     def keep(name: str, model: str, *direction: Tensor | float | None) -> str:
         """A file with where the sliders lead."""
@@ -164,8 +178,9 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
         start = [good_seeds(now.domains, 1)[1][0], equivariance_words(now.figures), None]
         return [*start, gr.Slider(value=0, visible=False), *[0] * len(steps)]
 
-    gone = ways.select(go, steps, steps, **hidden)
-    gone.then(explorer.face, inputs, outputs, **hidden)
+    for row, strip in enumerate(strips):
+        gone = strip.select(goes(row), None, [along, *steps], **hidden)
+        gone.then(explorer.face, inputs, outputs, **hidden)
     told = {"api_visibility": "private", "show_progress": "hidden"}
     save.click(keep, [name, model, saved, along, *steps], file, **told)
     found = given.upload(give, [given, model], [saved, along], **told)

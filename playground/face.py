@@ -20,8 +20,13 @@ CSS = """
     gap: 2px; padding: 0;
 }
 .strip .thumbnail-item { height: auto; min-height: 0; aspect-ratio: 1; }
+.face.fullscreen img, .grid.fullscreen img { height: 100%; }
+.gradio-container { overflow: clip !important; }  /* hidden, as Gradio has it, nothing can stay */
+.stays { position: sticky; top: 0; z-index: var(--layer-5); }
+.stays, .stays .face { background: var(--body-background-fill); }
 @media (max-width: 640px) {
     .first-if-narrow { order: -1; flex-basis: 100%; }
+    .stays .image-frame { width: 60%; margin: auto; }
     #good-a .grid-container, #good-b .grid-container { --grid-cols: 3 !important; }
 }
 """
@@ -50,9 +55,20 @@ def face_strip(
 ) -> Pictures:
     """Small faces in rows under their caption, uint8 (H, W, 3) each, to choose one by a click."""
     gr.Markdown(caption, visible=visible)
+    return small_faces(english(caption), columns, elem_id, faces, visible)
+
+
+def small_faces(
+    label: str,
+    columns: int,
+    elem_id: str,
+    faces: list[np.ndarray] | None = None,
+    visible: bool = True,
+) -> Pictures:
+    """As `face_strip`, without the caption."""
     return Pictures(
         faces,
-        label=english(caption),
+        label=label,
         show_label=False,
         columns=columns,
         allow_preview=False,
@@ -60,5 +76,6 @@ def face_strip(
         buttons=[],
         elem_id=elem_id,
         elem_classes="strip",
+        interactive=False,
         visible=visible,
     )

@@ -18,6 +18,8 @@ from gradio.processing_utils import encode_pil_to_bytes, hash_bytes
 from gradio.utils import get_upload_folder
 from PIL import Image
 
+from playground.mistake import Mistake
+
 
 def paths_in(message: object) -> Iterator[str]:
     """Of all files that a message names, however deep."""
@@ -31,11 +33,11 @@ def paths_in(message: object) -> Iterator[str]:
 
 
 def only_uploaded(message: GradioModel | GradioRootModel | None) -> None:
-    """Raises gr.Error for a file that did not come through the page and was not made by it."""
+    """Raises Mistake for a file that did not come through the page and was not made by it."""
     folder = Path(get_upload_folder()).resolve()
     for path in paths_in(message.model_dump() if message else None):
         if not Path(path).resolve().is_relative_to(folder):
-            raise gr.Error(f"{Path(path).name} was not uploaded: upload it first.")
+            raise Mistake(f"{Path(path).name} was not uploaded: upload it first.")
 
 
 def kept(picture: np.ndarray | Image.Image | str | None, folder: str) -> str | None:

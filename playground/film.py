@@ -6,11 +6,15 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
-from playground.controls import BoundedSlider, own_checkbox, psi_slider
-from playground.mix import MixTab
+from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
+from playground.mistake import Mistake
+from playground.mix import MixTab, problem_with_face
 from playground.model import Model, Models
+from playground.scene import MINE
 from playground.seeds import good_seeds, is_seed, parse_seeds
 from playground.words import WORDS
 from stylegan.latents import walk
@@ -50,12 +54,26 @@ class Films:
         self.models = models
 
     def frames(
-        self, seeds: list[int], steps: int, psi: float, own: bool, model: str = ""
+        self,
+        seeds: list[int | None],
+        steps: int,
+        psi: float,
+        own: bool,
+        face: Tensor | None = None,
+        model: str = "",
     ) -> Iterator[np.ndarray]:
-        """A few at a time, uint8 (N, H, W, 3), large enough to be seen."""
+        """A few at a time, uint8 (N, H, W, 3), large enough to be seen.
+
+        In place of None goes the visitor's own face (1, num_ws, w_dim), as it is.
+
+        Raises: Mistake if there is none, or none of this model's.
+        """
         shown = self.models[model]
+        if None in seeds and (words := problem_with_face(face, shown.G)):
+            raise Mistake(words)
+        stops = [face if s is None else shown.styles([s], psi, own=own) for s in seeds]
         times = -(-SIDE // shown.G.img_resolution)
-        for part in shown.draw_parts(walk(shown.styles(seeds, psi, own=own), steps)):
+        for part in shown.draw_parts(walk(torch.cat(stops), steps)):
             yield part.repeat(times, axis=1).repeat(times, axis=2)
 
     def make(
@@ -66,13 +84,17 @@ class Films:
         format: str,
         psi: float,
         own: bool,
+        face: Tensor | None = None,
         model: str = "",
         progress: gr.Progress = gr.Progress(),  # noqa: B008, Gradio finds it here
     ) -> Iterator[tuple[dict, dict]]:
-        """A film through the faces of these seeds and back to the first: video or picture."""
-        chosen = parse_seeds(seeds, "Faces")
+        """A film through the faces of these seeds and back to the first: video or picture.
+
+        The word mine stands for the visitor's own face, as Mix has it.
+        """
+        chosen = parse_seeds(seeds, "Faces", also=MINE)
         total, frames = len(chosen) * int(steps), []
-        for part in self.frames(chosen, int(steps), psi, own, model):
+        for part in self.frames(chosen, int(steps), psi, own, face, model):
             frames.append(part)
             progress((sum(map(len, frames)), total), unit="frames")
         with tempfile.TemporaryDirectory() as folder:
@@ -85,9 +107,11 @@ class Films:
             )  # Gradio has its copy before the folder goes
 
 
-def add_seeds(seeds: str, *more: float | None) -> str:
-    """The seeds with more of them at the end; what is no seed is left out."""
-    return ", ".join([seeds, *(str(int(seed)) for seed in more if is_seed(seed))]).strip(", ")
+def add_seeds(seeds: str, face: Tensor | None, *more: float | None) -> str:
+    """The seeds with more of them at the end; what is no seed is the visitor's own face, if there
+    is one, or left out."""
+    words = [str(int(s)) if is_seed(s) else MINE if face is not None else "" for s in more]
+    return ", ".join([word for word in (seeds.strip(", "), *words) if word])
 
 
 def first_seeds(model: Model) -> str:
@@ -102,7 +126,9 @@ def film_tab(models: Models, mix: MixTab) -> None:
     gr.Markdown(WORDS("film_info"))
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
-            seeds = gr.Textbox(first_seeds(models.own), label=WORDS("film_faces"))
+            seeds = gr.Textbox(
+                first_seeds(models.own), label=WORDS("film_faces"), info=WORDS("film_faces_info")
+            )
             add = gr.Button(WORDS("film_add"))
             steps = BoundedSlider(2, 24, STEPS, step=1, label=WORDS("film_steps"))
             speed = BoundedSlider(4, 30, SPEED, step=1, label=WORDS("film_speed"))
@@ -129,12 +155,12 @@ def film_tab(models: Models, mix: MixTab) -> None:
             )
 
     hidden = {"api_visibility": "private", "queue": False}
-    add.click(add_seeds, [seeds, *mix.controls[:2]], seeds, **hidden)
-    inputs = [seeds, steps, speed, format, psi, own, mix.model]
+    add.click(add_seeds, [seeds, mix.face, *mix.controls[:2]], seeds, **hidden)
+    inputs = [seeds, steps, speed, format, psi, own, mix.face, mix.model]
     make.click(films.make, inputs, [video, image], api_name="make_film", concurrency_limit=1)
 
     def changed(model: str) -> tuple[str, gr.Checkbox]:
         """Faces of another model to begin with."""
-        return first_seeds(models[model]), gr.Checkbox(visible=bool(models[model].domains))
+        return first_seeds(models[model]), gr.Checkbox(**own_shown(models[model]))
 
     mix.model.change(changed, mix.model, [seeds, own], **hidden)

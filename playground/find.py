@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-import gradio as gr
 import numpy as np
 import torch
 from torch import Tensor
 
 from playground.controls import PSI
+from playground.mistake import Mistake
 from playground.model import OTHERS, Model, Models
 from playground.seeds import good_seeds
 from stylegan.directions import sample_w
@@ -19,6 +19,8 @@ from stylegan.projection import nearest
 
 STARTS = 24  # good faces of each kind, the nearest of which the search begins with
 STEPS, EVERY, MOST_SECONDS = 100, 5, 25  # of a search; steps between two pictures of it
+FOUND = "Found: as near as this network comes. Now mix it."
+STOPPED = "Stopped. What is shown can be mixed."
 
 
 def images(pictures: np.ndarray) -> Tensor:
@@ -48,17 +50,20 @@ class Finder:
     def __init__(self, models: Models):
         self.models, self.starts = models, lru_cache(OTHERS + 1)(starts)
 
-    def find(self, face: np.ndarray | None, model: str = "") -> Iterator[tuple[np.ndarray, Tensor]]:
-        """The drawn face as it becomes like this one, uint8 (H, W, 3), and its styles.
+    def find(
+        self, face: np.ndarray | None, model: str = ""
+    ) -> Iterator[tuple[np.ndarray, Tensor, str]]:
+        """The drawn face as it becomes like this one, uint8 (H, W, 3), its styles, and how far
+        the search is.
 
-        Raises: gr.Error if there is no face yet, or one of another size.
+        Raises: Mistake if there is no face yet, or one of another size.
         """
         if face is None:
-            raise gr.Error("There is no face yet: give a picture with one first.")
+            raise Mistake("There is no face yet: give a picture with one first.")
         shown = self.models[model]
         side = shown.G.img_resolution
         if face.shape != (side, side, 3):
-            raise gr.Error(f"The face must be {side}x{side} pixels, as the crop of a picture is.")
+            raise Mistake(f"The face must be {side}x{side} pixels, as the crop of a picture is.")
         target, until = images(face[None]), time.monotonic() + MOST_SECONDS
         start = self.starts(shown)
         begin = start.ws[nearest(start.drawn, target)][None]
@@ -67,6 +72,8 @@ class Finder:
             late = time.monotonic() > until
             if step % EVERY == 0 or step == STEPS or late:
                 ws = ws.half().float()  # as a saved picture holds it
-                yield shown.draw(ws)[0], ws
+                done = late or step == STEPS
+                words = FOUND if done else f"Looking: step {step} of at most {STEPS}."
+                yield shown.draw(ws)[0], ws, words
             if late:
                 return

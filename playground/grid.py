@@ -7,12 +7,12 @@ import gradio as gr
 import numpy as np
 import torch
 
-from playground.controls import BoundedSlider, own_checkbox, psi_slider
+from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import Picture
-from playground.mix import NO_BANDS, MixTab
+from playground.mix import MixTab
 from playground.model import Models
 from playground.seeds import MOST, good_seeds, parse_seeds
-from playground.share import layer_values
+from playground.share import NO_BANDS, layer_values
 from playground.words import WORDS
 from stylegan.images import image_grid
 from stylegan.latents import blend
@@ -55,11 +55,19 @@ class Crossings:
     def __init__(self, models: Models):
         self.models = models
 
-    def choose(self, size: int, model: str = "", *, best: bool = False) -> tuple[str, str]:
-        """Seeds across and down: good ones of either kind, by chance or the best."""
+    def choose(self, size: int, model: str = "") -> tuple[str, str]:
+        """Seeds across and down: good ones of either kind, by chance."""
+        return self.resize(size, "", "", model)
+
+    def resize(self, size: int, across: str, down: str, model: str = "") -> tuple[str, str]:
+        """The first of these seeds across and down, and good ones by chance where they are few."""
         ends = good_seeds(self.models[model].domains, GOOD)
-        chosen = (good[:size] if best else random.sample(good, size) for good in ends)
-        return tuple(", ".join(map(str, seeds)) for seeds in chosen)
+        filled = []
+        for text, name, good in zip((across, down), ("Across", "Down"), ends, strict=True):
+            kept = parse_seeds(text, name)[:size] if text else []
+            others = [seed for seed in good if seed not in kept]
+            filled.append(kept + random.sample(others, size - len(kept)))
+        return tuple(", ".join(map(str, seeds)) for seeds in filled)
 
     def draw(
         self,
@@ -95,18 +103,20 @@ class Crossings:
 
 def crossing(
     across: str, down: str, weight: float, side: int, place: tuple[int, int]
-) -> tuple[int | dict, int | dict, float | dict]:
+) -> tuple[int | dict, int | dict, float] | None:
     """Seed A, seed B and weight of what lies at a pixel (x, y); what stays is skipped.
 
-    `side` is that of a face as it is drawn, in pixels.
+    `side` is that of a face as it is drawn, in pixels. There is nothing in the corner.
     """
     seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
     tile = tile_side(len(seeds_a) + 1, side)
     column, row = (pixel // tile for pixel in place)
+    if not row and not column:
+        return None
     return (
         seeds_a[column - 1] if column else gr.skip(),
         seeds_b[row - 1] if row else gr.skip(),
-        weight if row and column else 1.0 if row else 0.0 if column else gr.skip(),
+        weight if row and column else 1.0 if row else 0.0,
     )
 
 
@@ -117,7 +127,9 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     def seeds_shown(model: str) -> list[dict[str, str]]:
         """The best ones, and of which kind they are."""
         names = [domain.name for domain in models[model].domains] or ["faces"]
-        across, down = crossings.choose(FIRST, model, best=True)
+        across, down = (
+            ", ".join(map(str, seeds)) for seeds in good_seeds(models[model].domains, FIRST)
+        )
         return [
             dict(value=across, label=f"{WORDS('across')}: {names[0]}"),
             dict(value=down, label=f"{WORDS('down')}: {names[-1]}"),
@@ -128,7 +140,13 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             size = BoundedSlider(
-                1, MOST, FIRST, step=1, label=WORDS("grid_size"), elem_id="grid-size"
+                1,
+                MOST,
+                FIRST,
+                step=1,
+                label=WORDS("grid_size"),
+                info=WORDS("grid_size_info"),
+                elem_id="grid-size",
             )
             dice = gr.Button(WORDS("other_faces"))
             across = gr.Textbox(**first[0], elem_id="across")
@@ -160,10 +178,12 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     changes = [tab.select, across.submit, down.submit, weight.input, psi.input, own.input]
     gr.on(changes, crossings.draw, inputs, grid, api_name="grid", **live)
-    chosen = gr.on(
-        [size.input, dice.click], crossings.choose, [size, mix.model], [across, down], **hidden
-    )
-    chosen.then(crossings.draw, inputs, grid, api_visibility="private", **live)
+    told = {"api_visibility": "private", "show_progress": "hidden"}  # queued, or it cannot tell
+    others = dice.click(crossings.choose, [size, mix.model], [across, down], **hidden)
+    fill = [size, across, down, mix.model]
+    resized = size.input(crossings.resize, fill, [across, down], trigger_mode="always_last", **told)
+    for chosen in (others, resized):
+        chosen.success(crossings.draw, inputs, grid, api_visibility="private", **live)
 
     def open_in_mix(
         across: str,
@@ -174,16 +194,17 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
         model: str,
         event: gr.SelectData,
     ):
-        """What was clicked, just as it is, in the other tab."""
+        """What was clicked, just as it is, in the other tab; the corner is nothing."""
         side = models[model].G.img_resolution
-        found = crossing(across, down, weight, side, event.index)
+        if (found := crossing(across, down, weight, side, event.index)) is None:
+            return [gr.skip()] * (len(mix.controls) + 1)
         values = *found, psi, own, *NO_BANDS, model, *layer_values(())
         return *values, gr.Tabs(selected="mix")
 
     def changed(model: str) -> tuple[gr.Textbox, gr.Textbox, gr.Checkbox, None]:
         """Seeds of another model."""
         across, down = seeds_shown(model)
-        own = gr.Checkbox(visible=bool(models[model].domains))
+        own = gr.Checkbox(**own_shown(models[model]))
         return gr.Textbox(**across), gr.Textbox(**down), own, None
 
     clicked = [across, down, weight, psi, own, mix.model]

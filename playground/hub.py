@@ -15,6 +15,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import HFValidationError, httpx, validate_repo_id
 
+from playground.mistake import Mistake
 from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY, read_history
 from stylegan.pretrained import CARD, CONFIG, METRICS, WEIGHTS, read_config
@@ -36,9 +37,9 @@ def told_plainly(repo: str, revision: str) -> Iterator[None]:
     try:
         yield
     except RepositoryNotFoundError as e:
-        raise gr.Error(f"There is no public model {repo} on the Hub.") from e
+        raise Mistake(f"There is no public model {repo} on the Hub.") from e
     except RevisionNotFoundError as e:
-        raise gr.Error(f"{repo} on the Hub has no revision {revision}.") from e
+        raise Mistake(f"{repo} on the Hub has no revision {revision}.") from e
     except (OSError, httpx.HTTPError) as e:
         raise gr.Error("The Hub cannot be reached just now. Try again later.") from e
 
@@ -67,7 +68,7 @@ class Copy:
 
     def __init__(self, repo: str, revision: str = ""):
         if words := problem_with_name(repo, revision):
-            raise gr.Error(words)
+            raise Mistake(words)
         self.repo, self._api = repo, HfApi(token=False)
         with told_plainly(repo, revision):
             info = self._api.model_info(repo, revision=revision or None, files_metadata=True)
@@ -80,7 +81,7 @@ class Copy:
         """Those of the files that there are; each may have so many megabytes."""
         for name in files.keys() & self._sizes.keys():
             if self._sizes[name] > files[name] * MEGABYTE:
-                raise gr.Error(
+                raise Mistake(
                     f"{name} of {self.repo} has {self._sizes[name] / MEGABYTE:.0f} MB, and this "
                     f"page takes {files[name]}. On your own machine: python app.py --model "
                     + self.repo

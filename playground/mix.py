@@ -9,21 +9,29 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from playground.controls import PSI, BoundedSlider, SeedBox, own_checkbox, psi_slider
+from playground.controls import PSI, BoundedSlider, SeedBox, own_checkbox, own_shown, psi_slider
 from playground.face import face_image, face_strip
 from playground.files import File
 from playground.model import Model, Models
 from playground.scene import Scene, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
-from playground.share import ADDRESS, MOST_LAYERS, from_address, from_picture
+from playground.share import (
+    ADDRESS,
+    MOST_LAYERS,
+    NO_BANDS,
+    first_scene,
+    from_address,
+    from_picture,
+    layer_values,
+)
 from playground.words import WORDS
+from stylegan import Generator
 from stylegan.config import GeneratorConfig
 from stylegan.latents import mix_styles
 from stylegan.specs import BANDS, style_bands
 
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
 SHOWN = 6  # good seeds of a kind beside each face
-NO_BANDS = 0, 0, 0  # added to the weights of their layers
 STEPS = 10  # from face A to face B on the film strip
 
 # uint8 (H, W, 3), one that says how it was mixed, or gr.skip() to leave the one that is shown
@@ -36,6 +44,14 @@ def problem_with_layers(layers: Sequence[float]) -> str:
     if few and all(isinstance(x, int | float) and -1 <= x <= 1 for x in layers):
         return ""
     return f"Layers must be at most {MOST_LAYERS} numbers from -1 to 1."
+
+
+def problem_with_face(face: Tensor | None, G: Generator) -> str:
+    """Why it is no face (1, num_ws, w_dim) of the visitor's own; empty if it is fine."""
+    if face is None:
+        return "There is no face of your own yet: find it in Your face, then mix it."
+    fits = face.shape[1:] == (G.num_ws, G.w_dim)
+    return "" if fits else "Your face was found with another model."
 
 
 class Mixer:
@@ -78,8 +94,8 @@ class Mixer:
         parents = []
         for seed, letter in zip(seeds, "AB", strict=True):
             if seed is None and face is not None:
-                if face.shape[1:] != (shown.G.num_ws, shown.G.w_dim):
-                    return [gr.skip()] * len(weights), "Your face was found with another model."
+                if words := problem_with_face(face, shown.G):
+                    return [gr.skip()] * len(weights), words
                 parents.append(face)
             elif words := problem_with_seed(seed, letter):
                 return [gr.skip()] * len(weights), words
@@ -161,7 +177,8 @@ class Mixer:
 def layer_names(config: GeneratorConfig) -> list[str]:
     """Of the places in ws, in their order."""
     names = {place: name for name, places in style_bands(config).items() for place in places}
-    return [f"{place}: {names[place] if place else 'place and angle'}" for place in sorted(names)]
+    short = {place: name.partition(" ")[0] for place, name in names.items()} | {0: "place, angle"}
+    return [f"{place}: {short[place]}" for place in sorted(short)]
 
 
 def weight_of(event: gr.SelectData) -> float:
@@ -180,12 +197,6 @@ def good_faces(model: Model) -> tuple[list[int], list[np.ndarray]]:
     """Seeds to choose from, of the first kind and then of the last, and their faces."""
     first, last = good_seeds(model.domains, SHOWN)
     return first + last, list(model.draw_many(model.styles(first + last, PSI, own=True)))
-
-
-def first_scene(model: Model) -> Scene:
-    """What is mixed at first: the best face of either kind."""
-    (a,), (b,) = good_seeds(model.domains, 1)
-    return Scene(a, b, 0.5, PSI, bool(model.domains), *NO_BANDS, model=model.key)
 
 
 class MixTab(NamedTuple):
@@ -210,7 +221,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
 
     def side(letter: str, seed: int) -> tuple[gr.Image, gr.Number, gr.Button, gr.Gallery]:
         image = face_image(WORDS(f"face_{letter}"), f"face-{letter}")
-        number = SeedBox(seed, label=WORDS(f"seed_{letter}"))
+        number = SeedBox(seed, label=WORDS(f"seed_{letter}"), placeholder=WORDS("own_seed"))
         dice = gr.Button(WORDS(f"another_{letter}"))
         faces = face_strip(WORDS("good_faces"), SHOWN, f"good-{letter}", strip)
         return image, number, dice, faces
@@ -232,7 +243,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
             words = gr.Markdown(elem_id="mix-words")
         with gr.Column(scale=2, min_width=140):
             image_b, seed_b, dice_b, good_b = side("b", scene.b)
-    with gr.Accordion(WORDS("bands"), open=False):
+    with gr.Accordion(WORDS("bands"), open=False) as banded:
         gr.Markdown(WORDS("bands_info"))
         with gr.Row():
             bands = [
@@ -241,9 +252,10 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
             ]
         with gr.Accordion(WORDS("layers"), open=False), gr.Row():
             single = [
-                BoundedSlider(-1, 1, 0, step=0.01, min_width=150, elem_id=f"layer-{i}", **shown)
+                BoundedSlider(-1, 1, 0, step=0.01, min_width=170, elem_id=f"layer-{i}", **shown)
                 for i, shown in enumerate(layers_shown(models.own))
             ]
+        level = gr.Button(WORDS("bands_off"), size="sm")
     film = face_strip(WORDS("strip"), STEPS + 1, "film")
     with gr.Row():
         psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
@@ -280,12 +292,17 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         values, found = from_picture(path, models)
         return [*values, found]
 
+    def unfold(*offsets: float | list[float]) -> gr.Accordion | dict:
+        """What moves the mix is seen."""
+        *bands, layers = offsets
+        return gr.Accordion(open=True) if any(bands) or any(layers) else gr.skip()
+
     def changed(model: str) -> list:
         """What is shown of another model."""
         now = models[model]
         _, faces = good_faces(now)
         sliders = [gr.Slider(**shown) for shown in layers_shown(now)]
-        return [faces, faces, gr.Checkbox(visible=bool(now.domains)), *sliders]
+        return [faces, faces, gr.Checkbox(**own_shown(now)), *sliders]
 
     # The strip always follows, never beside: two events of one control, each waiting for its last
     # value, would go on waking each other for ever.
@@ -300,8 +317,14 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     )
     redraw(turned.then)
     warns = {"api_visibility": "private", "show_progress": "hidden"}  # so it must be queued
-    redraw(demo.load(opened, None, controls, **warns).then)
-    redraw(saved.upload(dropped, saved, [*controls, face], **warns).then)
+    for restored in (
+        demo.load(opened, None, controls, **warns),
+        saved.upload(dropped, saved, [*controls, face], **warns),
+    ):
+        redraw(restored.then)
+        restored.then(unfold, offsets, banded, **private)
+    levelled = [*bands, layers, *single]
+    redraw(level.click(lambda: [*NO_BANDS, *layer_values(())], None, levelled, **private).then)
     model.change(changed, model, [good_a, good_b, own, *single], **private)
     for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
         redraw(dice.click(roll, None, seed, **private).then)

@@ -16,6 +16,7 @@ from torch import Tensor
 from playground.gpu import LENT, MANY, draw_there
 from playground.hub import Copy, fetch
 from playground.limits import BUSY, WAIT_SECONDS, Turns, in_time
+from playground.mistake import Mistake
 from stylegan import Generator
 from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
 from stylegan.history import HISTORY
@@ -203,7 +204,7 @@ class Models:
         files = dict(folder=copy.folder, copy=copy)
         model = Model(G, copy.repo, dtype=self.own.dtype, turns=self.own.turns, **told, **files)
         if (seconds := model.seconds_a_face()) > SLOWEST:
-            raise gr.Error(
+            raise Mistake(
                 f"{copy.repo} takes {seconds:.0f} seconds a face here, too long for a page that "
                 f"others use as well. On your own machine: python app.py --model {copy.repo}"
             )

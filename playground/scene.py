@@ -62,6 +62,9 @@ class Scene:
         return urlencode(found | {"own": int(self.own)}, safe=",/@")
 
 
+FIELDS = {field.name for field in fields(Scene)}
+
+
 def parse_scene(text: str) -> Scene:
     """Raises ValueError saying what is missing or wrong."""
     found = dict(parse_qsl(text))
@@ -110,7 +113,10 @@ def scene_of(path: str | Path) -> tuple[Scene, Tensor | None]:
     except (OSError, ValueError, Image.DecompressionBombError) as e:
         raise ValueError(f"{name} is not a PNG picture of a face") from e
     if text is None:
-        raise ValueError(f"{name} was not saved here, or lost what was written in it")
+        raise ValueError(
+            f"No mix is written in {name}: only The mix, saved by the arrow on it, holds one, and "
+            "programs that change a picture may lose it"
+        )
     try:
         scene = parse_scene(text)
         if not scene.has_own_face:

@@ -3,8 +3,7 @@
 import itertools
 import random
 
-import gradio as gr
-
+from playground.mistake import Mistake
 from stylegan.domains import Domain
 
 MAX_SEED = 2**32 - 1
@@ -23,19 +22,19 @@ def problem_with_seed(value: float | None, name: str) -> str:
     return f"Seed {name} must be a whole number from 0 to {MAX_SEED}."
 
 
-def parse_seeds(text: str | None, name: str) -> list[int]:
-    """Seeds with commas or spaces between them.
+def parse_seeds(text: str | None, name: str, *, also: str = "") -> list[int | None]:
+    """Seeds with commas or spaces between them; another word that may stand there is None.
 
-    Raises: gr.Error with a sentence for what is none, for none at all and for too many.
+    Raises: Mistake with a sentence for what is none, for none at all and for too many.
     """
     words = (text or "").replace(",", " ").split()
     if not 1 <= len(words) <= MOST:
-        raise gr.Error(f"{name}: 1 to {MOST} seeds are needed, got {len(words)}.")
+        raise Mistake(f"{name}: 1 to {MOST} seeds are needed, got {len(words)}.")
     for word in words:
-        if not (word.isdecimal() and is_seed(float(word))):
+        if word != also and not (word.isdecimal() and is_seed(float(word))):
             shown = word[:20]
-            raise gr.Error(f"{name}: {shown} is no seed, a whole number from 0 to {MAX_SEED}.")
-    return [int(word) for word in words]
+            raise Mistake(f"{name}: {shown} is no seed, a whole number from 0 to {MAX_SEED}.")
+    return [None if word == also else int(word) for word in words]
 
 
 def roll() -> int:

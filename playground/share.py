@@ -1,24 +1,40 @@
 """The Mix tab from its address or from a saved picture, and the address from the tab."""
 
 from collections.abc import Sequence
+from urllib.parse import parse_qsl
 
 import gradio as gr
 from torch import Tensor
 
-from playground.model import Models
-from playground.scene import Scene, parse_scene, scene_of
+from playground.controls import PSI
+from playground.mistake import Mistake
+from playground.model import Model, Models
+from playground.scene import FIELDS, Scene, parse_scene, scene_of
+from playground.seeds import good_seeds
 
 MOST_LAYERS = 16  # that have a control of their own: all of the published networks
 
-# keeps the page's address at what is mixed, unless a face is in it that no address can hold
+NO_BANDS = 0, 0, 0  # added to the weights of their layers
+
+# keeps the page's address at what is mixed, unless a face is in it that no address can hold; what
+# nobody can mix, such as a seed below 0, is left
 ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers, model) => {
-    const scene = {a, b, weight, psi, own: Number(own), shape, features, texture};
+    const isSeed = (x) => x === null || (Number.isInteger(x) && x >= 0 && x < 2 ** 32);
+    if (![a, b].every(isSeed) || weight === null || psi === null) return;
+    const [w, p] = [weight, psi].map((x) => Math.min(Math.max(x, 0), 1));
+    const scene = {a, b, weight: w, psi: p, own: Number(own), shape, features, texture};
     if (layers.some(offset => offset)) scene.layers = layers;
     if (model) scene.model = model;
     const text = "?" + new URLSearchParams(scene);
     const known = a !== null && b !== null;
     history.replaceState(null, "", known ? text : location.pathname);
 }"""
+
+
+def first_scene(model: Model) -> Scene:
+    """What is mixed at first: the best face of either kind."""
+    (a,), (b,) = good_seeds(model.domains, 1)
+    return Scene(a, b, 0.5, PSI, bool(model.domains), *NO_BANDS, model=model.key)
 
 
 def layer_values(layers: Sequence[float]) -> list[list[float] | float]:
@@ -37,36 +53,40 @@ UNCHANGED = [gr.skip()] * (10 + MOST_LAYERS)  # for the controls
 
 
 def from_address(request: gr.Request, models: Models) -> list:
-    """The scene of the address, if it has one; a wrong one is told and left."""
+    """The scene of the address, if it has one; a wrong one is told and left.
+
+    What the address leaves out is as it is at first.
+    """
     query = request.url.query if request else ""
-    if "weight=" in query:
+    told = dict(parse_qsl(query))
+    if told.keys() & FIELDS:
         try:
-            scene = parse_scene(query)
+            first = first_scene(models[told.get("model", "")])  # it can be had
+            scene = parse_scene(f"{first.text()}&{query}")
             if scene.has_own_face:
                 raise ValueError("a face of your own travels inside a saved picture only")
-            models[scene.model]  # it can be had
             return scene_values(scene)
         except gr.Error as e:  # a ValueError, too
             gr.Warning(f"The address asks for another model. {e.message}")
         except ValueError as e:
-            gr.Warning(f"The address does not say what to mix: {e}.")
+            gr.Warning(f"The address does not say what to mix: {e}. This is another mix.")
     return UNCHANGED
 
 
 def from_picture(path: str | None, models: Models) -> tuple[list, Tensor | dict]:
     """The scene that a saved picture holds, and the visitor's own face in it.
 
-    Raises: gr.Error with a sentence if there is none.
+    Raises: Mistake with a sentence if there is none.
     """
     if path is None:
         return UNCHANGED, gr.skip()
     try:
         scene, face = scene_of(path)
     except ValueError as e:
-        raise gr.Error(f"{e}.") from e
+        raise Mistake(f"{e}.") from e
     G = models[scene.model].G
     if face is None:
         return scene_values(scene), gr.skip()
     if face.numel() != G.num_ws * G.w_dim:
-        raise gr.Error("The face of your own in this picture was found with another model.")
+        raise Mistake("The face of your own in this picture was found with another model.")
     return scene_values(scene), face.reshape(1, G.num_ws, G.w_dim)

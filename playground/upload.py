@@ -8,8 +8,9 @@ from torch import Tensor
 
 from playground.face import face_image, face_strip
 from playground.files import PictureFile, Pictures
-from playground.find import Finder
+from playground.find import FOUND, STOPPED, Finder
 from playground.limits import Turns
+from playground.mistake import Mistake
 from playground.mix import MixTab
 from playground.model import Models
 from playground.words import WORDS
@@ -70,8 +71,12 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     def take(ws: Tensor | None) -> tuple[None, Tensor, gr.Tabs]:
         """An empty seed, the face that stands for it, and the tab in which it does."""
         if ws is None:
-            raise gr.Error("No face is found yet: give a picture, then press 'Find it'.")
+            raise Mistake("No face is found yet: give a picture, then press 'Find it'.")
         return None, ws, gr.Tabs(selected="mix")
+
+    def stopped(ws: Tensor | None, words: str) -> str:
+        """After a search that was still going on."""
+        return STOPPED if ws is not None and words != FOUND else words
 
     gr.Markdown(WORDS("upload_info"))
     with gr.Row():
@@ -88,6 +93,7 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
             faces = face_strip(WORDS("faces_in_it"), MOST_FACES, "faces-upload", visible=False)
         with gr.Column(min_width=140):
             found = face_image(WORDS("found"), "face-found")
+            how_far = gr.Markdown(elem_id="how-far")
             find = gr.Button(WORDS("find"), variant="primary")
             stop = gr.Button(WORDS("stop"))
             with gr.Row():
@@ -100,8 +106,9 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     picture.change(crop, [picture, mix.model], [face, words, faces], **cropped)
     faces.select(choose, faces, face, **private)
     searched = dict(api_name="find", show_progress="hidden", concurrency_limit=1)
-    finding = find.click(finder.find, [face, mix.model], [found, ws], **searched)
-    stop.click(None, cancels=[finding])
+    finding = find.click(finder.find, [face, mix.model], [found, ws, how_far], **searched)
+    stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
     for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
         mix.redraw(button.click(take, ws, [seed, mix.face, tabs], **private).success)
-    mix.model.change(lambda: [None] * 4, None, [picture, face, found, ws], **private)
+    gone = [picture, face, found, ws, how_far]
+    mix.model.change(lambda: [None] * len(gone), None, gone, **private)

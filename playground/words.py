@@ -29,10 +29,13 @@ EN = {
     "seed_b": "Seed B",
     "another_a": "Another A",
     "another_b": "Another B",
+    "own_seed": "empty: your own face",
     "good_faces": "Good faces; click one to take it",
     "weight_info": "0 is face A, 1 is face B",
     "bands": "Mix band by band",
-    "bands_info": "Added to the mixing weight: to the left is more of A, to the right more of B.",
+    "bands_info": "Each is added to the mixing weight of its layers: to the left is more of A, to "
+    "the right more of B. Where it is all of one already, nothing changes.",
+    "bands_off": "All back to 0",
     "band_0": "Shape",
     "band_1": "Features",
     "band_2": "Texture and colour",
@@ -40,11 +43,13 @@ EN = {
     "strip": "From A to B; click a face to take its weight",
     "share": "Share",
     "share_info": "The address of this page opens this very mix: copy it. So does the picture of "
-    "the mix when you have saved it: drop it here.",
+    "the mix when you have saved it by the arrow on it: drop it here. A face of your own is in the "
+    "picture only, never in the address.",
     "saved_mix": "A saved mix",
     # Grid
     "grid_info": "Every crossing is the mix of the face above it and the face left of it.",
     "grid_size": "Faces each way",
+    "grid_size_info": "more are added by chance",
     "other_faces": "Other faces",
     "across": "Seeds across",
     "down": "Seeds down",
@@ -55,16 +60,16 @@ EN = {
     "the_face": "The face",
     "seed": "Seed",
     "another": "Another face",
-    "right": "To the right, percent",
-    "down_by": "Down, percent",
-    "turn": "Turned, degrees",
-    "ways": "Ways to change it, from -3 to 3 standard deviations: the first four rows are what "
-    "varies most among faces, the others what the shape answers to most. Click a face to go there; "
-    "sliders add up.",
-    "spread": "Spread",
-    "shape": "Shape",
+    "right": "Right, %",
+    "down_by": "Down, %",
+    "turn": "Turn, degrees",
+    "ways": "Ways to change it, from -3 to 3 standard deviations. **Common** is what differs most "
+    "among faces, **strong** what the first layers of the network answer to most. Sliders add up; "
+    "a click on a face gives just that face.",
+    "spread": "Common",
+    "shape": "Strong",
     "saved_way": "Saved",
-    "directions": "Save where the sliders lead, or go where you did",
+    "directions": "Keep this way of changing a face, or use one that you kept",
     "direction_name": "Name of the direction",
     "save": "Save it",
     "direction_file": "The direction, to keep",
@@ -72,6 +77,7 @@ EN = {
     # Film
     "film_info": "A film that goes from face to face and back to the first.",
     "film_faces": "Faces, by their seeds",
+    "film_faces_info": "1 to 8; mine is your own face, as Mix has it",
     "film_add": "Add the two faces of Mix",
     "film_steps": "Frames from face to face",
     "film_speed": "Frames a second",
@@ -80,21 +86,22 @@ EN = {
     "film": "Film",
     # Your face
     "upload_info": "The face in your picture is cut out as the training faces were; then the "
-    "network looks for the one nearest to it that it can draw, for you to mix with others.",
+    "network looks for the one nearest to it that it can draw, for you to mix with others. A small "
+    "network finds something like it at best.",
     "picture": "Your picture",
     "example": "Or this one: Eileen Collins, by NASA",
     "your_face": "Your face",
     "faces_in_it": "Faces in it",
-    "found": "As the network draws it",
+    "found": "What was found",
     "find": "Find it",
     "stop": "Stop",
-    "use_a": "Mix it as face A",
-    "use_b": "Mix it as face B",
+    "use_a": "Mix as A",
+    "use_b": "Mix as B",
     "private": "Nobody else sees your picture; it is deleted about an hour after your visit.",
     # Model
     "repo": "Another one of the Hub",
-    "repo_info": "a public StyleGAN3 generator that was pushed from here; empty for the one of "
-    "this page",
+    "repo_info": "a public generator that training/train.py or push_to_hub put there; empty for "
+    "the one of this page",
     "revision": "Revision",
     "revision_info": "a branch, tag or commit; empty for the newest",
     "load": "Load it",

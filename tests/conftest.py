@@ -1,6 +1,7 @@
 """What the tests share: tiny configs, a generator with measured magnitudes, faces, a Hub, a
 recorder of steps."""
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from playground.model import Model, load_model
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.images import to_uint8
 
@@ -127,6 +129,13 @@ def faces(tmp_path_factory) -> Path:
 def weights() -> str:
     """The folder of the weights in the repository."""
     return str(ROOT / "weights" / "faces-64")
+
+
+@pytest.fixture(scope="session")
+def bundled() -> Model:
+    """The page's own model in float32: in bfloat16, which a page takes where it is faster, the same
+    face in another batch is another by some of 255."""
+    return dataclasses.replace(load_model(), dtype=torch.float32)
 
 
 @pytest.fixture(scope="session")

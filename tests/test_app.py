@@ -29,8 +29,8 @@ from stylegan.specs import style_bands
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model()
+def model(bundled):
+    return bundled
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
         picture, words = mixer.mix(3, 8, 0.5, 0.65, False, None, 0, 0, 0, wrong)
         assert picture == gr.skip() and words.startswith("Layers must be at most")
     names = layer_names(model.G.config)
-    assert len(names) == model.G.num_ws and names[:2] == ["0: place and angle", "1: shape"]
+    assert len(names) == model.G.num_ws and names[:2] == ["0: place, angle", "1: shape"]
 
 
 def test_an_empty_seed_is_the_visitor_s_own_face(model, mixer):
@@ -179,7 +179,7 @@ def test_the_page_is_built_with_kinds_and_without(kinds, model):
         (own,) = (b for b in page.blocks.values() if getattr(b, "elem_id", "") == "own")
         assert own.visible == own.value == bool(shown.domains)
         galleries = [b for b in page.blocks.values() if isinstance(b, gr.Gallery)]
-        assert len(galleries) == 6
+        assert len(galleries) == 13
 
 
 def test_kinds_that_do_not_fit_are_named(tmp_path):
@@ -299,11 +299,15 @@ def test_a_face_is_found_among_those_that_the_network_draws(finder, monkeypatch)
     monkeypatch.setattr(find, "STEPS", 12)
     face = finder.models.own.draw(finder.models.own.styles([77], 0.65))[0]
     found = list(finder.find(face))
-    assert len(found) == 3  # after 5, 10 and 12 steps
-    for picture, ws in found:
+    assert [words for *_, words in found] == [
+        "Looking: step 5 of at most 12.",
+        "Looking: step 10 of at most 12.",
+        find.FOUND,
+    ]
+    for picture, ws, _ in found:
         assert close(picture, finder.models.own.draw(ws)[0])
     target = find.images(face[None])
-    distances = [unlikeness(find.images(picture[None]), target).item() for picture, _ in found]
+    distances = [unlikeness(find.images(picture[None]), target).item() for picture, *_ in found]
     assert (
         distances[2]
         < distances[0]
@@ -320,7 +324,7 @@ def test_a_search_ends_when_its_time_is_up(finder, monkeypatch):
 def test_a_face_is_found_in_grey(tiny):
     grey = Generator(tiny(img_channels=1)).eval().requires_grad_(False)
     face = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    picture, ws = next(Finder(Models(Model(grey, "grey"))).find(face))
+    picture, ws, _ = next(Finder(Models(Model(grey, "grey"))).find(face))
     assert picture.shape == (32, 32, 3) and ws.shape == (1, grey.num_ws, grey.w_dim)
 
 

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from playground.film import Films, add_seeds, save_film
-from playground.model import Models, load_model
+from playground.model import Models
 from stylegan.images import to_uint8
 
 
 @pytest.fixture(scope="module")
-def films():
-    return Films(Models(load_model()))
+def films(bundled):
+    return Films(Models(bundled))
 
 
 @pytest.fixture
@@ -76,8 +76,24 @@ def test_one_of_both_players_gets_the_film(films, format, shown):
 
 
 def test_the_faces_of_mix_are_added_and_what_is_no_seed_is_left_out():
-    assert add_seeds("1, 2", 34, 29) == "1, 2, 34, 29"
-    assert add_seeds("", None, 29.5) == "" and add_seeds("1", None, 3) == "1, 3"
+    assert add_seeds("1, 2", None, 34, 29) == "1, 2, 34, 29"
+    assert add_seeds("", None, None, 29.5) == "" and add_seeds("1", None, None, 3) == "1, 3"
+
+
+def test_a_visitor_s_own_face_is_filmed_as_it_is(films):
+    """Whatever psi is; a film of seeds is none of it, and without the face or with another
+    model's there is a sentence."""
+    face = films.models.own.styles([77], 0.9)
+    assert add_seeds("5", face, None, 3) == "5, mine, 3"
+    first, *_ = films.frames([None, 8], 2, 0.0, False, face)
+    expected = films.models.own.draw(face)[0]
+    assert np.abs(first[0, ::4, ::4].astype(int) - expected).max() <= 1
+    for own, sentence in (
+        (None, "no face of your own yet"),
+        (face[:, 1:], "found with another model"),
+    ):
+        with pytest.raises(gr.Error, match=sentence):
+            next(films.make("5, mine", 2, 10, "GIF", 0.65, False, own))
 
 
 def test_what_is_no_list_of_seeds_is_named(films):

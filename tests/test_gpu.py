@@ -19,14 +19,16 @@ def GPU(task):
     return lent
 '''
 CODE = """
+import dataclasses
 import numpy as np
 import spaces
+import torch
 from playground import gpu
 from playground.film import Films
 from playground.model import Models, load_model
 
 gpu.DEVICE = "cpu"
-model = load_model()
+model = dataclasses.replace(load_model(), dtype=torch.float32)  # as it is there
 frames = np.concatenate(list(Films(Models(model)).frames([1, 2, 3], 24, 0.65, False)))
 assert spaces.calls == [64, 8], spaces.calls
 face = model.draw(model.styles([2], 0.65))[0]

@@ -6,13 +6,13 @@ import pytest
 
 from playground.grid import Crossings, Turn, crossing, tile_side
 from playground.mix import Mixer
-from playground.model import Models, load_model
+from playground.model import Models
 from playground.seeds import MAX_SEED, MOST, parse_seeds
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model()
+def model(bundled):
+    return bundled
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_click_tells_what_lies_there():
     assert crossing(*what, [1151, 384]) == (4, 8, 0.25)
     assert crossing(*what, [384, 383]) == (3, gr.skip(), 0.0)
     assert crossing(*what, [383, 767]) == (gr.skip(), 8, 1.0)
-    assert crossing(*what, [0, 0]) == (gr.skip(), gr.skip(), gr.skip())
+    assert crossing(*what, [0, 0]) is None
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,10 @@ def test_seeds_are_chosen_as_many_as_asked(crossings):
     assert parse_seeds("1 2,3,  4", "Across") == [1, 2, 3, 4]
     across, down = (parse_seeds(text, "") for text in crossings.choose(8))
     assert len(set(across)) == len(set(down)) == 8 and not set(across) & set(down)
-    assert crossings.choose(3, best=True) == crossings.choose(3, best=True)
+
+
+def test_a_grid_of_another_size_keeps_the_faces_it_has(crossings):
+    across, down = (parse_seeds(text, "") for text in crossings.resize(4, "7 8 9", "1, 2, 3, 4, 5"))
+    assert across[:3] == [7, 8, 9] and len(set(across)) == 4 and down == [1, 2, 3, 4]
+    with pytest.raises(gr.Error, match="Down: two is no seed"):
+        crossings.resize(4, "7", "two")

@@ -171,10 +171,15 @@ def test_a_layer_alone_changes_the_mix_and_travels_in_the_address(page, browser)
     again = browser.new_page()
     again.goto(page.url)
     expect(again.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
-    again.get_by_text("Mix band by band").click()
-    again.get_by_text("Layer by layer").click()
+    again.get_by_text("Layer by layer").click()  # the part around it opens by itself
     expect(again.locator("#layer-5 input[type=number]")).to_have_value("1")
-    np.testing.assert_array_equal(picture(again, "face-mix"), picture(page, "face-mix"))
+    mixed = picture(again, "face-mix")
+    np.testing.assert_array_equal(mixed, picture(page, "face-mix"))
+    before = source(again, "face-mix")
+    again.get_by_role("button", name="All back to 0").click()
+    wait_for_another(again, "face-mix", before)
+    expect(again.locator("#layer-5 input[type=number]")).to_have_value("0")
+    assert np.abs(picture(again, "face-mix").astype(int) - mixed).max() > 2
     again.close()
 
 
@@ -281,13 +286,21 @@ def test_a_film_is_made_and_shown(page, format):
 
 
 def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
-    """The second way's last place is three standard deviations."""
+    """The second way's last place is three standard deviations; a click on another way leaves it.
+    The face stays in sight."""
     page.get_by_role("tab", name="Explore").click()
     expect(page.locator("#ways img")).to_have_count(56, timeout=SECONDS * 1000)
     before = source(page, "face-explore")
     page.locator("#ways button.thumbnail-item").nth(13).click()
     wait_for_another(page, "face-explore", before)
-    expect(page.get_by_label("Spread 2").first).to_have_value("3")
+    expect(page.get_by_label("Common 2").first).to_have_value("3")
+    before = source(page, "face-explore")
+    page.locator("#ways button.thumbnail-item").nth(55).click()
+    wait_for_another(page, "face-explore", before)
+    expect(page.get_by_label("Common 2").first).to_have_value("0")
+    expect(page.get_by_label("Strong 4").first).to_have_value("3")
+    box = page.locator("#face-explore img").bounding_box()
+    assert page.evaluate("window.scrollY") > 0 and box["y"] >= 0 and box["height"] > 100
     before = source(page, "face-explore")
     still = picture(page, "face-explore")
     slide(page, "right", 25)
@@ -362,7 +375,7 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     wait_until_drawn(page, "face-found")
     found = picture(page, "face-found")
     before = source(page, "face-mix")
-    page.get_by_role("button", name="Mix it as face A").click()
+    page.get_by_role("button", name="Mix as A").click()
     expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
     wait_for_another(page, "face-mix", before)
     assert is_close(picture(page, "face-a"), found, dtype)
@@ -504,6 +517,16 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
         page.close()
         again.close()
+
+
+def test_a_picture_in_full_screen_is_all_in_sight(page):
+    """As the grid is, though it is higher than the window."""
+    page.locator("#face-mix").get_by_role("button", name="Fullscreen").click()
+    page.wait_for_function("document.querySelector('#face-mix img').width == innerWidth")
+    box = page.locator("#face-mix img").bounding_box()
+    assert (box["x"], box["y"]) == (0, 0) and box["height"] == 900
+    fit = page.locator("#face-mix img").evaluate("image => getComputedStyle(image).objectFit")
+    assert fit == "contain"
 
 
 def test_the_page_fits_a_telephone(page):

@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 
 from playground.mix import Mixer
-from playground.model import Model, Models, load_model
+from playground.model import Model, Models
 from playground.scene import Scene, parse_scene, scene_of, stamp
 from playground.share import (
     MOST_LAYERS,
     UNCHANGED,
+    first_scene,
     from_address,
     from_picture,
     scene_values,
@@ -62,8 +63,8 @@ def test_what_is_wrong_in_a_text_is_named(change, reason):
 
 
 @pytest.fixture(scope="module")
-def model():
-    return load_model()
+def model(bundled):
+    return bundled
 
 
 def saved(image: Image.Image, folder: Path) -> str:
@@ -100,6 +101,17 @@ def test_a_visitor_s_own_face_travels_inside_the_saved_picture(model, tiny, tmp_
         from_picture(path, Models(Model(Generator(tiny()), "tiny")))
 
 
+def test_what_an_address_leaves_out_is_as_it_is_at_first(model):
+    """Whatever else is in it; one with nothing of a mix leaves the page as it is."""
+    first = first_scene(model)
+
+    def opened(query):
+        return from_address(SimpleNamespace(url=SimpleNamespace(query=query)), Models(model))
+
+    assert opened("b=30&utm_source=x") == scene_values(dataclasses.replace(first, b=30))
+    assert opened("seed=3&__theme=dark") == UNCHANGED
+
+
 def test_an_address_never_holds_a_visitor_s_face(model, monkeypatch):
     told = []
     monkeypatch.setattr(gr, "Warning", told.append)
@@ -112,7 +124,7 @@ def test_an_address_never_holds_a_visitor_s_face(model, monkeypatch):
 def test_a_picture_without_a_scene_is_told(model, tmp_path):
     plain = tmp_path / "plain.png"
     Image.new("RGB", (8, 8)).save(plain)
-    with pytest.raises(gr.Error, match="plain.png was not saved here"):
+    with pytest.raises(gr.Error, match="No mix is written in plain.png"):
         from_picture(str(plain), Models(model))
     letter = tmp_path / "letter.png"
     letter.write_text("Dear all")
