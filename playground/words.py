@@ -62,7 +62,7 @@ EN = {
     "another": "Another face",
     "right": "Right, %",
     "down_by": "Down, %",
-    "turn": "Turn, degrees",
+    "turn": "Turn, °",
     "ways": "Ways to change it, from -3 to 3 standard deviations. **Common** is what differs most "
     "among faces, **strong** what the first layers of the network answer to most. Sliders add up; "
     "a click on a face gives just that face.",
