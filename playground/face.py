@@ -22,7 +22,7 @@ CSS = """
 .strip .thumbnail-item { height: auto; min-height: 0; aspect-ratio: 1; }
 .face.fullscreen img, .grid.fullscreen img { height: 100%; }
 .gradio-container { overflow: clip !important; }  /* hidden, as Gradio has it, nothing can stay */
-.stays { position: sticky; top: 0; z-index: var(--layer-4); }
+.stays { position: sticky; top: 0; z-index: 45; }  /* Gradio's labels have 40, its menus 50 */
 .stays, .stays .face { background: var(--body-background-fill); }
 @media (max-width: 640px) {
     .first-if-narrow { order: -1; flex-basis: 100%; }
