@@ -35,8 +35,8 @@ class Explorer:
 
     def __init__(self, models: Models):
         self.models, self.directions = models, lru_cache(OTHERS + 1)(directions)
-        self.names = [f"{WORDS('spread')} {i + 1}" for i in range(COUNT)]
-        self.names += [f"{WORDS('shape')} {i + 1}" for i in range(COUNT)]
+        self.names = [f"{WORDS('common')} {i + 1}" for i in range(COUNT)]
+        self.names += [f"{WORDS('strong')} {i + 1}" for i in range(COUNT)]
 
     def face(
         self,
@@ -48,14 +48,14 @@ class Explorer:
         model: str,
         saved: Tensor | None,
         along: float,
-        spread_1: float,
-        spread_2: float,
-        spread_3: float,
-        spread_4: float,
-        shape_1: float,
-        shape_2: float,
-        shape_3: float,
-        shape_4: float,
+        common_1: float,
+        common_2: float,
+        common_3: float,
+        common_4: float,
+        strong_1: float,
+        strong_2: float,
+        strong_3: float,
+        strong_4: float,
     ) -> tuple[np.ndarray | dict, str]:
         """A face, uint8 (H, W, 3), turned clockwise by degrees, moved by percent of its side, and
         gone by standard deviations along each direction; what is wrong with the seed."""
@@ -63,7 +63,7 @@ class Explorer:
         if words:
             return gr.skip(), words
         shown = self.models[model]
-        steps = spread_1, spread_2, spread_3, spread_4, shape_1, shape_2, shape_3, shape_4
+        steps = common_1, common_2, common_3, common_4, strong_1, strong_2, strong_3, strong_4
         ws = shown.styles([int(seed)], psi) + self.way(model, saved, along, *steps)
         moved = translation(right / 100, down / 100)
         return shown.draw(ws, rotation(math.radians(turn)) @ moved)[0], ""

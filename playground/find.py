@@ -19,7 +19,7 @@ from stylegan.projection import nearest
 
 STARTS = 24  # good faces of each kind, the nearest of which the search begins with
 STEPS, EVERY, MOST_SECONDS = 100, 5, 25  # of a search; steps between two pictures of it
-FOUND = "Found: as near as this network comes. Now mix it."
+FOUND = "Found, as near as the search came. Now mix it."
 STOPPED = "Stopped. What is shown can be mixed."
 
 

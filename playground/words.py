@@ -66,8 +66,8 @@ EN = {
     "ways": "Ways to change it, from -3 to 3 standard deviations. **Common** is what differs most "
     "among faces, **strong** what the first layers of the network answer to most. Sliders add up; "
     "a click on a face gives just that face.",
-    "spread": "Common",
-    "shape": "Strong",
+    "common": "Common",
+    "strong": "Strong",
     "saved_way": "Saved",
     "directions": "Keep this way of changing a face, or use one that you kept",
     "direction_name": "Name of the direction",
