@@ -11,6 +11,7 @@ from PIL import Image
 
 from playground.face import face_strip
 from playground.files import Picture
+from playground.mistake import Mistake
 from playground.mix import MixTab
 from playground.model import Model, Models
 from playground.seeds import good_seeds
@@ -20,7 +21,7 @@ from stylegan.history import HISTORY, Moment, read_history
 from stylegan.pretrained import CARD, WEIGHTS
 
 PSIS = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0]  # shown side by side
-SITE = "https://huggingface.co/"  # before a name, in the address of its page
+PAGE = re.compile(r"(?:https://)?(?:huggingface\.co|hf\.co)/([^/]+/[^/?#]+).*")  # of a model
 MOST_PIXELS = 4_000_000  # of a picture of the history
 PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img[^>]*>", re.IGNORECASE)  # in a card
 NOTHING = "This model came without a history of its training."
@@ -153,9 +154,17 @@ class About:
             raise gr.Error(f"{moment.grid} of the history cannot be shown: {e}.") from e
 
     def load(self, repo: str, revision: str = "") -> tuple[str, str]:
-        """Take a public model of the Hub, by user/repository and branch, tag or commit; empty for
-        the page's own. Returns what the other actions call it, and what is known of it."""
-        repo, revision = (repo or "").strip().removeprefix(SITE), (revision or "").strip()
+        """Take a public model of the Hub, by user/repository or its page's address, and branch, tag
+        or commit; empty for the page's own. Returns what the other actions call it, and what is
+        known of it.
+
+        Raises: gr.Error with a sentence for what cannot be shown.
+        """
+        repo, revision = (repo or "").strip(), (revision or "").strip()
+        if page := PAGE.fullmatch(repo):
+            repo = page[1]
+        if revision and not repo:
+            raise Mistake("Give the name of the model whose revision this is.")
         found = self.models.load(repo, revision) if repo else self.models.own
         return found.key, facts(found)
 
@@ -200,6 +209,13 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
     with gr.Accordion(WORDS("card"), open=False):
         text = gr.Markdown(card(models.own), elem_id="card")
 
+    def take(repo: str, revision: str, now: str) -> tuple[str, str]:
+        """Another than the one that draws now, so that nobody's mix is lost for nothing."""
+        key, table = about.load(repo, revision)
+        if key == now:
+            raise Mistake("This model draws already.")
+        return key, table
+
     def took(model: str) -> list:
         """Its first mix, which a face found with another model is no part of."""
         return [*scene_values(first_scene(models[model])), None]
@@ -223,12 +239,13 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
     told = [line, table, text, psis, place, picture, moment]
     loaded = gr.on(
         [load.click, repo.submit, revision.submit],
-        about.load,
-        [repo, revision],
+        take,
+        [repo, revision, mix.model],
         [mix.model, table],
-        api_name="model",
+        api_visibility="private",
         concurrency_limit=1,
     )
+    gr.api(about.load, api_name="model", concurrency_limit=1)
     mix.redraw(loaded.success(took, mix.model, [*mix.controls, mix.face], **hidden).then)
     mix.model.change(changed, mix.model, told, **hidden)
     live = dict(show_progress="hidden", trigger_mode="always_last", queue=False)

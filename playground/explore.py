@@ -35,8 +35,8 @@ class Explorer:
 
     def __init__(self, models: Models):
         self.models, self.directions = models, lru_cache(OTHERS + 1)(directions)
-        self.names = [f"{WORDS('common')} {i + 1}" for i in range(COUNT)]
-        self.names += [f"{WORDS('strong')} {i + 1}" for i in range(COUNT)]
+        self.names = [f"{WORDS('common_way')} {i + 1}" for i in range(COUNT)]
+        self.names += [f"{WORDS('strong_way')} {i + 1}" for i in range(COUNT)]
 
     def face(
         self,
@@ -158,8 +158,9 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
 
     def goes(row: int) -> Callable[[gr.SelectData], list[float]]:
         def go(event: gr.SelectData) -> list[float]:
-            """The row's slider at the clicked place, all others at 0."""
-            return [0.0, *(float(PLACES[event.index]) * (i == row) for i in range(len(steps)))]
+            """The row's slider at the clicked place, all others at 0: just what was clicked."""
+            steps_there = [float(PLACES[event.index]) * (i == row) for i in range(len(steps))]
+            return [0.0] * (len(moves) + 1) + steps_there
 
         return go
 
@@ -172,6 +173,10 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
         name, direction = load_direction(path, models[model])
         return direction, gr.Slider(label=name, value=1, visible=True)
 
+    def leave() -> tuple[None, gr.Slider]:
+        """The saved direction goes with its file."""
+        return None, gr.Slider(value=0, visible=False)
+
     def changed(model: str) -> list:
         """Another model's first face, and nothing of the one before."""
         now = models[model]
@@ -179,10 +184,12 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
         return [*start, gr.Slider(value=0, visible=False), *[0] * len(steps)]
 
     for row, strip in enumerate(strips):
-        gone = strip.select(goes(row), None, [along, *steps], **hidden)
+        gone = strip.select(goes(row), None, [*moves, along, *steps], **hidden)
         gone.then(explorer.face, inputs, outputs, **hidden)
     told = {"api_visibility": "private", "show_progress": "hidden"}
     save.click(keep, [name, model, saved, along, *steps], file, **told)
     found = given.upload(give, [given, model], [saved, along], **told)
     found.success(explorer.face, inputs, outputs, **hidden)
+    left = given.clear(leave, None, [saved, along], **hidden)
+    left.then(explorer.face, inputs, outputs, **hidden)
     model.change(changed, model, [seed, measured, saved, along, *steps], **hidden)

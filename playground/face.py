@@ -26,7 +26,7 @@ CSS = """
 .stays, .stays .face { background: var(--body-background-fill); }
 @media (max-width: 640px) {
     .first-if-narrow { order: -1; flex-basis: 100%; }
-    .stays .image-frame { width: 60%; margin: auto; }
+    .stays .face:not(.fullscreen) .image-frame { width: 60%; margin: auto; }
     #good-a .grid-container, #good-b .grid-container { --grid-cols: 3 !important; }
 }
 """

@@ -149,8 +149,8 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 elem_id="grid-size",
             )
             dice = gr.Button(WORDS("other_faces"))
-            across = gr.Textbox(**first[0], elem_id="across")
-            down = gr.Textbox(**first[1], elem_id="down")
+            across = gr.Textbox(**first[0], info=WORDS("seeds_info"), elem_id="across")
+            down = gr.Textbox(**first[1], info=WORDS("seeds_info"), elem_id="down")
             weight = BoundedSlider(
                 0,
                 1,

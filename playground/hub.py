@@ -4,13 +4,13 @@ Only public repositories are read, without the token that this machine may have;
 JSON, the card and the pictures of the training history are fetched, none of them too large.
 """
 
+import logging
 import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import gradio as gr
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import HFValidationError, httpx, validate_repo_id
@@ -27,13 +27,14 @@ WIDEST = {  # of a network, so that no config asks for more memory than there is
     **dict(img_resolution=512, num_layers=32, channel_max=1024),
     **dict(z_dim=2048, w_dim=2048, mapping_layers=16),
 }
+LOG = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9][\w.-]{0,95}/[a-z0-9][\w.-]{0,95}", re.ASCII | re.IGNORECASE)
 REVISION = re.compile(r"[a-z0-9][\w./-]{0,99}", re.ASCII | re.IGNORECASE)
 
 
 @contextmanager
 def told_plainly(repo: str, revision: str) -> Iterator[None]:
-    """Raises: gr.Error for what the Hub answers, or if it does not."""
+    """Raises: Mistake for what the Hub answers, or if it does not."""
     try:
         yield
     except RepositoryNotFoundError as e:
@@ -41,7 +42,8 @@ def told_plainly(repo: str, revision: str) -> Iterator[None]:
     except RevisionNotFoundError as e:
         raise Mistake(f"{repo} on the Hub has no revision {revision}.") from e
     except (OSError, httpx.HTTPError) as e:
-        raise gr.Error("The Hub cannot be reached just now. Try again later.") from e
+        LOG.warning("The Hub cannot be reached: %s", e)
+        raise Mistake("The Hub cannot be reached just now. Try again later.") from e
 
 
 def problem_with_name(repo: str, revision: str) -> str:
@@ -63,7 +65,7 @@ class Copy:
 
     Without a revision it is the newest commit. What is added later is of the same.
 
-    Raises: gr.Error with a sentence.
+    Raises: Mistake with a sentence.
     """
 
     def __init__(self, repo: str, revision: str = ""):
@@ -110,7 +112,7 @@ def history_pictures(folder: Path) -> list[str]:
 def fetch(copy: Copy) -> None:
     """Add a generator and what is told of it.
 
-    Raises: gr.Error with a sentence; ValueError for a bad file.
+    Raises: Mistake with a sentence; ValueError for a bad file.
     """
     copy.add(MOST)
     check_size(copy.folder)

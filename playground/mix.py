@@ -250,7 +250,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
                 BoundedSlider(-1, 1, 0, step=0.01, label=WORDS(f"band_{i}"), elem_id=f"band-{i}")
                 for i in range(len(BANDS))
             ]
-        with gr.Accordion(WORDS("layers"), open=False), gr.Row():
+        with gr.Accordion(WORDS("layers"), open=False) as layered, gr.Row():
             single = [
                 BoundedSlider(-1, 1, 0, step=0.01, min_width=170, elem_id=f"layer-{i}", **shown)
                 for i, shown in enumerate(layers_shown(models.own))
@@ -292,10 +292,11 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         values, found = from_picture(path, models)
         return [*values, found]
 
-    def unfold(*offsets: float | list[float]) -> gr.Accordion | dict:
+    def unfold(*offsets: float | list[float]) -> list[gr.Accordion | dict]:
         """What moves the mix is seen."""
         *bands, layers = offsets
-        return gr.Accordion(open=True) if any(bands) or any(layers) else gr.skip()
+        moved = any(bands) or any(layers), any(layers)
+        return [gr.Accordion(open=True) if is_moved else gr.skip() for is_moved in moved]
 
     def changed(model: str) -> list:
         """What is shown of another model."""
@@ -322,7 +323,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         saved.upload(dropped, saved, [*controls, face], **warns),
     ):
         redraw(restored.then)
-        restored.then(unfold, offsets, banded, **private)
+        restored.then(unfold, offsets, [banded, layered], **private)
     levelled = [*bands, layers, *single]
     redraw(level.click(lambda: [*NO_BANDS, *layer_values(())], None, levelled, **private).then)
     model.change(changed, model, [good_a, good_b, own, *single], **private)

@@ -103,12 +103,15 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     ws = gr.State()
     private = {"api_visibility": "private", "show_progress": "hidden"}
     cropped = dict(api_name="crop", trigger_mode="always_last", concurrency_limit=2)
-    picture.change(crop, [picture, mix.model], [face, words, faces], **cropped)
-    faces.select(choose, faces, face, **private)
+    given = picture.change(crop, [picture, mix.model], [face, words, faces], **cropped)
+    chosen = faces.select(choose, faces, face, **private)
     searched = dict(api_name="find", show_progress="hidden", concurrency_limit=1)
     finding = find.click(finder.find, [face, mix.model], [found, ws, how_far], **searched)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
     for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
         mix.redraw(button.click(take, ws, [seed, mix.face, tabs], **private).success)
-    gone = [picture, face, found, ws, how_far]
+    gone = [found, ws, how_far]
+    for another in (given.then, chosen.then):  # what was found is another face's
+        another(lambda: [None] * len(gone), None, gone, cancels=[finding], **private)
+    gone = [picture, face, *gone]
     mix.model.change(lambda: [None] * len(gone), None, gone, **private)

@@ -53,6 +53,7 @@ EN = {
     "other_faces": "Other faces",
     "across": "Seeds across",
     "down": "Seeds down",
+    "seeds_info": "1 to 8, then Enter",
     "grid_weight_info": "0 is the face above, 1 is the face on the left",
     "grid_click": "Click a face to open it in Mix.",
     "grid": "Grid of faces",
@@ -66,8 +67,8 @@ EN = {
     "ways": "Ways to change it, from -3 to 3 standard deviations. **Common** is what differs most "
     "among faces, **strong** what the first layers of the network answer to most. Sliders add up; "
     "a click on a face gives just that face.",
-    "common": "Common",
-    "strong": "Strong",
+    "common_way": "Common",
+    "strong_way": "Strong",
     "saved_way": "Saved",
     "directions": "Keep this way of changing a face, or use one that you kept",
     "direction_name": "Name of the direction",

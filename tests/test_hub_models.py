@@ -85,7 +85,9 @@ def test_a_public_model_is_drawn_with_as_the_engineer_would(api, saved, models):
 def test_what_a_model_is_and_how_it_was_trained_is_told(api, saved, models):
     push(api, saved)
     about = About(models)
-    key, table = about.load(" https://huggingface.co/alice/faces ", "")
+    key, table = about.load(" https://huggingface.co/alice/faces/tree/main ", "")
+    with pytest.raises(gr.Error, match="Give the name of the model"):
+        about.load(" ", "main")
     model = models[key]
     assert "64x64 pixels, colour" in table and key.partition("@")[2] in table
     assert status(model).startswith("Drawn at 64x64 pixels by alice/faces")

@@ -171,7 +171,7 @@ def test_a_layer_alone_changes_the_mix_and_travels_in_the_address(page, browser)
     again = browser.new_page()
     again.goto(page.url)
     expect(again.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
-    again.get_by_text("Layer by layer").click()  # the part around it opens by itself
+    expect(again.locator("#layer-5")).to_be_visible()  # its part opens by itself
     expect(again.locator("#layer-5 input[type=number]")).to_have_value("1")
     mixed = picture(again, "face-mix")
     np.testing.assert_array_equal(mixed, picture(page, "face-mix"))
@@ -393,6 +393,13 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     wait_for_another(again, "face-mix", before)
     np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
     again.close()
+    page.get_by_role("tab", name="Your face").click()
+    expect(page.locator("#how-far")).to_contain_text("Stopped")
+    Image.new("RGB", (64, 64), "green").save(tmp_path / "nobody.png")
+    page.locator("#picture input[type=file]").first.set_input_files(tmp_path / "nobody.png")
+    expect(page.locator("#upload-words")).to_contain_text("No face was found")
+    expect(page.locator("#face-found img")).to_have_count(0)
+    expect(page.locator("#how-far")).to_have_text("")
 
 
 def test_another_face_of_an_upload_is_taken_by_a_click(page, two_faces):
@@ -495,6 +502,8 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         expect(page.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
         before = source(page, "face-mix")
         page.get_by_role("tab", name="Model").click()
+        page.get_by_role("button", name="Load it").click()
+        expect(page.get_by_text("This model draws already.")).to_be_visible()
         page.locator("#repo input, #repo textarea").first.fill("faces")
         page.get_by_role("button", name="Load it").click()
         expect(page.get_by_text("looks like user/repository")).to_be_visible()
