@@ -103,7 +103,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     explorer.directions(models.own)  # so that nobody waits for them
     steps, strips = [], []
     with gr.Row(equal_height=False):
-        with gr.Column(scale=2, min_width=260, elem_classes="stays"):
+        with gr.Column(scale=2, min_width=260, elem_classes=["stays", "small-if-narrow"]):
             image = face_image(WORDS("the_face"), "face-explore")
             words = gr.Markdown()
         with gr.Column(scale=3, min_width=260):
@@ -190,6 +190,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     save.click(keep, [name, model, saved, along, *steps], file, **told)
     found = given.upload(give, [given, model], [saved, along], **told)
     found.success(explorer.face, inputs, outputs, **hidden)
+    found.failure(lambda: None, None, given, **hidden)  # so that another can be given
     left = given.clear(leave, None, [saved, along], **hidden)
     left.then(explorer.face, inputs, outputs, **hidden)
     model.change(changed, model, [seed, measured, saved, along, *steps], **hidden)

@@ -24,9 +24,10 @@ CSS = """
 .gradio-container { overflow: clip !important; }  /* hidden, as Gradio has it, nothing can stay */
 .stays { position: sticky; top: 0; z-index: 45; }  /* Gradio's labels have 40, its menus 50 */
 .stays, .stays .face { background: var(--body-background-fill); }
+@media (max-height: 600px) { .stays { position: static; } }
 @media (max-width: 640px) {
     .first-if-narrow { order: -1; flex-basis: 100%; }
-    .stays .face:not(.fullscreen) .image-frame { width: 60%; margin: auto; }
+    .small-if-narrow .face:not(.fullscreen) .image-frame { width: 60%; margin: auto; }
     #good-a .grid-container, #good-b .grid-container { --grid-cols: 3 !important; }
 }
 """

@@ -109,9 +109,15 @@ class Films:
 
 def add_seeds(seeds: str, face: Tensor | None, *more: float | None) -> str:
     """The seeds with more of them at the end; what is no seed is the visitor's own face, if there
-    is one, or left out."""
+    is one, or left out.
+
+    Raises: Mistake if together they are too many.
+    """
     words = [str(int(s)) if is_seed(s) else MINE if face is not None else "" for s in more]
-    return ", ".join([word for word in (seeds.strip(", "), *words) if word])
+    together = ", ".join([word for word in (seeds.strip(", "), *words) if word])
+    if together:
+        parse_seeds(together, "Faces", also=MINE)  # before it stands there
+    return together
 
 
 def first_seeds(model: Model) -> str:
@@ -154,7 +160,7 @@ def film_tab(models: Models, mix: MixTab) -> None:
                 elem_classes="face",
             )
 
-    hidden = {"api_visibility": "private", "queue": False}
+    hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     add.click(add_seeds, [seeds, mix.face, *mix.controls[:2]], seeds, **hidden)
     inputs = [seeds, steps, speed, format, psi, own, mix.face, mix.model]
     make.click(films.make, inputs, [video, image], api_name="make_film", concurrency_limit=1)

@@ -230,7 +230,8 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         with gr.Column(scale=2, min_width=140):
             image_a, seed_a, dice_a, good_a = side("a", scene.a)
         with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
-            image_mix = face_image(WORDS("the_mix"), "face-mix")
+            with gr.Column(elem_classes="stays"):
+                image_mix = face_image(WORDS("the_mix"), "face-mix")
             weight = BoundedSlider(
                 0,
                 1,
@@ -241,21 +242,26 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
                 elem_id="weight",
             )
             words = gr.Markdown(elem_id="mix-words")
+            with gr.Accordion(WORDS("bands"), open=False) as banded:
+                gr.Markdown(WORDS("bands_info"))
+                offset = dict(minimum=-1, maximum=1, value=0, step=0.01)
+                with gr.Row():
+                    bands = [
+                        BoundedSlider(
+                            label=WORDS(f"band_{i}"), min_width=130, elem_id=f"band-{i}", **offset
+                        )
+                        for i in range(len(BANDS))
+                    ]
+                with gr.Accordion(WORDS("layers"), open=False) as layered:
+                    gr.Markdown(WORDS("layers_info"))
+                    with gr.Row():
+                        single = [
+                            BoundedSlider(min_width=160, elem_id=f"layer-{i}", **offset, **shown)
+                            for i, shown in enumerate(layers_shown(models.own))
+                        ]
+                level = gr.Button(WORDS("bands_off"), size="sm")
         with gr.Column(scale=2, min_width=140):
             image_b, seed_b, dice_b, good_b = side("b", scene.b)
-    with gr.Accordion(WORDS("bands"), open=False) as banded:
-        gr.Markdown(WORDS("bands_info"))
-        with gr.Row():
-            bands = [
-                BoundedSlider(-1, 1, 0, step=0.01, label=WORDS(f"band_{i}"), elem_id=f"band-{i}")
-                for i in range(len(BANDS))
-            ]
-        with gr.Accordion(WORDS("layers"), open=False) as layered, gr.Row():
-            single = [
-                BoundedSlider(-1, 1, 0, step=0.01, min_width=170, elem_id=f"layer-{i}", **shown)
-                for i, shown in enumerate(layers_shown(models.own))
-            ]
-        level = gr.Button(WORDS("bands_off"), size="sm")
     film = face_strip(WORDS("strip"), STEPS + 1, "film")
     with gr.Row():
         psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
@@ -318,10 +324,9 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     )
     redraw(turned.then)
     warns = {"api_visibility": "private", "show_progress": "hidden"}  # so it must be queued
-    for restored in (
-        demo.load(opened, None, controls, **warns),
-        saved.upload(dropped, saved, [*controls, face], **warns),
-    ):
+    dropping = saved.upload(dropped, saved, [*controls, face], **warns)
+    dropping.then(lambda: None, None, saved, **private)  # so that another can be dropped
+    for restored in (demo.load(opened, None, controls, **warns), dropping):
         redraw(restored.then)
         restored.then(unfold, offsets, [banded, layered], **private)
     levelled = [*bands, layers, *single]

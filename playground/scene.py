@@ -44,7 +44,7 @@ class Scene:
             low, high = RANGES.get(name, BAND)
             for one in value if name == "layers" else [value]:
                 if one is not None and not low <= one <= high:
-                    raise ValueError(f"{name} must lie between {low} and {high}, got {one}")
+                    raise ValueError(f"{name} must lie between {low} and {high}, got {one:.10g}")
 
     @property
     def has_own_face(self) -> bool:

@@ -40,6 +40,8 @@ EN = {
     "band_1": "Features",
     "band_2": "Texture and colour",
     "layers": "Layer by layer",
+    "layers_info": "In the order in which they draw: 0 places and turns the face, the last gives "
+    "it its colours.",
     "strip": "From A to B; click a face to take its weight",
     "share": "Share",
     "share_info": "The address of this page opens this very mix: copy it. So does the picture of "

@@ -77,6 +77,8 @@ def test_one_of_both_players_gets_the_film(films, format, shown):
 
 def test_the_faces_of_mix_are_added_and_what_is_no_seed_is_left_out():
     assert add_seeds("1, 2", None, 34, 29) == "1, 2, 34, 29"
+    with pytest.raises(gr.Error, match="1 to 8 seeds are needed, got 9"):
+        add_seeds("1 2 3 4 5 6 7", None, 8, 9)
     assert add_seeds("", None, None, 29.5) == "" and add_seeds("1", None, None, 3) == "1, 3"
 
 
