@@ -110,8 +110,8 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
     for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
         mix.redraw(button.click(take, ws, [seed, mix.face, tabs], **private).success)
-    gone = [found, ws, how_far]
+    result = [found, ws, how_far]
     for another in (given.then, chosen.then):  # what was found is another face's
-        another(lambda: [None] * len(gone), None, gone, cancels=[finding], **private)
-    gone = [picture, face, *gone]
-    mix.model.change(lambda: [None] * len(gone), None, gone, **private)
+        another(lambda: [None] * len(result), None, result, cancels=[finding], **private)
+    every = [picture, face, *result]
+    mix.model.change(lambda: [None] * len(every), None, every, **private)
