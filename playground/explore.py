@@ -159,8 +159,8 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     def goes(row: int) -> Callable[[gr.SelectData], list[float]]:
         def go(event: gr.SelectData) -> list[float]:
             """The row's slider at the clicked place, all others at 0: just what was clicked."""
-            steps_there = [float(PLACES[event.index]) * (i == row) for i in range(len(steps))]
-            return [0.0] * (len(moves) + 1) + steps_there
+            there = [float(PLACES[event.index]) * (i == row) for i in range(len(steps))]
+            return [0.0] * (len(moves) + 1) + there
 
         return go
 

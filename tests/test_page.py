@@ -529,7 +529,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
 
 
 def test_a_picture_in_full_screen_is_all_in_sight(page):
-    """As the grid is, though it is higher than the window."""
+    """A square as wide as this window would be higher than it is."""
     page.locator("#face-mix").get_by_role("button", name="Fullscreen").click()
     page.wait_for_function("document.querySelector('#face-mix img').width == innerWidth")
     box = page.locator("#face-mix img").bounding_box()
