@@ -18,7 +18,8 @@ Karras et al. 2020 (arXiv:1912.04958), Sec. 2.2 for the modulation.
 
 import math
 import warnings
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from types import ModuleType
 
 import torch
@@ -32,14 +33,24 @@ SLOPE = 0.2  # of the leaky ReLU below zero
 GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
 CLAMP = 256.0  # bound of the activations
 MOST_SAMPLES = 1 << 21  # between the filters at once, on a CPU
+WIDE = 32  # channels on both sides of a convolution whose gradient is worth a copy of its input
+
+
+def filter_dtype(x: Tensor) -> torch.dtype:
+    """The type in which x is filtered: on a CPU float32 for a bfloat16 x too.
+
+    Short filters gain nothing there from narrower numbers, and some of their gradients are slow.
+    """
+    return torch.promote_types(x.dtype, torch.float32) if x.device.type == "cpu" else x.dtype
 
 
 def depthwise(
     x: Tensor, taps: Tensor, stride: int | tuple[int, int] = 1, padding: int = 0
 ) -> Tensor:
     """Correlate every channel of x (N, C, H, W) with the same taps (kh, kw)."""
-    weight = taps.to(x.dtype).expand(x.shape[1], 1, *taps.shape)
-    return F.conv2d(x, weight, stride=stride, padding=padding, groups=x.shape[1])
+    wide = x.to(filter_dtype(x))
+    weight = taps.to(wide.dtype).expand(x.shape[1], 1, *taps.shape)
+    return F.conv2d(wide, weight, None, stride, padding, groups=x.shape[1]).to(x.dtype)
 
 
 def _axes(taps: Tensor) -> list[tuple[Tensor, int, int]]:
@@ -140,23 +151,36 @@ def convolved_lrelu(
 ) -> Tensor:
     """`filtered_lrelu` by convolutions, for any device, type and filter.
 
-    On a CPU the arithmetic is float32 for a bfloat16 x too: short filters gain nothing there from
-    narrower numbers. There images take turns, and the channels of large ones, so that the
-    interpolated signal, the largest of all, stays in the cache.
+    On a CPU images take turns, and the channels of large ones, so that the interpolated signal, the
+    largest of all, stays in the cache; and where nothing can reach the bound nothing is clamped.
     """
     if gain is not None:
         x = amplify(x, gain, bias)
     taps, mid_size = up_taps * up, (size - 1) * down + len(down_taps)
 
-    def resampled(x: Tensor) -> Tensor:
-        x = lrelu_clamp(upsample(x, taps, up, before, mid_size))
+    def resampled(x: Tensor, activate: Callable[[Tensor], Tensor]) -> Tensor:
+        x = activate(upsample(x, taps, up, before, mid_size))
         return downsample(x, down_taps, down)[:, :, :size, :size]
 
     if x.device.type != "cpu":
-        return resampled(x)
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    channels = max(16, MOST_SAMPLES // mid_size**2 // 16 * 16)  # 16 fill a vector of the CPU
-    return in_parts(lambda image: in_parts(resampled, image, channels, dim=1), wide, 1).to(x.dtype)
+        return resampled(x, lrelu_clamp)
+    wide = x.to(filter_dtype(x))
+    steps = partial(resampled, activate=lrelu_clamp if may_clamp(wide, taps, up) else lrelu)
+    maps, channels = MOST_SAMPLES // mid_size**2, x.shape[1]
+    images = maps // channels
+    if images < 1:
+        images, channels = 1, max(16, maps // 16 * 16)  # 16 fill a vector of the CPU
+    return in_parts(lambda some: in_parts(steps, some, channels, dim=1), wide, images).to(x.dtype)
+
+
+def may_clamp(x: Tensor, taps: Tensor, up: int) -> bool:
+    """Whether `upsample` could make a sample of x (N, C, H, W) that is larger than CLAMP.
+
+    No sample is larger than x times the weight, along both axes, of the phase with most of it.
+    """
+    phases = F.pad(taps.abs(), [0, -len(taps) % up]).view(-1, up).sum(dim=0)
+    largest = x.detach().abs().amax(dim=(1, 2, 3)) * phases.amax() ** 2  # (N,)
+    return bool((largest > CLAMP).any())
 
 
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
@@ -164,7 +188,11 @@ def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
 
     In this order neither step has to keep a copy for the gradient.
     """
-    x = F.hardtanh(x, -bound / SLOPE, bound, inplace=not x.requires_grad)
+    return lrelu(F.hardtanh(x, -bound / SLOPE, bound, inplace=not x.requires_grad))
+
+
+def lrelu(x: Tensor) -> Tensor:
+    """leaky_relu(x), in its place."""
     return F.leaky_relu_(x, SLOPE)
 
 
@@ -180,6 +208,9 @@ def convolve(
     if stride == 1 and winograd.pays(x, weight, padding):
         x = winograd.convolve(x, weight, padding)
         return x if bias is None else x + bias[:, None, None]
+    wide = x.device.type == "cpu" and min(weight.shape[:2]) >= WIDE
+    if wide and weight.requires_grad and padding == 2:  # oneDNN is slow at the gradient of weights
+        x, padding = F.pad(x, [1] * 4), 1
     return F.conv2d(x, weight, bias, stride, padding)
 
 

@@ -10,10 +10,14 @@ from torch.autograd import gradcheck, gradgradcheck
 from stylegan import ops
 from stylegan.ops import (
     CLAMP,
+    WIDE,
+    convolve,
     downsample_blur,
     filtered_lrelu,
     lrelu_clamp,
+    may_clamp,
     modulated_conv2d,
+    upsample,
 )
 
 
@@ -111,6 +115,42 @@ def test_filtered_lrelu_clamps_between_its_filters():
     torch.testing.assert_close(y, torch.full((1, 1, 10, 10), 256.0))
 
 
+@pytest.mark.parametrize("up, count", [(1, 6), (2, 12), (4, 24), (2, 11)])
+def test_what_cannot_reach_the_bound_need_not_be_clamped(up, count):
+    """The bound is right for the signal that interpolation makes largest, and only for that."""
+    taps = torch.randn(count)
+    phase = max((taps[i::up] for i in range(up)), key=lambda part: part.abs().sum())
+    weight = phase.abs().sum().item()
+    signs = F.pad(phase, [5, 5]).sign()
+    x = signs.outer(signs)[None, None]
+    largest = upsample(x, taps, up, 0, len(signs) * up).abs().max().item()
+    assert largest == pytest.approx(weight**2, rel=1e-5)
+    assert may_clamp(x * (1.001 * CLAMP / largest), taps, up)
+    assert not may_clamp(x * (0.999 * CLAMP / largest), taps, up)
+
+
+def test_one_image_that_is_clamped_is_enough():
+    """Of others as before, and with no image at all nothing is wrong."""
+    taps, x = torch.full((12,), 1 / 12), torch.ones(3, 1, 30, 30)
+    x[1] = 5000
+    y = filtered_lrelu(x, taps, taps, 2, 2, -11, 10)
+    torch.testing.assert_close(y.mean(dim=(1, 2, 3)), torch.tensor([1.0, 256.0, 1.0]))
+    assert filtered_lrelu(x[:0], taps, taps, 2, 2, -11, 10).shape == (0, 1, 10, 10)
+
+
+@pytest.mark.parametrize("clamped", [False, True])
+def test_gradients_are_the_same_with_and_without_the_clamp(clamped):
+    """Where samples are held at the bound there is none."""
+    x = torch.randn(2, 3, 12, 12, dtype=torch.float64) * (2000 if clamped else 20)
+    taps = torch.hann_window(14, dtype=torch.float64)[1:-1] / 6.5
+    assert may_clamp(x, taps * 2, 2) == clamped
+    found = []
+    for f in (filtered_lrelu, slow_filtered_lrelu):
+        y = f(leaf := x.clone().requires_grad_(), taps, taps, 2, 2, 9, 12)
+        found.append([y, *torch.autograd.grad(y.square().sum(), leaf)])
+    torch.testing.assert_close(*found)
+
+
 def slow_modulated_conv2d(x, weight, bias, style, gain, demodulate):
     """One set of weights per sample, from the formula."""
     out = []
@@ -194,6 +234,20 @@ def test_modulated_conv2d_has_first_and_second_derivatives():
     assert gradgradcheck(f, (x, weight, bias, style))
 
 
+@pytest.mark.parametrize("inputs, outputs", [(WIDE, WIDE), (WIDE + 8, WIDE), (WIDE - 1, WIDE)])
+def test_a_full_convolution_is_the_same_where_gradients_of_weights_are_wanted(inputs, outputs):
+    """Also its derivatives; padding by two is done in two steps there."""
+    x = torch.randn(2, inputs, 5, 6, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(outputs, inputs, 3, 3, dtype=torch.float64, requires_grad=True)
+    bias, found = torch.randn(outputs, dtype=torch.float64), []
+    for f in (convolve, F.conv2d):
+        y = f(x, weight, bias, padding=2)
+        first = torch.autograd.grad(y.square().sum(), (x, weight), create_graph=True)
+        second = torch.autograd.grad(sum(g.square().sum() for g in first), (x, weight))
+        found.append([y, *first, *second])
+    torch.testing.assert_close(*found)
+
+
 def test_blur_of_a_point_is_its_kernel():
     """outer([1, 3, 3, 1]) / 64, and with stride 2 every second sample from the first."""
     x = torch.zeros(1, 2, 5, 5)
@@ -205,21 +259,30 @@ def test_blur_of_a_point_is_its_kernel():
     torch.testing.assert_close(downsample_blur(x, padding=2, stride=2), blurred[:, :, ::2, ::2])
 
 
-def test_large_images_are_filtered_a_few_channels_at_a_time(monkeypatch):
-    """With the same values and gradients, in whatever parts: 37 channels as 16, 16 and 5."""
-    x = torch.randn(2, 37, 8, 8, dtype=torch.float64, requires_grad=True)
+def test_half_precision_is_blurred_in_float32_on_a_cpu():
+    """And rounded once."""
+    x = torch.randn(2, 3, 9, 9).bfloat16()
+    expected = downsample_blur(x.float(), padding=1, stride=2).bfloat16()
+    assert torch.equal(downsample_blur(x, padding=1, stride=2), expected)
+
+
+def test_images_take_turns_and_channels_of_large_ones(monkeypatch):
+    """With the same values and gradients: 3 images of 37 channels at once, two and one, one by one,
+    and each as 16, 16 and 5 channels."""
+    x = torch.randn(3, 37, 8, 8, dtype=torch.float64, requires_grad=True)
     taps, found, seen = torch.rand(12, dtype=torch.float64), [], []
     upsample = ops.upsample
 
     def watched(x, *rest):
-        seen.append(x.shape[1])
+        seen.append(x.shape[:2])
         return upsample(x, *rest)
 
     monkeypatch.setattr(ops, "upsample", watched)
-    for most in (ops.MOST_SAMPLES, 20 * 26**2):  # 26 samples between the filters, on a side
-        monkeypatch.setattr(ops, "MOST_SAMPLES", most)
+    for maps in (3 * 37, 2 * 37, 37, 20):
+        monkeypatch.setattr(ops, "MOST_SAMPLES", maps * 26**2)  # 26 between the filters, on a side
         y = filtered_lrelu(x, taps, taps, 2, 2, 9, 8)
         found.append([y, *torch.autograd.grad(y.square().sum(), x)])
-    assert seen == [37, 37, 16, 16, 5, 16, 16, 5]
-    for whole, parts in zip(*found, strict=True):
-        torch.testing.assert_close(parts, whole)
+    assert seen[:6] == [(3, 37), (2, 37), (1, 37), (1, 37), (1, 37), (1, 37)]
+    assert seen[6:] == [(1, 16), (1, 16), (1, 5)] * 3
+    for parts in found[1:]:
+        torch.testing.assert_close(parts, found[0])
