@@ -1,0 +1,25 @@
+"""How the page uses its window."""
+
+from playwright.sync_api import expect
+
+from tests.page.looking import SECONDS
+
+
+def test_a_picture_in_full_screen_is_all_in_sight(page):
+    """A square as wide as this window would be higher than it is."""
+    page.locator("#face-mix").get_by_role("button", name="Fullscreen").click()
+    page.wait_for_function("document.querySelector('#face-mix img').width == innerWidth")
+    box = page.locator("#face-mix img").bounding_box()
+    assert (box["x"], box["y"]) == (0, 0) and box["height"] == 900
+    fit = page.locator("#face-mix img").evaluate("image => getComputedStyle(image).objectFit")
+    assert fit == "contain"
+
+
+def test_the_page_fits_a_telephone(page):
+    page.set_viewport_size({"width": 375, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    a, mixed, b = (page.locator(f"#face-{n} img").bounding_box() for n in ("a", "mix", "b"))
+    assert mixed["y"] < a["y"] == b["y"]  # the picture first, its parents side by side below
+    page.get_by_role("tab", name="Grid").click()
+    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375

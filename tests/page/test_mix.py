@@ -1,0 +1,155 @@
+"""The tab Mix in a real browser."""
+
+import re
+from urllib.request import urlopen
+
+import numpy as np
+from playwright.sync_api import expect
+
+from benchmarks.load import is_close
+from tests.page.looking import SECONDS, picture, slide, source, wait_for_another
+
+
+def test_moving_the_mixing_slider_walks_from_face_a_to_face_b(page, dtype):
+    a, b = picture(page, "face-a"), picture(page, "face-b")
+    assert a.shape == (64, 64, 3)
+    assert np.abs(a.astype(int) - b).mean() > 2
+    before = source(page, "face-mix")
+    slide(page, "weight", 0)
+    wait_for_another(page, "face-mix", before)
+    assert is_close(picture(page, "face-mix"), a, dtype)
+    before = source(page, "face-mix")
+    slide(page, "weight", 1)
+    wait_for_another(page, "face-mix", before)
+    assert is_close(picture(page, "face-mix"), b, dtype)
+
+
+def test_psi_changes_all_three_pictures(page):
+    """All the way: to the averages of their kinds or, without, to the one average of all."""
+    before = {name: source(page, name) for name in ("face-a", "face-mix", "face-b")}
+    slide(page, "psi", 0)
+    for name in before:
+        wait_for_another(page, name, before[name])
+    a, b = picture(page, "face-a"), picture(page, "face-b")
+    assert np.abs(a.astype(int) - b).mean() > 2
+    before = source(page, "face-b")
+    page.locator("#own input").uncheck()
+    wait_for_another(page, "face-b", before)
+    np.testing.assert_array_equal(picture(page, "face-a"), picture(page, "face-b"))
+
+
+def test_the_dice_draws_another_face_and_says_its_seed(page):
+    before, seed = source(page, "face-a"), page.get_by_label("Seed A").input_value()
+    page.get_by_role("button", name="Another A").click()
+    wait_for_another(page, "face-a", before)
+    assert page.get_by_label("Seed A").input_value() != seed
+
+
+def test_a_face_on_the_film_strip_gives_its_weight(page, dtype):
+    before = source(page, "face-mix")
+    page.locator("#film button.thumbnail-item").nth(10).click()
+    wait_for_another(page, "face-mix", before)
+    expect(page.locator("#weight input[type=number]")).to_have_value("1")
+    b = picture(page, "face-b")
+    assert is_close(picture(page, "face-mix"), b, dtype)
+
+
+def test_a_band_alone_changes_the_mix_alone(page):
+    a, before = source(page, "face-a"), source(page, "face-mix")
+    page.get_by_text("Mix band by band").click()
+    slide(page, "band-0", 1)
+    wait_for_another(page, "face-mix", before)
+    assert source(page, "face-a") == a
+
+
+def test_a_layer_alone_changes_the_mix_and_travels_in_the_address(page, browser):
+    before = source(page, "face-mix")
+    page.get_by_text("Mix band by band").click()
+    page.get_by_text("Layer by layer").click()
+    slide(page, "layer-5", 1)
+    wait_for_another(page, "face-mix", before)
+    expect(page).to_have_url(re.compile("layers=0%2C0%2C0%2C0%2C0%2C1%2C0"))
+    again = browser.new_page()
+    again.goto(page.url)
+    expect(again.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(again.locator("#layer-5")).to_be_visible()  # its part opens by itself
+    expect(again.locator("#layer-5 input[type=number]")).to_have_value("1")
+    mixed = picture(again, "face-mix")
+    np.testing.assert_array_equal(mixed, picture(page, "face-mix"))
+    before = source(again, "face-mix")
+    again.get_by_role("button", name="All back to 0").click()
+    wait_for_another(again, "face-mix", before)
+    expect(again.locator("#layer-5 input[type=number]")).to_have_value("0")
+    assert np.abs(picture(again, "face-mix").astype(int) - mixed).max() > 2
+    again.close()
+
+
+def test_the_address_opens_the_same_mix_and_so_does_the_saved_picture(page, browser, tmp_path):
+    before = source(page, "face-mix")
+    slide(page, "weight", 0.3)
+    wait_for_another(page, "face-mix", before)
+    expect(page).to_have_url(re.compile("weight=0.3"))
+    mixed = picture(page, "face-mix")
+    again = browser.new_page()
+    again.goto(page.url)
+    expect(again.locator("#weight input[type=number]")).to_have_value("0.3")
+    expect(again.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
+    again.close()
+    with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
+        (tmp_path / "saved.png").write_bytes(response.read())
+    before = source(page, "face-mix")
+    slide(page, "weight", 0.9)
+    wait_for_another(page, "face-mix", before)
+    page.get_by_text("Share", exact=True).click()
+    before = source(page, "face-mix")
+    page.locator("#saved input[type=file]").set_input_files(tmp_path / "saved.png")
+    wait_for_another(page, "face-mix", before)
+    np.testing.assert_array_equal(picture(page, "face-mix"), mixed)
+
+
+def test_an_address_that_says_nonsense_is_told(page):
+    page.goto(page.url.partition("?")[0] + "?weight=much")
+    expect(page.get_by_text("The address does not say what to mix")).to_be_visible()
+    expect(page.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+
+
+def test_a_good_face_is_taken_by_a_click(page):
+    """The same face as B then as A."""
+    for letter in ("b", "a"):
+        before = source(page, f"face-{letter}")
+        page.locator(f"#good-{letter} button.thumbnail-item").nth(3).click()
+        wait_for_another(page, f"face-{letter}", before)
+    assert page.get_by_label("Seed A").input_value() == page.get_by_label("Seed B").input_value()
+    np.testing.assert_array_equal(picture(page, "face-a"), picture(page, "face-b"))
+
+
+def test_typing_a_seed_over_another_draws_it_and_mistakes_are_named(page):
+    seed, words = page.get_by_label("Seed A"), page.locator("#mix-words")
+    before = source(page, "face-a")
+    seed.click()
+    seed.press("Control+a")
+    seed.press("Backspace")  # leaves the field empty for a moment
+    expect(words).to_contain_text("Seed A must be a whole number")
+    assert source(page, "face-a") == before
+    seed.press_sequentially(page.get_by_label("Seed B").input_value(), delay=50)
+    expect(page.locator("#face-a img")).to_have_attribute("src", source(page, "face-b"))
+    expect(words).to_be_empty()
+    np.testing.assert_array_equal(picture(page, "face-a"), picture(page, "face-b"))
+    seed.press_sequentially(".5", delay=50)
+    expect(words).to_contain_text("Seed A must be a whole number")
+
+
+def test_the_page_falls_quiet_after_quick_changes(page):
+    """Two events of one control, each waiting for its last value, could wake each other for ever:
+    one typed seed in ten did."""
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    seed = page.get_by_label("Seed A")
+    for typed in range(700, 710):
+        seed.fill("")
+        seed.press_sequentially(str(typed), delay=40)
+    page.wait_for_timeout(5000)
+    requests.clear()
+    page.wait_for_timeout(2000)
+    assert [url for url in requests if "/run/" in url or "/queue/" in url] == []
