@@ -129,6 +129,15 @@ def test_what_cannot_reach_the_bound_need_not_be_clamped(up, count):
     assert not may_clamp(x * (0.999 * CLAMP / largest), taps, up)
 
 
+def test_an_accelerator_is_not_asked_whether_to_clamp(monkeypatch):
+    """It would be waited for."""
+    monkeypatch.setattr(ops, "may_clamp", lambda *_: pytest.fail("it was"))
+    taps, x = torch.ones(12, device="meta"), torch.ones(1, 2, 8, 8, device="meta")
+    assert filtered_lrelu(x, taps, taps, 2, 2, 9, 8).shape == (1, 2, 8, 8)
+    with pytest.raises(pytest.fail.Exception):
+        filtered_lrelu(torch.ones(1, 2, 8, 8), torch.ones(12), torch.ones(12), 2, 2, 9, 8)
+
+
 def test_one_image_that_is_clamped_is_enough():
     """Of others as before, and with no image at all nothing is wrong."""
     taps, x = torch.full((12,), 1 / 12), torch.ones(3, 1, 30, 30)
