@@ -18,8 +18,7 @@ Karras et al. 2020 (arXiv:1912.04958), Sec. 2.2 for the modulation.
 
 import math
 import warnings
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from types import ModuleType
 
 import torch
@@ -156,27 +155,29 @@ def convolved_lrelu(
     """
     if gain is not None:
         x = amplify(x, gain, bias)
+    dtype, x, on_cpu = x.dtype, x.to(filter_dtype(x)), x.device.type == "cpu"
     taps, mid_size = up_taps * up, (size - 1) * down + len(down_taps)
+    activate = lrelu if on_cpu and not may_clamp(x, taps, up) else lrelu_clamp
 
-    def resampled(x: Tensor, activate: Callable[[Tensor], Tensor]) -> Tensor:
+    def resampled(x: Tensor) -> Tensor:
         x = activate(upsample(x, taps, up, before, mid_size))
         return downsample(x, down_taps, down)[:, :, :size, :size]
 
-    if x.device.type != "cpu":
-        return resampled(x, lrelu_clamp)
-    wide = x.to(filter_dtype(x))
-    steps = partial(resampled, activate=lrelu_clamp if may_clamp(wide, taps, up) else lrelu)
+    if not on_cpu:
+        return resampled(x)
     maps, channels = MOST_SAMPLES // mid_size**2, x.shape[1]
     images = maps // channels
     if images < 1:
         images, channels = 1, max(16, maps // 16 * 16)  # 16 fill a vector of the CPU
-    return in_parts(lambda some: in_parts(steps, some, channels, dim=1), wide, images).to(x.dtype)
+    return in_parts(lambda some: in_parts(resampled, some, channels, dim=1), x, images).to(dtype)
 
 
 def may_clamp(x: Tensor, taps: Tensor, up: int) -> bool:
-    """Whether `upsample` could make a sample of x (N, C, H, W) that is larger than CLAMP.
+    """Whether `upsample` by taps (n,) could make a sample of x (N, C, H, W) larger than CLAMP.
 
-    No sample is larger than x times the weight, along both axes, of the phase with most of it.
+    A sample is a sum of x over one phase of the taps, every `up`-th of them, along each axis: at
+    most the largest |x| times the square of the largest sum of |taps| over a phase. Reads a value,
+    for which an accelerator would be waited for.
     """
     phases = F.pad(taps.abs(), [0, -len(taps) % up]).view(-1, up).sum(dim=0)
     largest = x.detach().abs().amax(dim=(1, 2, 3)) * phases.amax() ** 2  # (N,)
@@ -192,7 +193,7 @@ def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
 
 
 def lrelu(x: Tensor) -> Tensor:
-    """leaky_relu(x), in its place."""
+    """leaky_relu(x), written over x."""
     return F.leaky_relu_(x, SLOPE)
 
 

@@ -1,6 +1,7 @@
 """Tensor operations against slow ones written from their definition, and their derivatives."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -243,18 +244,31 @@ def test_modulated_conv2d_has_first_and_second_derivatives():
     assert gradgradcheck(f, (x, weight, bias, style))
 
 
-@pytest.mark.parametrize("inputs, outputs", [(WIDE, WIDE), (WIDE + 8, WIDE), (WIDE - 1, WIDE)])
-def test_a_full_convolution_is_the_same_where_gradients_of_weights_are_wanted(inputs, outputs):
-    """Also its derivatives; padding by two is done in two steps there."""
+@pytest.mark.parametrize(
+    "inputs, outputs, padding", [(WIDE, WIDE, 1), (WIDE + 8, WIDE, 1), (WIDE - 1, WIDE, 2)]
+)
+def test_wide_full_convolutions_pad_in_two_steps_for_the_gradient_of_weights(
+    inputs, outputs, padding, monkeypatch
+):
+    """With the same result and derivatives; not where no such gradient is wanted."""
+    paddings, conv2d, found = [], F.conv2d, []
+
+    def watched(x, weight, bias, stride, padding):
+        paddings.append(padding)
+        return conv2d(x, weight, bias, stride, padding)
+
     x = torch.randn(2, inputs, 5, 6, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(outputs, inputs, 3, 3, dtype=torch.float64, requires_grad=True)
-    bias, found = torch.randn(outputs, dtype=torch.float64), []
-    for f in (convolve, F.conv2d):
+    bias = torch.randn(outputs, dtype=torch.float64)
+    monkeypatch.setattr(F, "conv2d", watched)
+    for f in (convolve, partial(conv2d, stride=1)):
         y = f(x, weight, bias, padding=2)
         first = torch.autograd.grad(y.square().sum(), (x, weight), create_graph=True)
         second = torch.autograd.grad(sum(g.square().sum() for g in first), (x, weight))
         found.append([y, *first, *second])
+    convolve(x, weight.detach(), bias, padding=2)
     torch.testing.assert_close(*found)
+    assert paddings == [padding, 2]
 
 
 def test_blur_of_a_point_is_its_kernel():
@@ -268,11 +282,18 @@ def test_blur_of_a_point_is_its_kernel():
     torch.testing.assert_close(downsample_blur(x, padding=2, stride=2), blurred[:, :, ::2, ::2])
 
 
-def test_half_precision_is_blurred_in_float32_on_a_cpu():
-    """And rounded once."""
+def test_half_precision_is_filtered_in_float32_on_a_cpu(monkeypatch):
+    """And comes back in its own type."""
+    types, conv2d = [], F.conv2d
+
+    def watched(x, weight, *rest, **more):
+        types.append((x.dtype, weight.dtype))
+        return conv2d(x, weight, *rest, **more)
+
+    monkeypatch.setattr(F, "conv2d", watched)
     x = torch.randn(2, 3, 9, 9).bfloat16()
-    expected = downsample_blur(x.float(), padding=1, stride=2).bfloat16()
-    assert torch.equal(downsample_blur(x, padding=1, stride=2), expected)
+    assert downsample_blur(x, padding=1, stride=2).dtype == torch.bfloat16
+    assert types == [(torch.float32, torch.float32)]
 
 
 def test_images_take_turns_and_channels_of_large_ones(monkeypatch):
