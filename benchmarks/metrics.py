@@ -16,12 +16,12 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.machine import machine, save_json
+from evaluation.dataset import ImageDataset
+from evaluation.quality import COPY, SPLITS, Figure, Reference, score
+from evaluation.sampling import draw
 from stylegan import Generator
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
-from training.data import ImageDataset
-from training.quality import COPY, SPLITS, Figure, Reference, score
-from training.sampling import draw
 
 BLUR, NOISE = 1.0, 0.15  # standard deviations: pixels; of the range [-1, 1]
 SHOWN = 12

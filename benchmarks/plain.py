@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan import Generator
+from stylegan.activation import CLAMP, GAIN, SLOPE
 from stylegan.generator import OUTPUT_SCALE, SynthesisLayer
-from stylegan.ops import CLAMP, GAIN, SLOPE
 
 
 def filter_depthwise(x: Tensor, taps: Tensor, stride: int = 1) -> Tensor:

@@ -31,9 +31,9 @@ import torch
 
 from benchmarks.machine import machine, save_json
 from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, per_step
+from evaluation.dataset import ImageDataset
 from stylegan.memory import keep_freed_memory
 from training.config import PRESETS, TrainConfig, parse_args
-from training.data import ImageDataset
 from training.graphs import WARM_UP
 from training.train import use_all_cores
 

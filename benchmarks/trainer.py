@@ -11,11 +11,12 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
 
+from evaluation.dataset import ImageDataset
 from stylegan.layers import mean_over_processes
 from training.augment import augment
 from training.config import TrainConfig
 from training.cost import costs, training_flops
-from training.data import EndlessSampler, ImageDataset, endless_batches
+from training.data import EndlessSampler, endless_batches
 from training.draws import Dealer
 from training.ema import ema_decay, update_ema
 from training.graphs import Graphed

@@ -8,10 +8,10 @@ implementation does not follow is refused.
 import torch
 from torch import Tensor
 
+from stylegan.activation import CLAMP
 from stylegan.config import DiscriminatorConfig, GeneratorConfig
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
-from stylegan.ops import CLAMP
 from stylegan.pretrained import load_state
 
 FILTER_TOLERANCE = 1e-6

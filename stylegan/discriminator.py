@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from stylegan.activation import CLAMP, GAIN, lrelu_clamp
 from stylegan.config import DiscriminatorConfig
 from stylegan.layers import (
     EqualizedConv2d,
@@ -20,7 +21,7 @@ from stylegan.layers import (
     embed_label,
     scaled_leaky_relu,
 )
-from stylegan.ops import CLAMP, GAIN, downsample_blur, lrelu_clamp
+from stylegan.ops import downsample_blur
 
 
 def conv_act(conv: EqualizedConv2d, x: Tensor, gain: float = 1.0, **geometry: int) -> Tensor:

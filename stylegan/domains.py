@@ -1,6 +1,6 @@
 """Kinds of faces that a generator draws: `domains.json` beside the weights.
 
-Written by training.catalogue. A generator works without it; with it, faces can be pulled to the
+Written by evaluation.catalogue. A generator works without it; with it, faces can be pulled to the
 centre of their own kind (`stylegan.latents.truncate`) and be chosen by kind and quality.
 """
 

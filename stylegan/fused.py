@@ -27,10 +27,10 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd import Function
 
-from stylegan import ops
+from stylegan import activation
 
 SPAN = 8  # samples between the filters that a thread has, and two bits of each in a word
-SLOPE, CLAMP = tl.constexpr(ops.SLOPE), tl.constexpr(ops.CLAMP)
+SLOPE, CLAMP = tl.constexpr(activation.SLOPE), tl.constexpr(activation.CLAMP)
 BLOCK = 64  # threads that a program has
 THREADS = 1 << 16  # enough of them to fill a GPU: below that the rows are divided as well
 MIN_ROWS = 32  # between the filters, that a thread has at least

@@ -24,6 +24,7 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
+from stylegan.activation import CLAMP, GAIN
 from stylegan.config import GeneratorConfig
 from stylegan.filters import lowpass, radial_lowpass
 from stylegan.layers import (
@@ -34,7 +35,7 @@ from stylegan.layers import (
     scaled_leaky_relu,
     unit_second_moment,
 )
-from stylegan.ops import CLAMP, GAIN, filtered_lrelu, modulate, modulated_conv2d
+from stylegan.ops import filtered_lrelu, modulate, modulated_conv2d
 from stylegan.pretrained import MODEL_CARD, load_pretrained, load_state
 from stylegan.specs import LayerSpec, layer_specs
 

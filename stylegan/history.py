@@ -15,7 +15,7 @@ HISTORY = "history.jsonl"
 
 @dataclass(frozen=True)
 class Moment:
-    """`grid` is relative to the folder of the history; `figures` are those of training.evaluate."""
+    """`grid` is relative to the folder of the history; `figures` are those of evaluation."""
 
     kimg: float
     grid: str

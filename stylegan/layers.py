@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed, nn
 
-from stylegan.ops import GAIN, SLOPE, convolve
+from stylegan.activation import GAIN, SLOPE
+from stylegan.ops import convolve
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:

@@ -16,7 +16,6 @@ Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
 Karras et al. 2020 (arXiv:1912.04958), Sec. 2.2 for the modulation.
 """
 
-import math
 import warnings
 from functools import cache
 from types import ModuleType
@@ -26,11 +25,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stylegan import winograd
+from stylegan.activation import CLAMP, lrelu, lrelu_clamp
 from stylegan.memory import in_parts
 
-SLOPE = 0.2  # of the leaky ReLU below zero
-GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
-CLAMP = 256.0  # bound of the activations
 MOST_SAMPLES = 1 << 21  # between the filters at once, on a CPU
 WIDE = 32  # channels on both sides of a convolution whose gradient is worth a copy of its input
 
@@ -182,19 +179,6 @@ def may_clamp(x: Tensor, taps: Tensor, up: int) -> bool:
     phases = F.pad(taps.abs(), [0, -len(taps) % up]).view(-1, up).sum(dim=0)
     largest = x.detach().abs().amax(dim=(1, 2, 3)) * phases.amax() ** 2  # (N,)
     return bool((largest > CLAMP).any())
-
-
-def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
-    """clamp(leaky_relu(x), -bound, bound); x is overwritten where no gradient needs it.
-
-    In this order neither step has to keep a copy for the gradient.
-    """
-    return lrelu(F.hardtanh(x, -bound / SLOPE, bound, inplace=not x.requires_grad))
-
-
-def lrelu(x: Tensor) -> Tensor:
-    """leaky_relu(x), written over x."""
-    return F.leaky_relu_(x, SLOPE)
 
 
 def amplify(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from stylegan.config import GeneratorConfig
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-METRICS = "metrics.json"  # what training.evaluate measured, if it was
+METRICS = "metrics.json"  # what evaluation measured, if it was
 CARD = "README.md"  # what people are told of the weights
 
 MODEL_CARD = """\

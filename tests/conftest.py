@@ -161,6 +161,27 @@ def face_folder(drawn, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def figures() -> Callable[..., dict[str, object]]:
+    """What a measurement finds, made up: `figures(61.25, coverage=0.9, turned=0.2)`."""
+
+    def make(score: float, *, coverage=0.8, shares=None, copies=0.0, turned=0.0):
+        pairs = {"kernel": (0.125, -0.001), "coverage": (coverage, 0.97)}
+        names = "value", "floor"
+        group = {name: dict(zip(names, pair, strict=True)) for name, pair in pairs.items()}
+        return {
+            "score": score,
+            "samples": 500,
+            "features": "0123456789ab",
+            "distances": {"all": group, "early": group},
+            "shares": shares or {"early": 0.5, "late": 0.5},
+            "as close as a copy": copies,
+            "turned": turned,
+        }
+
+    return make
+
+
+@pytest.fixture
 def hub(tmp_path) -> Iterator[object]:
     """A Hub on loopback of which alice is a user."""
     if not (SHARED / "tools" / "loopback_hub.py").exists():

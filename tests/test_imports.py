@@ -7,22 +7,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"app", "benchmarks", "playground", "preprocessing", "stylegan", "training"}
+OURS = {"app", "benchmarks", "evaluation", "playground", "preprocessing", "stylegan", "training"}
 
 ALLOWED_OURS = {
     "app.py": {"playground", "stylegan"},
-    "benchmarks": {"benchmarks", "training", "stylegan"},
+    "benchmarks": {"benchmarks", "training", "evaluation", "stylegan"},
+    "evaluation": {"evaluation", "stylegan"},
     "playground": {"playground", "stylegan", "preprocessing"},
     "preprocessing": {"preprocessing"},
     "stylegan": {"stylegan"},
-    "training": {"training", "stylegan"},
+    "training": {"training", "evaluation", "stylegan"},
 }
 ALLOWED_OTHERS = {
     "preprocessing": {"numpy", "cv2", "PIL", "tqdm"},
     "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors", "triton"},
+    "evaluation": {"torch", "numpy", "huggingface_hub", "safetensors", "PIL", "torch_fidelity"},
     "training": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "accelerate", "PIL"),
-        *("filelock", "trackio", "torch_fidelity"),
+        *("filelock", "trackio"),
     },
 }
 

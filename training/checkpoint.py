@@ -17,8 +17,8 @@ import torch
 from filelock import AcquireReturnProxy, FileLock, Timeout
 from torch.optim import Optimizer
 
+from evaluation.dataset import ImageDataset
 from training.config import TrainConfig
-from training.data import ImageDataset
 from training.processes import on_main
 from training.steps import Run
 

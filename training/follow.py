@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from evaluation.catalogue import write_catalogue
+from evaluation.dataset import ImageDataset
+from evaluation.quality import Reference
+from evaluation.sampling import draw
 from stylegan import Discriminator, Generator
 from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY, Moment, add_moment
 from stylegan.pretrained import METRICS
-from training.catalogue import write_catalogue
 from training.config import TrainConfig
-from training.data import ImageDataset
 from training.doctor import examine
-from training.quality import Reference
 from training.report import forget_after
-from training.sampling import draw
 from training.snapshot import (
     name_at,
     push,

@@ -14,19 +14,15 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 from PIL import Image
 from safetensors.torch import save_file
-from torch import Tensor
 
+from evaluation.card import save_metrics, section
+from evaluation.dataset import ImageDataset
+from evaluation.grids import mixing_grid, sample_grid
 from stylegan import Discriminator, Generator
 from stylegan.history import HISTORY, read_history
-from stylegan.images import image_grid, to_uint8
-from stylegan.latents import blend, sample_z
-from training.card import save_metrics, section
 from training.config import TrainConfig
-from training.data import ImageDataset
 
 DISCRIMINATOR = "discriminator.safetensors"  # for training to begin with
-NUM_COLUMNS, NUM_ROWS = 8, 4  # of the sample grid
-NUM_PARENTS, PARENTS_B, PSI = 7, 1000, 0.7  # of the mixing grid; first seed of its column
 
 RUN_CARD = """\
 # A training run of StyleGAN PlayGround
@@ -71,40 +67,6 @@ def save_run_card(config: TrainConfig, dataset: ImageDataset) -> None:
         labels=", ".join(dataset.labels),
     )
     (Path(config.out) / "README.md").write_text(text, encoding="utf-8")
-
-
-def _styles(G: Generator, seeds: range, labels: list[int], psi: float) -> Tensor:
-    """ws (len(seeds), num_ws, w_dim); labels take turns."""
-    device = G.mapping.w_avg.device
-    z, c = sample_z(seeds, G.z_dim).to(device), None
-    if G.c_dim:
-        turns = torch.tensor([labels[i % len(labels)] for i in range(len(seeds))], device=device)
-        c = torch.nn.functional.one_hot(turns, G.c_dim).float()
-    return G.mapping(z, c, truncation_psi=psi)
-
-
-@torch.no_grad()
-def sample_grid(G: Generator) -> np.ndarray:
-    """The first seeds, not truncated, uint8 (H, W, 3); labels take turns."""
-    labels = list(range(G.c_dim))
-    ws = _styles(G, range(NUM_COLUMNS * NUM_ROWS), labels, 1.0)
-    img = torch.cat([G.synthesis(row) for row in ws.split(NUM_COLUMNS)])
-    return image_grid(to_uint8(img), NUM_COLUMNS)
-
-
-@torch.no_grad()
-def mixing_grid(G: Generator) -> np.ndarray:
-    """Faces A in the first row, B in the first column, halfway faces between; uint8 (H, W, 3).
-
-    With labels, A have the first and B the last.
-    """
-    ws_a = _styles(G, range(NUM_PARENTS), [0], PSI)
-    seeds_b = range(PARENTS_B, PARENTS_B + NUM_PARENTS)
-    ws_b = _styles(G, seeds_b, [G.c_dim - 1], PSI)
-    rows = [torch.cat([torch.full_like(G.synthesis(ws_a[:1]), 1.0), G.synthesis(ws_a)])]
-    for w in ws_b.split(1):
-        rows.append(G.synthesis(torch.cat([w, blend(ws_a, w.expand_as(ws_a), 0.5)])))
-    return image_grid(to_uint8(torch.cat(rows)), NUM_PARENTS + 1)
 
 
 def with_full_labels(G: Generator, label_weight: float) -> Generator:

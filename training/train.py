@@ -23,6 +23,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.utils import ProjectConfiguration
 
+from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, Generator
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
@@ -38,7 +39,7 @@ from training.checkpoint import (
 )
 from training.config import TrainConfig, parse_args
 from training.cost import costs, training_flops
-from training.data import EndlessSampler, ImageDataset, endless_batches
+from training.data import EndlessSampler, endless_batches
 from training.draws import Dealer, Share, send
 from training.ema import ema_decay, update_ema
 from training.follow import Follower

@@ -9,9 +9,9 @@ import math
 import pytest
 import torch
 
+from evaluation.metrics import decibels, eq_r, eq_t
 from stylegan import Generator
 from stylegan.transforms import rotation, translation
-from training.metrics import decibels, eq_r, eq_t
 
 
 def build(preset, tiny, calibrate):

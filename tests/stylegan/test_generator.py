@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from stylegan import Generator, GeneratorConfig
+from stylegan.activation import CLAMP
 from stylegan.latents import sample_z
-from stylegan.ops import CLAMP
 
 
 @torch.no_grad()

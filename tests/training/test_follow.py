@@ -6,13 +6,14 @@ import json
 import pytest
 import torch
 
+from evaluation import catalogue
+from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from stylegan.domains import load_domains
 from stylegan.history import Moment, add_moment, read_history
-from training import catalogue, follow
+from training import follow
 from training.checkpoint import save_flags
 from training.config import TrainConfig
-from training.data import ImageDataset
 from training.follow import Follower
 
 D = Discriminator(DiscriminatorConfig(64, channel_base=128, channel_max=8))

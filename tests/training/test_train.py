@@ -13,14 +13,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
-import training.catalogue
+import evaluation.catalogue
 import training.follow
 import training.train
+from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, Generator
 from stylegan.history import read_history
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
-from training.data import ImageDataset
 from training.graphs import Graphed
 from training.precision import weight_layout
 from training.train import build, check, recipe_at
@@ -83,7 +83,7 @@ def test_measuring_leaves_the_training_alone_and_goes_on_with_it(
 ):
     """Measured, measured in two parts, and not measured."""
     monkeypatch.setattr(training.follow, "SAMPLES", 100)
-    monkeypatch.setattr(training.catalogue, "SEEDS", 50)
+    monkeypatch.setattr(evaluation.catalogue, "SEEDS", 50)
     measured = dataclasses.replace(config, data=str(face_folder), eval_kimg=0.016, total_kimg=0.04)
     run(measured)
     parts = dataclasses.replace(measured, out=str(tmp_path / "parts"))

@@ -2,9 +2,9 @@
 
 import torch
 
+from evaluation.sampling import draw, labels_of, styles, synthesize
 from stylegan import Generator
 from stylegan.latents import sample_z
-from training.sampling import draw, labels_of, styles, synthesize
 
 
 def test_labels_take_turns(tiny):

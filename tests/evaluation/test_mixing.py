@@ -2,9 +2,8 @@
 
 import torch
 
-from stylegan import Generator
-from training.data import ImageDataset
-from training.mixing import (
+from evaluation.dataset import ImageDataset
+from evaluation.mixing import (
     PSI,
     WEIGHTS,
     compare_blends,
@@ -13,7 +12,8 @@ from training.mixing import (
     path,
     staircase,
 )
-from training.quality import Reference
+from evaluation.quality import Reference
+from stylegan import Generator
 
 
 def test_order_of_a_rising_a_falling_and_a_swapped_path():
@@ -50,7 +50,7 @@ def test_a_path_leads_from_one_pulled_parent_to_the_other():
 
 def test_both_blends_of_the_weights_in_the_repository(face_folder, weights, monkeypatch):
     """From dark faces to light ones: the share of light rises along the path."""
-    monkeypatch.setattr("training.mixing.PAIRS", 4)
+    monkeypatch.setattr("evaluation.mixing.PAIRS", 4)
     reference, G = Reference(ImageDataset(str(face_folder))), Generator.from_pretrained(weights)
     found = compare_blends(G, reference, samples=60)
     assert list(found) == ["one centre", "own centres"]

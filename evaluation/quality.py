@@ -15,10 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegan import Generator
-from stylegan.images import from_uint8
-from training.data import ImageDataset
-from training.distances import (
+from evaluation.dataset import ImageDataset
+from evaluation.distances import (
     coverage,
     density,
     frechet_distance,
@@ -28,8 +26,10 @@ from training.distances import (
     principal_directions,
     sliced_distance,
 )
-from training.domains import DomainClassifier
-from training.features import balanced, features_of, load_features, random_network
+from evaluation.domains import DomainClassifier
+from evaluation.features import balanced, features_of, load_features, random_network
+from stylegan import Generator
+from stylegan.images import from_uint8
 
 ALL = "all"  # the sub-folders together, equally many of each
 SPLITS = 3  # into halves, over which figures are averaged

@@ -4,7 +4,7 @@
     random_network   one that has learned nothing: sees colours and contrasts
     load_features    the one in the repository, which learned to know faces again: sees shapes
 
-    python -m training.features --data FOLDER --out FOLDER   teaches one on other pictures
+    python -m evaluation.features --data FOLDER --out FOLDER   teaches one on other pictures
 
 The lesson is to find, among many, the other view of a picture that was turned, zoomed, moved and
 recoloured a little. No labels are needed.
@@ -27,9 +27,9 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from evaluation.dataset import ImageDataset
 from stylegan.images import from_uint8
 from stylegan.memory import keep_freed_memory
-from training.data import ImageDataset
 
 WIDTHS = 32, 64, 128, 256  # of the layers; each halves the side
 SIDE, PLACES = 64, 16  # pixels at which pictures are looked at; values of the last layer's maps
@@ -185,7 +185,9 @@ def balanced(dataset: ImageDataset) -> tuple[Tensor, Tensor]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Teach a network and save it as float16."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.features", description=__doc__.splitlines()[0], allow_abbrev=False
+        prog="python -m evaluation.features",
+        description=__doc__.splitlines()[0],
+        allow_abbrev=False,
     )
     parser.add_argument("--data", required=True, help="folder of sub-folders of faces")
     parser.add_argument("--out", required=True, type=Path, help="folder for the network")

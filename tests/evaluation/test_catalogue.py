@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from evaluation import catalogue
+from evaluation.catalogue import best_first, centres_of, kinds, picture
+from evaluation.dataset import ImageDataset
+from evaluation.quality import Pictures, Reference
 from stylegan import Generator
 from stylegan.domains import load_domains
-from training import catalogue
-from training.catalogue import best_first, centres_of, kinds, picture
-from training.data import ImageDataset
-from training.quality import Pictures, Reference
 
 
 def test_centres_are_means_over_many_latents_that_were_not_drawn():

@@ -1,6 +1,6 @@
 """Which kinds of faces a generator draws, and which seeds draw them best.
 
-    python -m training.catalogue WEIGHTS --data FACES
+    python -m evaluation.catalogue WEIGHTS --data FACES
 
 writes `domains.json` into the folder of weights, for `stylegan.domains.load_domains`: for every
 sub-folder of FACES the mean of the latents whose faces look like it (its centre), their share of
@@ -26,14 +26,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from evaluation.distances import NEIGHBOURS
+from evaluation.domains import DomainClassifier
+from evaluation.quality import Pictures, Reference, reference_for
+from evaluation.sampling import labels_of, styles, synthesize
 from stylegan import Generator
 from stylegan.domains import Domain, save_domains
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
-from training.distances import NEIGHBOURS
-from training.domains import DomainClassifier
-from training.quality import Pictures, Reference, reference_for
-from training.sampling import labels_of, styles, synthesize
 
 SEEDS, MANY = 1000, 20_000  # that are drawn; latents of which centres are means
 SHOWN, COLUMNS = 32, 16  # best and worst of each kind on the picture
@@ -132,7 +132,9 @@ def write_catalogue(G: Generator, reference: Reference, folder: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Find the kinds, or end with one sentence."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.catalogue", description=__doc__.splitlines()[0], allow_abbrev=False
+        prog="python -m evaluation.catalogue",
+        description=__doc__.splitlines()[0],
+        allow_abbrev=False,
     )
     parser.add_argument("weights", type=Path, help="folder of a generator")
     parser.add_argument("--data", required=True, help="folder of sub-folders of real faces")

@@ -1,4 +1,4 @@
-"""How good a generator is: `python -m training.evaluate FOLDER_OR_REPO --data FACES`.
+"""How good a generator is: `python -m evaluation FOLDER_OR_REPO --data FACES`.
 
 Prints a table and writes, into `--out`, `metrics.json` and `page.png`: faces of the first seeds,
 drawn faces that come closest to a real one (above) with that one (below), and the mixing grid.
@@ -20,18 +20,18 @@ from huggingface_hub.errors import HfHubHTTPError
 from PIL import Image
 from torch import Tensor
 
+from evaluation.card import save_metrics, table, update_card
+from evaluation.features import FeatureNetwork
+from evaluation.grids import mixing_grid
+from evaluation.inception import check_inception, inception_distances
+from evaluation.metrics import decibels, eq_r, eq_t, eq_t_frac
+from evaluation.mixing import compare_blends
+from evaluation.quality import FEWEST, Pictures, Reference, reference_for
+from evaluation.sampling import BATCH, draw, styles
 from stylegan import Generator
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 from stylegan.transforms import rotation, translation
-from training.card import save_metrics, table, update_card
-from training.features import FeatureNetwork
-from training.inception import check_inception, inception_distances
-from training.metrics import decibels, eq_r, eq_t, eq_t_frac
-from training.mixing import compare_blends
-from training.quality import FEWEST, Pictures, Reference, reference_for
-from training.sampling import BATCH, draw, styles
-from training.snapshot import mixing_grid
 
 NUM_MOVED, MOST_SHIFT = 1000, 0.125  # pictures whose equivariance is measured; sides of a picture
 NUM_PATHS, STEP, TRIM = 200, 1e-4, 0.01  # of the path length
@@ -129,7 +129,7 @@ def page(G: Generator, reference: Reference, fake: Pictures) -> np.ndarray:
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure as the command line says, or end with one sentence."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate", description=__doc__.splitlines()[0], allow_abbrev=False
+        prog="python -m evaluation", description=__doc__.splitlines()[0], allow_abbrev=False
     )
     parser.add_argument("weights", metavar="FOLDER_OR_REPO", help="a generator's")
     parser.add_argument("--data", required=True, help="folder of sub-folders of real faces")

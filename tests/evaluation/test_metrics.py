@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from training.metrics import decibels, eq_r, eq_t, eq_t_frac, rotation_kernel
+from evaluation.metrics import decibels, eq_r, eq_t, eq_t_frac, rotation_kernel
 
 
 def test_an_error_of_two_hundredths_is_forty_decibels():

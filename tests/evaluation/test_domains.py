@@ -2,7 +2,7 @@
 
 import torch
 
-from training.domains import DomainClassifier
+from evaluation.domains import DomainClassifier
 
 
 def test_tells_what_lies_apart():

@@ -2,7 +2,7 @@
 
 import json
 
-from training.card import HEADING, save_metrics, section, table, update_card
+from evaluation.card import HEADING, save_metrics, section, table, update_card
 
 MIXING = {"one centre": {"order": 0.98}, "own centres": {"order": 0.99}}
 

@@ -7,10 +7,9 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from stylegan.images import from_uint8
-from training import features
-from training.data import ImageDataset
-from training.features import (
+from evaluation import features
+from evaluation.dataset import ImageDataset
+from evaluation.features import (
     FeatureNetwork,
     balanced,
     contrast,
@@ -20,6 +19,7 @@ from training.features import (
     teach,
     view,
 )
+from stylegan.images import from_uint8
 
 
 def test_features_of_the_calibrating_pictures_have_mean_0_and_variance_1_per_layer():

@@ -20,12 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from evaluation.catalogue import Kinds, kinds, ranks
+from evaluation.distances import kernel_distance
+from evaluation.quality import Reference
+from evaluation.sampling import synthesize
 from stylegan import Generator
 from stylegan.latents import blend, truncate
-from training.catalogue import Kinds, kinds, ranks
-from training.distances import kernel_distance
-from training.quality import Reference
-from training.sampling import synthesize
 
 WEIGHTS = torch.linspace(0, 1, 11)
 PAIRS, SURE = 60, 0.8  # paths; least probability of a parent's kind

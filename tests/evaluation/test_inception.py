@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from training import inception
-from training.inception import check_inception, inception_distances
+from evaluation import inception
+from evaluation.inception import check_inception, inception_distances
 
 
 def test_what_is_missing_is_named(tmp_path, monkeypatch):

@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from evaluation.dataset import ImageDataset
+from evaluation.quality import ALL, Figure, Reference, score
 from stylegan.images import from_uint8
-from training.data import ImageDataset
-from training.quality import ALL, Figure, Reference, score
 
 
 def test_the_score_is_half_at_a_tenth_and_falls_with_copies():

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from scipy.linalg import sqrtm
 
-from training import distances
-from training.distances import (
+from evaluation import distances
+from evaluation.distances import (
     coverage,
     density,
     frechet_distance,

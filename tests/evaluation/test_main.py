@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from training import evaluate
-from training.card import section
-from training.quality import ALL
+from evaluation import __main__ as evaluate
+from evaluation.card import section
+from evaluation.quality import ALL
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def quick(monkeypatch):
     """Few pictures where their number does not matter."""
     for name, value in dict(NUM_MOVED=25, NUM_PATHS=25).items():
         monkeypatch.setattr(evaluate, name, value)
-    monkeypatch.setattr("training.mixing.PAIRS", 3)
+    monkeypatch.setattr("evaluation.mixing.PAIRS", 3)
     monkeypatch.setattr(evaluate, "keep_freed_memory", lambda: None)
 
 

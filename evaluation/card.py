@@ -1,6 +1,6 @@
 """Figures of weights as people meet them: a table, a section of the card, `metrics.json`.
 
-Takes figures as `training.quality.Reference.judge` and `training.evaluate` make them.
+Takes figures as `evaluation.quality.Reference.judge` and the command make them.
 """
 
 import json

@@ -1,0 +1,1 @@
+"""How good faces are: pictures and weights in, figures and words out."""
