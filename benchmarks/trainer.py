@@ -20,10 +20,11 @@ from training.data import EndlessSampler, endless_batches
 from training.draws import Dealer
 from training.ema import ema_decay, update_ema
 from training.graphs import Graphed
-from training.steps import discriminator_step, generator_step
+from training.steps import take_step
 from training.train import ADA_INTERVAL, build, check, recipe_at
+from training.variety import vary
 
-INSIDE = ("G fwd", "G fwd+bwd", "D fwd", "D fwd+bwd", "aug fwd+bwd")
+INSIDE = ("G fwd", "G fwd+bwd", "see fwd", "see fwd+bwd", "D fwd", "D fwd+bwd")
 NUM_PICTURES = 64
 
 
@@ -62,8 +63,8 @@ VARIANTS = {
 
 def per_step(config: TrainConfig) -> dict[str, float]:
     """How many of each part a step has, on average."""
-    r1 = 1 / config.r1_interval
-    return {"deal": 1, "G": 1, "D": 1 - r1, "D with R1": r1, "adjust": 1 / ADA_INTERVAL, "EMA": 1}
+    r1 = 1 / config.r1_interval if config.critic == "pixels" else 0.0
+    return {"deal": 1, "step": 1 - r1, "step with R1": r1, "adjust": 1 / ADA_INTERVAL, "EMA": 1}
 
 
 class Trainer:
@@ -83,13 +84,13 @@ class Trainer:
         self.run = run = build(config, accelerator, dataset)  # binds the precision to the networks
         for network in (run.G, run.D, run.G_ema):
             network.to(memory_format=variant.weights)
-        self.g_step = partial(generator_step, run)
-        self.d_step = partial(discriminator_step, run, label_names=self.labels)
+        self.step = partial(take_step, run, label_names=self.labels)
         if config.cuda_graphs:
-            self.g_step, self.d_step = Graphed(self.g_step), Graphed(self.d_step)
+            self.step = Graphed(self.step)
         self.G = accelerator.unwrap_model(run.G).G
-        g, d = costs(self.G, accelerator.unwrap_model(run.D))
-        self.flops = training_flops(g, d, config.r1_interval)  # per image shown
+        cost = costs(self.G, accelerator.unwrap_model(run.D), run.see)
+        r1_interval = config.r1_interval if config.critic == "pixels" else None
+        self.flops = training_flops(cost, r1_interval)  # per image shown
         self.with_r1, self.plain = (
             recipe_at(config, dataset.resolution, nimg, self.device) for nimg in (0, config.batch)
         )
@@ -123,22 +124,33 @@ class Trainer:
         run, num_images = self.run, ADA_INTERVAL * self.config.batch
         yield "deal", self.deal
         shares = self.shares
-        yield "G", lambda: self.g_step(shares, self.plain)
-        yield "D", lambda: self.d_step(shares, self.plain)
-        yield "D with R1", lambda: self.d_step(shares, self.with_r1)
+        yield "step", lambda: self.step(shares, self.plain)
+        yield "step with R1", lambda: self.step(shares, self.with_r1)
         yield "adjust", lambda: run.ada.adjust(num_images, mean_over_processes)
         yield "EMA", self.average
         (share,) = shares  # no preset accumulates
         reals, numbers = share.reals.clone().requires_grad_(), share.numbers
 
         def draw() -> Tensor:
-            return run.G(share.for_g.z)[0]
+            return run.G(share.z)[0]
 
-        def differentiate(output: Tensor, *inputs: Tensor) -> None:
-            torch.autograd.grad(output.square().sum(), inputs)
+        def see(images: Tensor) -> list[Tensor]:
+            if self.plain.augment == "ada":
+                images = augment(images, run.ada.p, numbers)
+            elif self.plain.augment == "fixed":
+                images = vary(images, numbers)
+            with run.accelerator.autocast():
+                seen = run.see(images)
+            return seen if isinstance(seen, list) else [seen]
 
+        def differentiate(outputs: list[Tensor], *inputs: Tensor) -> None:
+            torch.autograd.grad(sum(x.float().square().sum() for x in outputs), inputs)
+
+        with torch.no_grad():
+            seen = run.see(share.reals)
         yield "G fwd", torch.no_grad()(draw)
-        yield "G fwd+bwd", lambda: differentiate(draw(), *run.G.parameters())
-        yield "D fwd", torch.no_grad()(lambda: run.D(share.reals))
-        yield "D fwd+bwd", lambda: differentiate(run.D(share.reals), *run.trained_d)
-        yield "aug fwd+bwd", lambda: differentiate(augment(reals, run.ada.p, numbers), reals)
+        yield "G fwd+bwd", lambda: differentiate([draw()], *run.G.parameters())
+        yield "see fwd", torch.no_grad()(lambda: see(share.reals))
+        yield "see fwd+bwd", lambda: differentiate(see(reals), reals)
+        yield "D fwd", torch.no_grad()(lambda: run.D(seen))
+        yield "D fwd+bwd", lambda: differentiate([run.D(seen)], *run.trained_d)

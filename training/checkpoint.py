@@ -26,6 +26,7 @@ from training.steps import Run
 # begins.
 FIXED_FLAGS = (
     "config",
+    "critic",
     "num_layers",
     "channel_base",
     "channel_max",

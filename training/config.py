@@ -71,6 +71,11 @@ class TrainConfig:
     data: str = option("folder written by preprocessing.prepare: sub-folders of square pictures")
     out: str = option("folder of the run; its README.md says what it holds")
     preset: str = option("sizes and recipe to start from", "space", tuple(PRESETS))
+    critic: str = option(
+        "what judges: pixels, or features of a network that knows pictures",
+        "pixels",
+        ("pixels", "features"),
+    )
     config: str = option("t: equivariant to translation; r: to rotation as well", "t", ("t", "r"))
     num_layers: int = option("synthesis layers without ToRGB", 10)
     channel_base: int = option("width of the generator: features x resolution", 8192)
@@ -123,6 +128,9 @@ class TrainConfig:
         for name in ("ada_target", "ada_start", "ada_max"):
             self._check(name, 0 <= getattr(self, name) <= 1, "between 0 and 1")
         self._check("seed", 0 <= self.seed < 2**31, "0 to 2147483647")
+        for name in ("gamma", "freeze_d"):
+            if self.critic == "features" and getattr(self, name):
+                raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels")
         if not Path(self.data).is_dir():
             raise ValueError(f"--data {self.data} is not a folder")
         if self.init_from is None and (self.partial or self.freeze_d):
@@ -135,7 +143,10 @@ class TrainConfig:
             raise ValueError(f"--{flag} must be {wanted}, got {getattr(self, name)}")
 
     def r1_gamma(self, img_resolution: int) -> float:
-        """The R1 weight: quadratic in the resolution, inverse in the batch, unless given."""
+        """The R1 weight: quadratic in the resolution, inverse in the batch, unless given; 0 for a
+        critic on features, which does without."""
+        if self.critic == "features":
+            return 0.0
         usual = usual_gamma(img_resolution, self.batch)
         return usual if self.gamma is None else self.gamma
 

@@ -1,12 +1,14 @@
 """What a pair of networks costs, counted and not measured."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stylegan import Discriminator, Generator
+from stylegan import Generator
 
 
 @dataclass(frozen=True)
@@ -21,28 +23,40 @@ class Cost:
 
 
 @torch.no_grad()
-def _cost(network: nn.Module, *inputs: torch.Tensor) -> Cost:
+def _cost(work: Callable[..., object], *inputs: object) -> Cost:
     """Counted in bfloat16, where no convolution takes a way with fewer operations."""
-    half = torch.autocast(inputs[0].device.type, torch.bfloat16)
-    with half, FlopCounterMode(display=False) as counter:
-        network(*inputs)
-    return Cost(sum(p.numel() for p in network.parameters()), counter.get_total_flops())
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.autocast(device, torch.bfloat16), FlopCounterMode(display=False) as counter:
+        work(*inputs)
+    parameters = work.parameters() if isinstance(work, nn.Module) else ()
+    return Cost(sum(p.numel() for p in parameters), counter.get_total_flops())
 
 
-def costs(G: Generator, D: Discriminator) -> tuple[Cost, Cost]:
-    """Of both networks, for one image."""
+class Costs(NamedTuple):
+    """Of G, of D, and of what D sees before it judges, which has no parameters that learn."""
+
+    g: Cost
+    d: Cost
+    see: Cost
+
+
+def costs(G: Generator, D: nn.Module, see: Callable[[torch.Tensor], object]) -> Costs:
+    """For one image."""
     device = G.mapping.w_avg.device
     labels = (torch.zeros(1, G.c_dim, device=device),) if G.c_dim else ()
     img = torch.zeros(1, G.img_channels, G.img_resolution, G.img_resolution, device=device)
-    return _cost(G, torch.zeros(1, G.z_dim, device=device), *labels), _cost(D, img, *labels)
+    g = _cost(G, torch.zeros(1, G.z_dim, device=device), *labels)
+    return Costs(g, _cost(D, see(img), *labels), _cost(see, img))
 
 
-def training_flops(g: Cost, d: Cost, r1_interval: int) -> float:
+def training_flops(cost: Costs, r1_interval: int | None) -> float:
     """Operations of a training step, per real image shown.
 
-    A backward pass costs as much as a forward pass for the inputs and again for the weights. G: two
-    forward passes and a whole backward pass. D: three forward passes, one backward pass for inputs
-    and two whole ones; R1, every `r1_interval` steps, a pass for the inputs and what it takes to
-    differentiate that (twice the passes it differentiates).
+    A backward pass costs as much as a forward pass for the inputs and again for the weights. G: one
+    forward and a whole backward pass. D: three forward passes, one backward pass for inputs and two
+    whole ones; R1, every `r1_interval` steps, a pass for the inputs and what it takes to
+    differentiate that (twice the passes it differentiates). Reals and fakes are seen once, and the
+    gradient goes back through what is seen of the fakes.
     """
-    return 4 * g.flops + (3 + 1 + 4 + 5 / r1_interval) * d.flops
+    r1 = 5 / r1_interval if r1_interval else 0
+    return 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

@@ -20,6 +20,8 @@ FEW = 300  # images of a folder that D learns by heart sooner or later
 SURE = 0.85  # mean sign of D on reals from which it knows them; 0.6 is what augmentation aims at
 OFTEN = 10  # times that each picture was shown before D can know it by heart
 WINS, LOSES = 0.2, 1.3  # losses of D; 2 ln 2 = 1.39 is that of one that only guesses
+HINGE_WINS, HINGE_LOSES = 0.05, 1.8  # of a critic on features; 2 is that of one that only guesses
+EARLY = 10.0  # kimg before which a critic on features always wins
 STEEP, FLAT = 10.0, 0.003  # mean squared gradient of D at reals: R1
 FACES, LATE = 15.0, 50.0  # score from which drawn faces are faces; kimg at which it is due
 ALIKE, WORSE = 0.7, 0.85  # of the best coverage or score, below which something was lost
@@ -67,9 +69,12 @@ def more_augmentation(p: float, flags: dict[str, object]) -> str:
 def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """What the images and D's judgement of them tell, folder by folder."""
     findings, shares = [], shown_shares(flags)
+    pixels = (
+        flags.get("critic", "pixels") == "pixels"
+    )  # the other kind is sure of most reals always
     for name, count in flags["counts"].items():
         sign = now.get(f"signs/real/{name}", 0.0)
-        if sign > SURE and 1000 * now["kimg"] * shares[name] > OFTEN * count:
+        if pixels and sign > SURE and 1000 * now["kimg"] * shares[name] > OFTEN * count:
             sure = f"it is sure of {(1 + sign) / 2:.0%} of them"
             what = f"D overfits the {name} folder: {count} images, and {sure}"
             findings.append(Finding(what, more_augmentation(now["ada/p"], flags)))
@@ -80,8 +85,17 @@ def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     return findings
 
 
-def balance(now: dict[str, float]) -> list[Finding]:
+def balance(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """Whether G and D learn from each other."""
+    if flags.get("critic", "pixels") == "features":
+        loss = f"its loss is {now['loss/D']:.2f}"
+        if now["loss/D"] < HINGE_WINS and now["kimg"] > EARLY:
+            what = f"the critic tells drawn from real without effort ({loss})"
+            return [Finding(what, "halve --d-lr, or double --g-lr")]
+        if now["loss/D"] > HINGE_LOSES:
+            what = f"the critic can hardly tell drawn from real ({loss}, guessing 2)"
+            return [Finding(what, "halve --g-lr, or double --d-lr")]
+        return []
     if now["loss/D"] < WINS:
         what = f"D tells drawn from real without effort (its loss is {now['loss/D']:.2f})"
         return [Finding(what, "raise --gamma four times or halve --d-lr, so that G learns from it")]
@@ -93,6 +107,8 @@ def balance(now: dict[str, float]) -> list[Finding]:
 
 def slope(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """Whether R1 holds D's slope."""
+    if flags.get("critic", "pixels") == "features":
+        return []  # R1 is not used
     usual = usual_gamma(flags["pictures"]["resolution"], flags["batch"])
     gamma = usual if flags["gamma"] is None else flags["gamma"]
     is_gamma = f"--gamma is {gamma:g}, usual here is {usual:g}"
@@ -162,7 +178,7 @@ def diagnose(
     if len(log) < REPORTS:
         return []
     now = recent(log) | {"kimg": log[-1]["kimg"]}
-    findings = [*slope(now, flags), *balance(now), *signs(now, flags)]
+    findings = [*slope(now, flags), *balance(now, flags), *signs(now, flags)]
     measured = [moment for moment in history if moment.figures]
     if measured:
         findings += way(measured, flags)

@@ -16,33 +16,23 @@ from torch import Tensor
 from training.augment import draw_numbers
 from training.config import TrainConfig
 
-GENERATOR, DISCRIMINATOR, REALS, PATHS = range(3, 7)  # streams beside those of training.data
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """What one generated image of each of N hangs on.
-
-    Shapes: z (N, z_dim), numbers (N, K) of the augmentation.
-    """
-
-    z: Tensor
-    numbers: Tensor
+FAKES, REALS, PATHS = 3, 5, 6  # streams beside those of training.data
 
 
 @dataclass(frozen=True)
 class Share:
     """A part of a batch, on the device.
 
-    Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, numbers (N, K) of the
-    augmentation of the reals; paths (N, C, H, W) standard normal, or None.
+    Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, z (N, z_dim) of the
+    fakes; numbers and numbers_fake (N, K) of the augmentation of reals and fakes; paths
+    (N, C, H, W) standard normal, or None.
     """
 
     reals: Tensor
     labels: Tensor
     numbers: Tensor
-    for_g: Drawing
-    for_d: Drawing
+    z: Tensor
+    numbers_fake: Tensor
     paths: Tensor | None
 
 
@@ -82,13 +72,6 @@ class Dealer:
         )
         return send(torch.as_tensor(numbers)[start::step], self.device)
 
-    def _drawings(self, nimg: int, purpose: int) -> list[Drawing]:
-        config, rng = self.config, self._stream(nimg, purpose)
-        z = rng.standard_normal((config.batch, config.z_dim), dtype=np.float32)
-        numbers = draw_numbers(rng, config.batch)
-        parts = range(config.accumulate)
-        return [Drawing(self._send(z, part), self._send(numbers, part)) for part in parts]
-
     def deal(self, nimg: int, reals: Tensor, labels: Tensor, *, paths: bool) -> list[Share]:
         """The shares of the batch that begins at image `nimg`.
 
@@ -97,7 +80,9 @@ class Dealer:
         config = self.config
         one_hot = F.one_hot(labels, self.num_labels).float()
         numbers = draw_numbers(self._stream(nimg, REALS), config.batch)
-        for_g, for_d = self._drawings(nimg, GENERATOR), self._drawings(nimg, DISCRIMINATOR)
+        rng = self._stream(nimg, FAKES)
+        z = rng.standard_normal((config.batch, config.z_dim), dtype=np.float32)
+        numbers_fake = draw_numbers(rng, config.batch)
         noise = None
         if paths:
             shape = (config.batch, *reals.shape[1:])
@@ -107,8 +92,8 @@ class Dealer:
                 reals=send(reals[part :: config.accumulate], self.device),
                 labels=send(one_hot[part :: config.accumulate], self.device),
                 numbers=self._send(numbers, part),
-                for_g=for_g[part],
-                for_d=for_d[part],
+                z=self._send(z, part),
+                numbers_fake=self._send(numbers_fake, part),
                 paths=None if noise is None else self._send(noise, part),
             )
             for part in range(config.accumulate)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from evaluation.catalogue import write_catalogue
 from evaluation.dataset import ImageDataset
 from evaluation.quality import Reference
 from evaluation.sampling import draw
-from stylegan import Discriminator, Generator
+from stylegan import Generator
 from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY, Moment, add_moment
 from stylegan.pretrained import METRICS
@@ -50,7 +51,7 @@ class Follower:
         return json.loads(path.read_text())["score"] if path.exists() else -1.0
 
     def look(
-        self, G_ema: Generator, D: Discriminator, nimg: int, *, measure: bool, snapshot: bool
+        self, G_ema: Generator, D: nn.Module, nimg: int, *, measure: bool, snapshot: bool
     ) -> dict[str, np.ndarray]:
         """Draw, measure, save what is asked for; returns the grids, uint8 (H, W, 3)."""
         config, dataset, name = self.config, self.dataset, name_at(self.config, nimg)

@@ -1,13 +1,16 @@
-"""The losses: tensors in, a scalar out. Logits are (N, 1), images (N, C, H, W).
+"""The losses: tensors in, a scalar out. Logits are (N, L), images (N, C, H, W).
 
-    logistic_g, logistic_d   each network against its own mistakes
+    LOGISTIC, HINGE          what D is to do with the logits of reals and fakes, and what G
     r1_penalty               how steep D is at the real images
     path_lengths             how far an image moves per step in W
 
-Reference: Goodfellow et al. 2014 (arXiv:1406.2661), Sec. 3, in its non-saturating form; Mescheder
-et al. 2018 (arXiv:1801.04406), Sec. 4.1, for R1; Karras et al. 2020 (arXiv:1912.04958), Sec. 3.2,
-for path lengths.
+Reference: Goodfellow et al. 2014 (arXiv:1406.2661), Sec. 3, in its non-saturating form; Lim and Ye
+2017 (arXiv:1705.02894), Sec. 3, for the hinge; Mescheder et al. 2018 (arXiv:1801.04406), Sec. 4.1,
+for R1; Karras et al. 2020 (arXiv:1912.04958), Sec. 3.2, for path lengths.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +25,26 @@ def logistic_g(fake_logits: Tensor) -> Tensor:
 def logistic_d(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """The discriminator's loss, each half averaged."""
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def hinge_g(fake_logits: Tensor) -> Tensor:
+    """The generator's loss: -logit, averaged."""
+    return -fake_logits.mean()
+
+
+def hinge_d(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """The discriminator's loss, each half averaged; beyond 1 a right logit costs nothing."""
+    return F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
+
+
+class Loss(NamedTuple):
+    """Of D by the logits of reals and of fakes; of G by those of fakes."""
+
+    of_d: Callable[[Tensor, Tensor], Tensor]
+    of_g: Callable[[Tensor], Tensor]
+
+
+LOGISTIC, HINGE = Loss(logistic_d, logistic_g), Loss(hinge_d, hinge_g)
 
 
 def r1_penalty(logits: Tensor, images: Tensor) -> Tensor:

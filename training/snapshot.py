@@ -14,11 +14,12 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 
 from evaluation.card import save_metrics, section
 from evaluation.dataset import ImageDataset
 from evaluation.grids import mixing_grid, sample_grid
-from stylegan import Discriminator, Generator
+from stylegan import Generator
 from stylegan.history import HISTORY, read_history
 from training.config import TrainConfig
 
@@ -49,11 +50,14 @@ def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
     """What the weights are and how they came about, for their card."""
     resolution = dataset.resolution
     start = f", beginning with {config.init_from}" if config.init_from else ""
+    judge = "judged by frozen features"
+    if config.critic == "pixels":
+        judge = f"R1 gamma {config.r1_gamma(resolution):g}"
     return (
         f"Config {config.config.upper()}, {resolution}x{resolution} pixels, "
         f"{config.num_layers} layers, channel base {config.channel_base}, channel max "
         f"{config.channel_max}. Trained for {nimg / 1000:g} thousand images (batch {config.batch}, "
-        f"R1 gamma {config.r1_gamma(resolution):g}) on {len(dataset)} pictures of: "
+        f"{judge}) on {len(dataset)} pictures of: "
         f"{', '.join(dataset.labels)}{start}. These are the averaged weights (G_ema)."
     )
 
@@ -100,7 +104,7 @@ def save_weights(
     config: TrainConfig,
     dataset: ImageDataset,
     G: Generator,
-    D: Discriminator,
+    D: nn.Module,
     nimg: int,
     folder: Path,
     figures: dict[str, object],

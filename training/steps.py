@@ -1,10 +1,14 @@
-"""One training step of either network, over the parts of a batch.
+"""One training step of both networks, over the parts of a batch.
 
-Reference: Karras et al. 2020 (arXiv:1912.04958), App. B for lazy regularization.
+The fakes of a step are drawn once: D learns on them, then judges the same ones again for G. A batch
+taken in parts, to save memory, draws each part twice, alike.
+
+Reference: Goodfellow et al. 2014 (arXiv:1406.2661), Alg. 1; Karras et al. 2020 (arXiv:1912.04958),
+App. B, for lazy regularization.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,12 +21,14 @@ from stylegan import Generator
 from stylegan.layers import mean_over_processes
 from training.augment import AdaptiveAugment, augment
 from training.blur import blur
-from training.draws import Drawing, Share
-from training.losses import logistic_d, logistic_g, path_lengths, r1_penalty
+from training.draws import Share
+from training.losses import Loss, path_lengths, r1_penalty
+from training.variety import vary
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
 PATH_SHRINK = 2  # path lengths are measured on the first half of the images
 
+Seen = Tensor | list[Tensor]  # images, or maps of features
 Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every step has
 
 
@@ -49,7 +55,11 @@ class TrainedGenerator(nn.Module):
 
 @dataclass
 class Run:
-    """What changes while a run goes on; networks and optimizers as accelerate prepared them."""
+    """What changes while a run goes on; networks and optimizers as accelerate prepared them.
+
+    `see` turns images into what D judges and `loss` says what D and G are to do with the logits:
+    both belong to the kind of D.
+    """
 
     accelerator: Accelerator
     G: nn.Module  # a TrainedGenerator
@@ -59,6 +69,8 @@ class Run:
     D_opt: Optimizer
     ada: AdaptiveAugment
     mean_path: Tensor  # (), running mean of path lengths
+    see: Callable[[Tensor], Seen]
+    loss: Loss
 
     def __post_init__(self):
         self.trained_d = [p for p in self.D.parameters() if p.requires_grad]
@@ -83,7 +95,7 @@ class Recipe:
     """
 
     batch: int  # of all processes
-    augment: bool
+    augment: str = "no"  # "ada": as much as D bears; "fixed": always
     labels: Tensor | None = None
     blur: Tensor | None = None  # taps (n,)
     r1_weight: float = 0.0
@@ -91,21 +103,33 @@ class Recipe:
 
 
 def _draw(
-    run: Run, drawing: Drawing, labels: Tensor, recipe: Recipe, ema_images: int = 0
+    run: Run, z: Tensor, labels: Tensor, recipe: Recipe, ema_images: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Images and their styles."""
     if recipe.labels is None:
-        return run.G(drawing.z, ema_images=ema_images)
-    return run.G(drawing.z, labels, recipe.labels, ema_images)
+        return run.G(z, ema_images=ema_images)
+    return run.G(z, labels, recipe.labels, ema_images)
 
 
-def _judge(run: Run, img: Tensor, numbers: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
-    """Logits (N, 1) of augmented images."""
+def _see(run: Run, img: Tensor, numbers: Tensor, recipe: Recipe) -> Seen:
+    """What D judges of images (N, C, H, H), augmented."""
     if recipe.blur is not None:
         img = blur(img, recipe.blur)
-    if recipe.augment:
+    if recipe.augment == "ada":
         img = augment(img, run.ada.p, numbers)
-    return run.D(img) if recipe.labels is None else run.D(img, labels, recipe.labels)
+    elif recipe.augment == "fixed":
+        img = vary(img, numbers)
+    with run.accelerator.autocast():
+        return run.see(img)
+
+
+def _judge(run: Run, seen: Seen, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Logits (N, L)."""
+    return run.D(seen) if recipe.labels is None else run.D(seen, labels, recipe.labels)
+
+
+def _detached(seen: Seen) -> Seen:
+    return [x.detach() for x in seen] if isinstance(seen, list) else seen.detach()
 
 
 @contextmanager
@@ -140,47 +164,55 @@ def _total(parts: list[Stats]) -> Stats:
 def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Squared distance of the path lengths from their running mean, and the lengths' mean."""
     half = slice(math.ceil(len(share.reals) / PATH_SHRINK))
-    drawing = Drawing(share.for_g.z[half], share.for_g.numbers[half])
-    lengths = path_lengths(*_draw(run, drawing, share.labels[half], recipe), share.paths[half])
+    drawn = _draw(run, share.z[half], share.labels[half], recipe)
+    lengths = path_lengths(*drawn, share.paths[half])
     mean = mean_over_processes(lengths.detach().mean())
     run.mean_path.lerp_(mean, PATH_DECAY)
     return (lengths - run.mean_path).square().mean(), mean
 
 
-def generator_step(run: Run, shares: list[Share], recipe: Recipe) -> Stats:
-    """Update G once."""
-    parts = []
-    with run.fixed_d(), _gradients(run, run.G, run.G_opt, shares) as handed:
-        for share in handed:
-            img, _ = _draw(run, share.for_g, share.labels, recipe)
-            fake_logits = _judge(run, img, share.for_g.numbers, share.labels, recipe)
-            loss = logistic_g(fake_logits)
-            stats = {"loss/G": loss.detach()}
-            if recipe.path_weight:
-                penalty, length = _path_penalty(run, share, recipe)
-                loss = loss + recipe.path_weight * penalty
-                stats |= {"path/penalty": penalty.detach(), "path/length": length}
-            run.accelerator.backward(loss / len(shares))
-            parts.append(stats)
-    return _total(parts)
+class Fakes:
+    """The images that G draws for a step, and what D judges of them."""
+
+    def __init__(self, run: Run, shares: list[Share], recipe: Recipe):
+        self.run, self.recipe, self.last = run, recipe, shares[-1]
+        self.kept = {id(shares[0]): self._draw(shares[0])} if len(shares) == 1 else {}
+
+    def _draw(self, share: Share) -> Seen:
+        """With gradients; G's running averages move with the last share."""
+        ema_images = self.recipe.batch if share is self.last else 0
+        img, _ = _draw(self.run, share.z, share.labels, self.recipe, ema_images)
+        return _see(self.run, img, share.numbers_fake, self.recipe)
+
+    def for_d(self, share: Share) -> Seen:
+        """Without gradients."""
+        if id(share) in self.kept:
+            return _detached(self.kept[id(share)])
+        with torch.no_grad():
+            img, _ = _draw(self.run, share.z, share.labels, self.recipe)
+            return _see(self.run, img, share.numbers_fake, self.recipe)
+
+    def for_g(self, share: Share) -> Seen:
+        """With gradients, once."""
+        return self.kept.pop(id(share)) if id(share) in self.kept else self._draw(share)
 
 
-def discriminator_step(
-    run: Run, shares: list[Share], recipe: Recipe, label_names: list[str]
+def _discriminator_step(
+    run: Run, shares: list[Share], recipe: Recipe, label_names: list[str], fakes: Fakes
 ) -> Stats:
-    """Update D once, and G's running averages; the augmentation notes the signs of the reals."""
+    """Update D once; the augmentation notes the signs of the reals."""
     parts = []
     penalize = recipe.r1_weight > 0
+    run.D.train()  # its first pass renews spectral norms, the others of the step keep them
     with _gradients(run, run.D, run.D_opt, shares) as handed:
         for share in handed:
-            ema_images = recipe.batch if share is shares[-1] else 0
-            with torch.no_grad():
-                fakes, _ = _draw(run, share.for_d, share.labels, recipe, ema_images)
+            fake_logits = _judge(run, fakes.for_d(share), share.labels, recipe)
+            run.D.eval()
             reals = share.reals.detach().requires_grad_(penalize)
-            real_logits = _judge(run, reals, share.numbers, share.labels, recipe)
-            fake_logits = _judge(run, fakes, share.for_d.numbers, share.labels, recipe)
-            loss = logistic_d(real_logits, fake_logits)
-            signs = real_logits.detach().sign()  # (N, 1)
+            seen = _see(run, reals, share.numbers, recipe)
+            real_logits = _judge(run, seen, share.labels, recipe)
+            loss = run.loss.of_d(real_logits, fake_logits)
+            signs = real_logits.detach().sign().mean(dim=1, keepdim=True)  # (N, 1)
             run.ada.observe(signs)
             stats = {
                 "loss/D": loss.detach(),
@@ -200,3 +232,26 @@ def discriminator_step(
             run.accelerator.backward(loss / len(shares))
             parts.append({name: value.detach() for name, value in stats.items()})
     return _total(parts)
+
+
+def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes) -> Stats:
+    """Update G once."""
+    parts = []
+    with run.fixed_d(), _gradients(run, run.G, run.G_opt, shares) as handed:
+        for share in handed:
+            loss = run.loss.of_g(_judge(run, fakes.for_g(share), share.labels, recipe))
+            stats = {"loss/G": loss.detach()}
+            if recipe.path_weight:
+                penalty, length = _path_penalty(run, share, recipe)
+                loss = loss + recipe.path_weight * penalty
+                stats |= {"path/penalty": penalty.detach(), "path/length": length}
+            run.accelerator.backward(loss / len(shares))
+            parts.append(stats)
+    return _total(parts)
+
+
+def take_step(run: Run, shares: list[Share], recipe: Recipe, label_names: list[str]) -> Stats:
+    """Update D once, then G once by what D judges now, and G's running averages."""
+    fakes = Fakes(run, shares, recipe)
+    stats = _discriminator_step(run, shares, recipe, label_names, fakes)
+    return stats | _generator_step(run, shares, recipe, fakes)

@@ -24,9 +24,10 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.utils import ProjectConfiguration
 
 from evaluation.dataset import ImageDataset
-from stylegan import Discriminator, Generator
+from stylegan import Generator
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
+from training.adversary import build_adversary, images_compared
 from training.augment import AdaptiveAugment
 from training.blur import blur_taps
 from training.checkpoint import (
@@ -53,8 +54,7 @@ from training.steps import (
     Run,
     Stats,
     TrainedGenerator,
-    discriminator_step,
-    generator_step,
+    take_step,
 )
 from training.stop import Stopper, stop_with_launcher
 from training.transfer import begin_with, freeze
@@ -85,11 +85,11 @@ def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> Non
             f"--batch {config.batch} cannot be split over {num_processes} processes{parts}"
         )
     num_labels = len(dataset.labels)
-    group = config.discriminator(dataset.resolution, num_labels).mbstd_group_size
+    group = images_compared(config, dataset)
     if per_share % group and not per_share == config.batch < group:
         raise ValueError(
             f"--batch {config.batch} gives {per_share} images per process and part; "
-            f"the minibatch statistics need a multiple of {group}"
+            f"{group} are compared with each other, so a multiple of {group} is needed"
         )
     if config.conditional and num_labels < 2:
         raise ValueError(f"--conditional needs sub-folders to tell apart, {config.data} has one")
@@ -126,7 +126,7 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     """Networks and optimizers from the seed or `--init-from`, the same on every process."""
     torch.manual_seed(config.seed)
     G = Generator(config.generator(dataset.resolution, len(dataset.labels)))
-    D = Discriminator(config.discriminator(dataset.resolution, len(dataset.labels)))
+    D, see, loss = build_adversary(config, dataset)
     if config.init_from and not on_main(lambda: has_state(config)):
         begin_with(G, D, config)
     freeze(D, config.freeze_d)
@@ -142,14 +142,14 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
         return torch.optim.Adam(parameters, lr=lr * lazy, betas=(0.0, 0.99**lazy), **how)
 
     G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 1e9)
-    D_opt = adam(D, config.d_lr, config.r1_interval)
+    D_opt = adam(D, config.d_lr, config.r1_interval if config.critic == "pixels" else 1e9)
     G, D, G_opt, D_opt = accelerator.prepare(TrainedGenerator(G), D, G_opt, D_opt)
-    start = min(config.ada_start, config.ada_max)
+    cap = config.ada_max if config.critic == "pixels" else 0.0
     ada = AdaptiveAugment(
-        target=config.ada_target, kimg=config.ada_kimg, start=start, cap=config.ada_max
+        target=config.ada_target, kimg=config.ada_kimg, start=min(config.ada_start, cap), cap=cap
     ).to(accelerator.device)
     mean_path = torch.zeros((), device=accelerator.device)
-    return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path)
+    return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss)
 
 
 def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.device) -> Recipe:
@@ -161,9 +161,10 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
     taps = None
     if config.config == "r" and not config.init_from:
         taps = blur_taps(resolution, config.batch, nimg)
+    augment = "fixed" if config.critic == "features" else "ada" if config.ada_max else "no"
     return Recipe(
         batch=config.batch,
-        augment=config.ada_max > 0,
+        augment=augment,
         labels=labels,
         blur=None if taps is None else send(taps, device),
         r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
@@ -174,15 +175,17 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
 def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -> None:
     """Say what is about to run."""
     accelerator, resolution = run.accelerator, dataset.resolution
-    g, d = costs(accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D))
-    flops = training_flops(g, d, config.r1_interval)
+    cost = costs(accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D), run.see)
+    flops = training_flops(cost, config.r1_interval if config.critic == "pixels" else None)
+    judge = "judged by features"
+    if config.critic == "pixels":
+        judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
     accelerator.print(
-        f"preset {config.preset}: G {g}\n"
-        f"preset {config.preset}: D {d}; training {flops / 1e9:.1f} GFLOP per image shown\n"
+        f"preset {config.preset}: G {cost.g}\n"
+        f"preset {config.preset}: D {cost.d}; training {flops / 1e9:.1f} GFLOP per image shown\n"
         f"{len(dataset)} pictures of {resolution} px, {accelerator.num_processes} process(es) "
-        f"on {accelerator.device.type}, precision {accelerator.mixed_precision}, R1 gamma "
-        f"{config.r1_gamma(resolution):g}, {'going on' if nimg else 'beginning'} at kimg "
-        f"{nimg / 1000:.3f}",
+        f"on {accelerator.device.type}, precision {accelerator.mixed_precision}, "
+        f"{judge}, {'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}",
         flush=True,
     )
     if nimg >= 1000 * config.total_kimg:
@@ -247,11 +250,10 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         **where,
     )
 
-    def both(shares: list[Share], recipe: Recipe) -> Stats:
-        stats = generator_step(run, shares, recipe)
-        return stats | discriminator_step(run, shares, recipe, dataset.labels)
+    def once(shares: list[Share], recipe: Recipe) -> Stats:
+        return take_step(run, shares, recipe, dataset.labels)
 
-    step = Graphed(both) if config.cuda_graphs else both
+    step = Graphed(once) if config.cuda_graphs else once
     total = 1000 * config.total_kimg
     follower = Follower(config, dataset, nimg) if accelerator.is_main_process else None
     reporter = Reporter(accelerator, total, nimg)

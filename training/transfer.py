@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from stylegan import Discriminator, Generator
+from stylegan import Generator
 from stylegan.pretrained import find_pretrained, load_pretrained
 from training.config import TrainConfig
 from training.snapshot import DISCRIMINATOR
@@ -43,13 +43,13 @@ def _fill(network: nn.Module, state: dict[str, Tensor], what: str, config: Train
     return set(fitting)
 
 
-def freeze(D: Discriminator, num_blocks: int) -> None:
-    """Keep D's first blocks as they are."""
-    for name in D.block_names[:num_blocks]:
+def freeze(D: nn.Module, num_blocks: int) -> None:
+    """Keep a Discriminator's first blocks as they are; 0 is for any D."""
+    for name in D.block_names[:num_blocks] if num_blocks else ():
         D.get_submodule(name).requires_grad_(False)
 
 
-def begin_with(G: Generator, D: Discriminator, config: TrainConfig) -> None:
+def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
     """Load the weights of `config.init_from`.
 
     A folder without a discriminator leaves D as it is.
@@ -70,9 +70,15 @@ def begin_with(G: Generator, D: Discriminator, config: TrainConfig) -> None:
             state = load_file(folder / DISCRIMINATOR)
         except SafetensorError as e:
             raise ValueError(f"{folder / DISCRIMINATOR} is not a whole file: {e}") from e
-        loaded = _fill(D, state, "discriminator", config)
+        if state.keys() & D.state_dict().keys():
+            loaded = _fill(D, state, "discriminator", config)
+        else:
+            words = f"the {DISCRIMINATOR} of {config.init_from} is of another --critic"
+            print(f"{words}; this run's begins anew", file=sys.stderr)
     else:
         print(f"{config.init_from} has no {DISCRIMINATOR}; D begins anew", file=sys.stderr)
+    if not config.freeze_d:
+        return
     if config.freeze_d > len(D.block_names):
         raise ValueError(f"--freeze-d must be at most {len(D.block_names)}, got {config.freeze_d}")
     for block in D.block_names[: config.freeze_d]:

@@ -8,7 +8,7 @@ from benchmarks.trainer import VARIANTS, Noise, Trainer
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.generator import MAGNITUDE_HALF_LIFE, SynthesisLayer
 from training.config import TrainConfig
-from training.steps import discriminator_step, generator_step
+from training.steps import take_step
 from training.train import recipe_at
 
 
@@ -43,8 +43,7 @@ def losses_of_20_steps(config):
     for _ in range(20):
         recipe = recipe_at(config, 32, trainer.nimg, trainer.device)
         trainer.deal()
-        stats = generator_step(trainer.run, trainer.shares, recipe)
-        stats |= discriminator_step(trainer.run, trainer.shares, recipe, trainer.labels)
+        stats = take_step(trainer.run, trainer.shares, recipe, trainer.labels)
         losses.append(torch.stack([stats["loss/G"], stats["loss/D"]]))
     return torch.stack(losses)
 

@@ -23,7 +23,7 @@ def config(tmp_path):
 
 
 def test_the_file_has_all_parts_and_their_weighted_sum(config, tmp_path, monkeypatch, capsys):
-    """4 steps have 4 of most parts, 3 D steps without R1 and one with it, and p moves once."""
+    """Of 4 steps 3 are without R1 and one with it, and p moves once."""
     monkeypatch.setattr(train_step, "parse_args", lambda flags: config)
     monkeypatch.setattr(train_step, "use_all_cores", lambda: None)
     monkeypatch.setattr(train_step, "keep_freed_memory", lambda: None)
@@ -32,7 +32,7 @@ def test_the_file_has_all_parts_and_their_weighted_sum(config, tmp_path, monkeyp
     report = json.loads(out.read_text())
     assert report["machine"]["threads"] == 1 and report["resolution"] == 32
     assert [r["variant"] for r in report["settings"]][:2] == ["no", "bf16"]
-    often = {"deal": 1, "G": 1, "D": 0.75, "D with R1": 0.25, "adjust": 0.25, "EMA": 1}
+    often = {"deal": 1, "step": 0.75, "step with R1": 0.25, "adjust": 0.25, "EMA": 1}
     for r in report["settings"]:
         assert {name: part["per_step"] for name, part in r["parts"].items()} == often
         assert set(r["inside"]) == set(INSIDE)
@@ -74,7 +74,7 @@ def test_steps_do_what_they_are_timed_for(config):
         seen[name] = work()
         if name == "deal":
             first = trainer.shares[0]
-    assert "r1" in seen["D with R1"] and "r1" not in seen["D"] and "loss/G" in seen["G"]
+    assert "r1" in seen["step with R1"] and "r1" not in seen["step"] and "loss/G" in seen["step"]
     assert not any(
         torch.equal(a, b) for a, b in zip(before, trainer.run.D.parameters(), strict=True)
     )
@@ -82,7 +82,7 @@ def test_steps_do_what_they_are_timed_for(config):
         not torch.equal(a, b) for a, b in zip(ema, trainer.run.G_ema.parameters(), strict=True)
     )
     trainer.deal()
-    assert not torch.equal(first.for_g.z, trainer.shares[0].for_g.z)
+    assert not torch.equal(first.z, trainer.shares[0].z)
     assert not torch.equal(first.reals, trainer.shares[0].reals)
 
 
@@ -113,7 +113,7 @@ def test_channels_last_changes_where_numbers_lie_and_not_what_they_are(config):
 
 def test_r1_in_every_step_leaves_no_step_without_it(config, tmp_path):
     often = per_step(TrainConfig(str(tmp_path), str(tmp_path), r1_interval=1))
-    assert often["D"] == 0 and often["D with R1"] == 1
+    assert often["step"] == 0 and often["step with R1"] == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a GPU")
@@ -133,7 +133,7 @@ def test_configs_are_measured_one_after_another(config, tmp_path, monkeypatch):
 
 
 def test_graphs_are_recorded_before_rounds_count(config, recorder, monkeypatch):
-    """Those of G, D and D with R1, each replayed once before."""
+    """Those of a step and of a step with R1, each replayed once before."""
     monkeypatch.setattr(
         "benchmarks.trainer.check", lambda *arguments, **kwargs: None
     )  # it asks for a GPU
@@ -141,4 +141,4 @@ def test_graphs_are_recorded_before_rounds_count(config, recorder, monkeypatch):
     monkeypatch.setitem(VARIANTS, "graphs", Variant("no", graphs=True))
     (result,) = measure([config], ["graphs"], resolution=32, repeat=2)
     assert result["seconds_per_kimg"] > 0
-    assert recorder.ran == 3 * WARM_UP and recorder.replays == [1 + 2] * 3
+    assert recorder.ran == 2 * WARM_UP and recorder.replays == [1 + 2] * 2

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from stylegan import Discriminator, DiscriminatorConfig, Generator
-from training.cost import Cost, _cost, costs, training_flops
+from training.adversary import identity
+from training.cost import Cost, Costs, _cost, costs, training_flops
 
 
 def test_a_convolution():
@@ -31,7 +32,7 @@ def test_a_discriminator_block_by_block(tiny):
     ]
     biases = (4 + 4 + 8) + 2 * (8 + 8) + (8 + 8 + 1)
     skips, mains = 4 * 16**2 + 8 * 8**2 + 8 * 4**2, 4 * 33**2 + 8 * 17**2 + 8 * 9**2
-    _, cost = costs(Generator(tiny()), D)
+    cost = costs(Generator(tiny()), D, identity).d
     assert cost.parameters == sum(number for number, _ in layers) + biases
     uses = sum(number * pixels for number, pixels in layers) + 16 * (skips + mains)
     assert cost.flops == 2 * uses
@@ -42,8 +43,9 @@ def test_labels_cost_their_own_layers_and_counting_changes_nothing(tiny):
     D = Discriminator(DiscriminatorConfig(32, c_dim=2, channel_base=128, channel_max=8))
     plain, labelled = Generator(tiny()), Generator(tiny(c_dim=2))
     before = {name: buffer.clone() for name, buffer in labelled.named_buffers()}
-    g, _ = costs(labelled, D)
-    without, _ = costs(plain, Discriminator(DiscriminatorConfig(32, channel_base=128)))
+    g = costs(labelled, D, identity).g
+    D = Discriminator(DiscriminatorConfig(32, channel_base=128))
+    without = costs(plain, D, identity).g
     assert g.parameters - without.parameters == 2 * 12 + 12 + 12 * 12
     assert g.flops - without.flops == 2 * (2 * 12 + 12 * 12)
     for name, buffer in labelled.named_buffers():
@@ -51,11 +53,13 @@ def test_labels_cost_their_own_layers_and_counting_changes_nothing(tiny):
 
 
 def test_a_training_step_in_passes():
-    """G: drawn twice, differentiated once. D: three images forwards; backwards one to the image
-    and two whole, which count twice; R1 five passes, here on every fifth step."""
-    g, d = Cost(parameters=1, flops=100), Cost(parameters=1, flops=1000)
-    assert training_flops(g, d, r1_interval=5) == pytest.approx(4 * 100 + 9 * 1000)
-    assert training_flops(g, d, r1_interval=10**9) == pytest.approx(4 * 100 + 8 * 1000)
+    """G: drawn once, differentiated once. D: three images forwards; backwards one to the image and
+    two whole, which count twice; R1 five passes, here on every fifth step. What D sees: reals and
+    fakes forwards, fakes backwards."""
+    g, d, see = (Cost(parameters=1, flops=flops) for flops in (100, 1000, 10_000))
+    cost = Costs(g, d, see)
+    assert training_flops(cost, r1_interval=5) == pytest.approx(3 * 100 + 9 * 1000 + 3 * 10_000)
+    assert training_flops(cost, r1_interval=None) == pytest.approx(3 * 100 + 8 * 1000 + 3 * 10_000)
 
 
 def test_units_of_the_sentence():

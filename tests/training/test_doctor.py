@@ -161,3 +161,19 @@ def test_a_run_folder_is_examined(run, tmp_path, capsys):
         add_moment(tmp_path, moment)
     main([str(tmp_path)])
     assert "doctor: the faces get worse" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "loss, kimg, finding",
+    [
+        (0.4, 40.0, None),
+        (0.01, 5.0, None),  # as every run begins
+        (0.01, 40.0, "the critic tells drawn from real without effort (its loss is 0.01); halve"),
+        (1.95, 40.0, "the critic can hardly tell drawn from real (its loss is 1.95, guessing 2);"),
+    ],
+)
+def test_a_critic_on_features_has_its_own_measure(loss, kimg, finding):
+    """It is sure of nearly all reals, and has no R1."""
+    values = {"loss/D": loss, "signs_real_early": 0.98, "signs_real_late": 0.98}
+    found = words(log(kimg, **values), [], critic="features")
+    assert found == [] if finding is None else found[0].startswith(finding) and len(found) == 1

@@ -16,11 +16,13 @@ import stylegan.discriminator
 import stylegan.generator
 from benchmarks.trainer import Noise
 from stylegan import Discriminator, DiscriminatorConfig, Generator
+from training.adversary import identity
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.draws import Dealer
 from training.graphs import WARM_UP, Graphed, kind_of, map_tensors, tensors_of
-from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
+from training.losses import LOGISTIC
+from training.steps import Recipe, Run, TrainedGenerator, take_step
 from training.train import build, check, recipe_at
 
 pytestmark = pytest.mark.usefixtures("no_precision_left_behind")
@@ -41,11 +43,10 @@ def train(config, wrap, steps=14, on_cpu=True):
     where = dict(rank=0, num_processes=1, device=accelerator.device)
     dealer, stats = Dealer(config, num_labels=2, **where), []
 
-    def both(shares, recipe):
-        first = generator_step(run, shares, recipe)
-        return first | discriminator_step(run, shares, recipe, dataset.labels)
+    def once(shares, recipe):
+        return take_step(run, shares, recipe, dataset.labels)
 
-    step, pictures = wrap(both), dataset.pixels[: config.batch].float() / 127.5 - 1
+    step, pictures = wrap(once), dataset.pixels[: config.batch].float() / 127.5 - 1
     for n in range(steps):
         nimg = n * config.batch
         recipe = recipe_at(config, 32, nimg, accelerator.device)
@@ -75,7 +76,7 @@ def test_recorded_steps_are_the_steps_bit_by_bit(config, recorder, assert_same, 
 def test_every_kind_is_warmed_up_and_recorded_once(recorder):
     share = torch.zeros(2)
     step = Graphed(lambda shares, recipe: {"x": shares[0] + recipe.r1_weight}, recorder)
-    kinds = [Recipe(4, False), Recipe(4, False, r1_weight=2.0), Recipe(4, True, torch.ones(()))]
+    kinds = [Recipe(4), Recipe(4, r1_weight=2.0), Recipe(4, "ada", torch.ones(()))]
     for n in range(WARM_UP + 5):
         for recipe in kinds:
             result = step([share + n], recipe)["x"]
@@ -85,30 +86,31 @@ def test_every_kind_is_warmed_up_and_recorded_once(recorder):
 
 def test_results_stay_when_the_next_step_is_taken(recorder):
     step = Graphed(lambda shares, recipe: {"x": shares[0] * 2}, recorder)
-    results = [step([torch.full((), float(n))], Recipe(4, False))["x"] for n in range(6)]
+    results = [step([torch.full((), float(n))], Recipe(4))["x"] for n in range(6)]
     assert [x.item() for x in results] == [0, 2, 4, 6, 8, 10]
 
 
 def test_kinds_differ_in_all_but_numbers():
-    taps = Recipe(4, True, blur=torch.ones(3))
-    assert kind_of([taps]) == kind_of([Recipe(4, True, blur=torch.zeros(3))])
+    taps = Recipe(4, "ada", blur=torch.ones(3))
+    assert kind_of([taps]) == kind_of([Recipe(4, "ada", blur=torch.zeros(3))])
     others = [
-        Recipe(4, True, blur=torch.ones(5)),
-        Recipe(4, True, blur=torch.ones(3).double()),
-        Recipe(4, True),
-        Recipe(4, True, torch.ones(3)),
-        Recipe(4, True, blur=torch.ones(3), path_weight=1.0),
+        Recipe(4, "ada", blur=torch.ones(5)),
+        Recipe(4, "ada", blur=torch.ones(3).double()),
+        Recipe(4, "ada"),
+        Recipe(4, "fixed", blur=torch.ones(3)),
+        Recipe(4, "ada", torch.ones(3)),
+        Recipe(4, "ada", blur=torch.ones(3), path_weight=1.0),
     ]
-    assert len({kind_of([recipe]) for recipe in [taps, *others]}) == 6
+    assert len({kind_of([recipe]) for recipe in [taps, *others]}) == 7
 
 
 def test_all_tensors_are_found(config):
     dealer = Dealer(config, num_labels=2, rank=0, num_processes=1, device=torch.device("cpu"))
     shares = dealer.deal(0, torch.ones(4, 3, 32, 32), torch.arange(4) % 2, paths=True)
-    recipe = Recipe(4, True, torch.ones(()), torch.ones(3))
-    assert len(tensors_of([shares, recipe])) == 8 + 2
+    recipe = Recipe(4, "ada", torch.ones(()), torch.ones(3))
+    assert len(tensors_of([shares, recipe])) == 6 + 2
     doubled = map_tensors(lambda x: 2 * x, [shares, recipe])
-    assert torch.equal(doubled[0][0].for_d.z, 2 * shares[0].for_d.z) and doubled[1].labels == 2
+    assert torch.equal(doubled[0][0].z, 2 * shares[0].z) and doubled[1].labels == 2
 
 
 class OnlyThere(TorchDispatchMode):
@@ -138,15 +140,15 @@ def test_a_warmed_up_step_has_all_it_needs_on_the_device(tiny, config, monkeypat
     D = Discriminator(DiscriminatorConfig(32, c_dim=2, channel_base=128, channel_max=8))
     sgd = [torch.optim.SGD(network.parameters()) for network in (G, D.to(device))]
     ada, mean_path = AdaptiveAugment().to(device), torch.zeros((), device=device)
-    run = Run(Accelerator(cpu=True), TrainedGenerator(G), D, copy.deepcopy(G), *sgd, ada, mean_path)
+    parts = TrainedGenerator(G), D, copy.deepcopy(G), *sgd, ada, mean_path
+    run = Run(Accelerator(cpu=True), *parts, identity, LOGISTIC)
     dealer = Dealer(config, num_labels=2, rank=0, num_processes=1, device=device)
     shares = dealer.deal(0, torch.ones(4, 3, 32, 32), torch.arange(4) % 2, paths=True)
     weights = dict(r1_weight=1.0, path_weight=1.0)
-    recipe = Recipe(4, True, mean_path.clone(), torch.zeros(7, device=device), **weights)
+    recipe = Recipe(4, "ada", mean_path.clone(), torch.zeros(7, device=device), **weights)
     for guard in (nullcontext(), OnlyThere()):
         with guard:
-            generator_step(run, shares, recipe)
-            discriminator_step(run, shares, recipe, ["a", "b"])
+            take_step(run, shares, recipe, ["a", "b"])
     assert guard.operations > 1000
 
 

@@ -102,23 +102,26 @@ def assert_close(actual, expected, names):
 
 
 def test_two_processes_compute_what_one_would(launch, tmp_path):
-    """Gradients and running averages of both networks, with augmentation, labels, mixed styles, R1
-    and R2; minibatch statistics too, for processes hold whole groups."""
+    """Gradients and running averages of both networks, with augmentation, labels and, on pixels,
+    R1; statistics of groups of images too, for processes hold whole groups."""
     launch(Path(__file__).with_name("two_processes.py"), str(tmp_path), processes=2, cwd=tmp_path)
-    first, second = torch.load(tmp_path / "rank0.pt"), torch.load(tmp_path / "rank1.pt")
-    assert not torch.equal(first.pop("own signs"), second.pop("own signs"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    whole = load_script("two_processes").step(Accelerator(cpu=True))
-    assert torch.equal(2 * first.pop("signs"), whole.pop("signs"))
-    whole.pop("own signs")
-    assert_close(first, whole, whole)
+    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
+    for critic in ("pixels", "features"):
+        first, second = (found[critic] for found in ranks)
+        assert not torch.equal(first.pop("own signs"), second.pop("own signs"))
+        assert all(torch.equal(first[name], second[name]) for name in first)
+        whole = load_script("two_processes").step(Accelerator(cpu=True), critic)
+        torch.testing.assert_close(2 * first.pop("signs"), whole.pop("signs"))
+        whole.pop("own signs")
+        assert_close(first, whole, whole)
 
 
-def test_parts_of_a_batch_add_up_to_the_whole():
+@pytest.mark.parametrize("critic", ["pixels", "features"])
+def test_parts_of_a_batch_add_up_to_the_whole(critic):
     """`--accumulate`: the same gradients. The averages are those of the last part."""
     step = load_script("two_processes").step
-    whole, parts = step(Accelerator(cpu=True)), step(Accelerator(cpu=True), accumulate=2)
-    assert torch.equal(whole["signs"], parts["signs"])
+    whole, parts = (step(Accelerator(cpu=True), critic, accumulate=n) for n in (1, 2))
+    torch.testing.assert_close(whole["signs"], parts["signs"])
     assert_close(parts, whole, [n for n in whole if n[:2] in ("G.", "D.")])
 
 

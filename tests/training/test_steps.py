@@ -1,4 +1,4 @@
-"""One step of either network: what moves, what stays, and the gradient it follows."""
+"""One step of both networks: what moves, what stays, and the gradients they follow."""
 
 import copy
 import math
@@ -9,34 +9,40 @@ from accelerate import Accelerator
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import stylegan.generator
 import training.steps
 from stylegan import Discriminator, DiscriminatorConfig, Generator, ops
+from training.adversary import identity
 from training.augment import AdaptiveAugment, augment
 from training.config import TrainConfig
+from training.critic import FeatureCritic
 from training.draws import Dealer
 from training.ema import update_ema
-from training.losses import logistic_d, logistic_g, path_lengths, r1_penalty
-from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
+from training.losses import HINGE, LOGISTIC, logistic_d, logistic_g, path_lengths, r1_penalty
+from training.steps import Recipe, Run, TrainedGenerator, take_step
+from training.variety import vary
 
 NAMES = ["a", "b"]
 
 
 @pytest.fixture
 def start(tiny):
-    """Build a run of plain gradient descent with a rate of 1: a step is the negative gradient."""
+    """Build a run of plain gradient descent: with a rate of 1 a step is the negative gradient, with
+    a rate of 0 a network stands still."""
 
-    def start(*, c_dim=0, lr=1.0, p=0.5, D=None):
+    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, p=0.5, D=None):
         torch.manual_seed(1)
         G = Generator(tiny(c_dim=c_dim))
         D = D or Discriminator(
             DiscriminatorConfig(32, c_dim=c_dim, channel_base=128, channel_max=8)
         )
-        G_opt = torch.optim.SGD(G.parameters(), lr=lr)
-        D_opt = torch.optim.SGD([p for p in D.parameters() if p.requires_grad], lr=lr)
+        G_opt = torch.optim.SGD(G.parameters(), lr=g_lr)
+        D_opt = torch.optim.SGD([p for p in D.parameters() if p.requires_grad], lr=d_lr)
         ada, G_ema = AdaptiveAugment(start=p), copy.deepcopy(G)
         accelerator = Accelerator(cpu=True)
-        wrapped = TrainedGenerator(G)
-        return Run(accelerator, wrapped, D, G_ema, G_opt, D_opt, ada, torch.tensor(0.5))
+        parts = accelerator, TrainedGenerator(G), D, G_ema, G_opt, D_opt, ada, torch.tensor(0.5)
+        kind = (D.see, HINGE) if isinstance(D, FeatureCritic) else (identity, LOGISTIC)
+        return Run(*parts, *kind)
 
     return start
 
@@ -58,13 +64,13 @@ def deal(tmp_path):
 
 
 def plain(**changes):
-    return Recipe(**dict(batch=4, augment=False) | changes)
+    return Recipe(**dict(batch=4) | changes)
 
 
-def draw(run, drawing):
+def draw(run, share):
     """By a copy of the generator; and the copy."""
     G = copy.deepcopy(run.G.G)
-    return G(drawing.z), G
+    return G(share.z), G
 
 
 def parameters(network):
@@ -97,56 +103,34 @@ def test_a_step_gets_images_and_their_styles(tiny):
     torch.testing.assert_close(G.mapping.w_avg, 0.002 * expected[:, 0].mean(dim=0))
 
 
-# The generator's step
+# What each network follows
 
 
-def test_a_generator_step_follows_its_loss_and_leaves_d_alone(start, deal):
-    run, shares = start(), deal()
-    D_before, buffers = parameters(run.D), dict(copy.deepcopy(run.G).named_buffers())
-    fakes, twin = draw(run, shares[0].for_g)
+def test_g_follows_its_loss_and_leaves_d_alone(start, deal):
+    run, (share,) = start(g_lr=1.0), deal()
+    D_before = parameters(run.D)
+    fakes, twin = draw(run, share)
     loss = logistic_g(copy.deepcopy(run.D)(fakes))
     loss.backward()
-    stats = generator_step(run, shares, plain())
+    stats = take_step(run, [share], plain(), NAMES)
     assert_stepped(run.G.G, twin)
     assert_equal(parameters(run.D), D_before)
-    assert_equal(dict(run.G.named_buffers()), buffers)  # averages belong to the other step
-    assert all(p.requires_grad and p.grad is None for p in run.D.parameters())
-    assert set(stats) == {"loss/G"} and not stats["loss/G"].requires_grad
+    assert all(p.requires_grad for p in run.D.parameters())
     torch.testing.assert_close(stats["loss/G"], loss.detach())
-    assert run.mean_path == 0.5 and run.ada.signs.tolist() == [0, 0]
-
-
-def test_path_lengths_are_held_to_their_mean_on_half_of_the_images(start, deal):
-    """The mean goes a hundredth of the way to this step's before they are compared with it."""
-    run, (share,) = start(), deal(paths=True)
-    fakes, twin = draw(run, share.for_g)
-    ws = twin.mapping(share.for_g.z[:2])
-    lengths = path_lengths(twin.synthesis(ws), ws, share.paths[:2])
-    mean = lengths.mean().item()
-    new = 0.5 + 0.01 * (mean - 0.5)
-    penalty = (lengths - new).square().mean()
-    (logistic_g(copy.deepcopy(run.D)(fakes)) + 3.0 * penalty).backward()
-    stats = generator_step(run, [share], plain(path_weight=3.0))
-    assert_stepped(run.G.G, twin)
-    torch.testing.assert_close(stats["path/penalty"], penalty.detach())
-    torch.testing.assert_close(stats["path/length"], torch.tensor(mean))
-    torch.testing.assert_close(run.mean_path, torch.tensor(new))
-    assert penalty > 1e-4  # large enough to be missed in the gradient
-
-
-# The discriminator's step
+    assert not any(x.requires_grad for x in stats.values())
+    assert "path/length" not in stats and run.mean_path == 0.5
 
 
 @pytest.mark.parametrize("r1_weight", [0.0, 2.5])
-def test_a_discriminator_step_follows_its_loss_and_leaves_g_alone(start, deal, r1_weight):
-    run, (share,) = start(), deal()
+def test_d_follows_its_loss_and_leaves_g_alone(start, deal, r1_weight):
+    run, (share,) = start(d_lr=1.0), deal()
     G_before, twin = parameters(run.G), copy.deepcopy(run.D)
-    fakes = draw(run, share.for_d)[0].detach()
+    fakes = draw(run, share)[0].detach()
     images = share.reals.clone().requires_grad_()
     logits = twin(images)
     loss = logistic_d(logits, twin(fakes))
     (loss + r1_weight * r1_penalty(logits, images)).backward()
-    stats = discriminator_step(run, [share], plain(r1_weight=r1_weight), NAMES)
+    stats = take_step(run, [share], plain(r1_weight=r1_weight), NAMES)
     assert_equal(parameters(run.G), G_before)
     assert_stepped(run.D, twin)
     torch.testing.assert_close(stats["loss/D"], loss.detach())
@@ -155,60 +139,121 @@ def test_a_discriminator_step_follows_its_loss_and_leaves_g_alone(start, deal, r
     assert not any(x.requires_grad for x in [share.reals, *stats.values()])
 
 
-def test_averages_move_once_with_the_images_drawn_for_d(start, deal):
+def test_d_learns_first_and_then_judges_the_same_fakes_for_g(start, deal):
+    run, (share,) = start(g_lr=1.0, d_lr=1.0), deal()
+    D, (fakes, twin) = copy.deepcopy(run.D), draw(run, share)
+    logistic_d(D(share.reals), D(fakes.detach())).backward()
+    with torch.no_grad():
+        for p in D.parameters():
+            p -= p.grad
+    logistic_g(D(fakes)).backward()
+    take_step(run, [share], plain(), NAMES)
+    assert_stepped(run.G.G, twin)
+
+
+def test_path_lengths_are_held_to_their_mean_on_half_of_the_images(start, deal):
+    """The mean goes a hundredth of the way to this step's before they are compared with it."""
+    run, (share,) = start(g_lr=1.0), deal(paths=True)
+    fakes, twin = draw(run, share)
+    # averages have moved with the fakes by then
+    moved = copy.deepcopy(twin)
+    moved.synthesis(moved.mapping(share.z, ema_images=4), ema_images=4)
+    for buffer, new in zip(twin.buffers(), moved.buffers(), strict=True):
+        buffer.data = new.clone()
+    ws = twin.mapping(share.z[:2])
+    lengths = path_lengths(twin.synthesis(ws), ws, share.paths[:2])
+    mean = lengths.mean().item()
+    new = 0.5 + 0.01 * (mean - 0.5)
+    penalty = (lengths - new).square().mean()
+    (logistic_g(copy.deepcopy(run.D)(fakes)) + 3.0 * penalty).backward()
+    stats = take_step(run, [share], plain(path_weight=3.0), NAMES)
+    assert_stepped(run.G.G, twin)
+    torch.testing.assert_close(stats["path/penalty"], penalty.detach())
+    torch.testing.assert_close(stats["path/length"], torch.tensor(mean))
+    torch.testing.assert_close(run.mean_path, torch.tensor(new))
+    assert penalty > 1e-4  # large enough to be missed in the gradient
+
+
+def test_averages_move_once_with_the_fakes(start, deal):
     """w_avg by 0.002 of the way; magnitudes decay by half in 20 000 images, here after 16."""
     run, (share,) = start(), deal()
     layer, seen = run.G.G.synthesis.get_submodule("L0_36_8"), []
     layer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
-    w = run.G.G.mapping(share.for_d.z)[:, 0].detach()
-    discriminator_step(run, [share], plain(batch=16), NAMES)
+    w = run.G.G.mapping(share.z)[:, 0].detach()
+    take_step(run, [share], plain(batch=16), NAMES)
     torch.testing.assert_close(run.G.G.mapping.w_avg, 0.002 * w.mean(dim=0))
-    magnitude, keep = seen[0].square().mean(), 0.5 ** (16 / 20_000)
+    assert len(seen) == 1  # drawn once
+    magnitude, keep = seen[0].detach().square().mean(), 0.5 ** (16 / 20_000)
     torch.testing.assert_close(
         layer.magnitude_ema - 1, (1 - keep) * (magnitude - 1), rtol=1e-3, atol=1e-7
     )
 
 
-# Augmentation and labels
+# Features, augmentation and labels
+
+
+def test_a_critic_on_features_sees_varied_images(start, deal):
+    """Spectral norms are renewed by the first pass of a step and by no other."""
+    torch.manual_seed(3)
+    D = FeatureCritic(32)
+    run, (share,) = start(g_lr=1.0, d_lr=1.0, D=copy.deepcopy(D)), deal()
+    fakes, twin = draw(run, share)
+
+    def seen(img, numbers):
+        return D.see(vary(img, numbers))
+
+    maps = seen(fakes, share.numbers_fake)
+    fake_logits = D.train()([x.detach() for x in maps])
+    real_logits = D.eval()(seen(share.reals, share.numbers))
+    HINGE.of_d(real_logits, fake_logits).backward()
+    with torch.no_grad():
+        for p in D.parameters():
+            p -= p.grad
+    HINGE.of_g(D(maps)).backward()
+    stats = take_step(run, [share], plain(augment="fixed"), NAMES)
+    torch.testing.assert_close(stats["logits/real"], real_logits.mean().detach())
+    for name, p in D.named_parameters():
+        torch.testing.assert_close(run.D.get_parameter(name), p, msg=name)
+    assert_stepped(run.G.G, twin)
 
 
 def test_both_networks_judge_augmented_images(start, deal):
     """R1 is taken through the augmentation, with respect to the reals as they are."""
-    run, (share,) = start(p=0.7), deal()
+    run, (share,) = start(p=0.7, g_lr=1.0, d_lr=1.0), deal()
     p, D = torch.tensor(0.7), copy.deepcopy(run.D)
-    fakes, twin = draw(run, share.for_g)
-    logistic_g(D(augment(fakes, p, share.for_g.numbers))).backward()
-    generator_step(run, [share], plain(augment=True))
-    assert_stepped(run.G.G, twin)
-
-    run, D = start(p=0.7), copy.deepcopy(run.D)
-    fakes, reals = draw(run, share.for_d)[0].detach(), share.reals.clone().requires_grad_()
+    fakes, twin = draw(run, share)
+    augmented, reals = augment(fakes, p, share.numbers_fake), share.reals.clone().requires_grad_()
     logits = D(augment(reals, p, share.numbers))
-    loss = logistic_d(logits, D(augment(fakes, p, share.for_d.numbers)))
-    (loss + r1_penalty(logits, reals)).backward()
-    discriminator_step(run, [share], plain(augment=True, r1_weight=1.0), NAMES)
-    assert_stepped(run.D, D)
+    (logistic_d(logits, D(augmented.detach())) + r1_penalty(logits, reals)).backward()
+    with torch.no_grad():
+        for parameter in D.parameters():
+            parameter -= parameter.grad
+    logistic_g(D(augmented)).backward()
+    take_step(run, [share], plain(augment="ada", r1_weight=1.0), NAMES)
+    assert_stepped(run.G.G, twin)
+    for name, parameter in D.named_parameters():
+        torch.testing.assert_close(run.D.get_parameter(name), parameter, msg=name)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
 def test_both_networks_see_the_labels_with_their_weight(start, deal, weight):
-    run, (share,) = start(c_dim=2), deal()
+    run, (share,) = start(c_dim=2, g_lr=1.0), deal()
     c, recipe = share.labels, plain(labels=torch.tensor(weight))
     assert c.argmax(1).tolist() == [0, 1, 0, 0]
 
-    def drawn(G, drawing):
-        return G.synthesis(G.mapping(drawing.z, c, label_weight=weight))
+    def drawn(G):
+        return G.synthesis(G.mapping(share.z, c, label_weight=weight))
 
     twin, D = copy.deepcopy(run.G.G), copy.deepcopy(run.D)
-    logistic_g(D(drawn(twin, share.for_g), c, weight)).backward()
-    generator_step(run, [share], recipe)
+    logistic_g(D(drawn(twin), c, weight)).backward()
+    take_step(run, [share], recipe, NAMES)
     assert_stepped(run.G.G, twin)
 
-    run = start(c_dim=2)
+    run = start(c_dim=2, d_lr=1.0)
     D = copy.deepcopy(run.D)
-    fakes = drawn(run.G.G, share.for_d).detach()
+    fakes = drawn(run.G.G).detach()
     logistic_d(D(share.reals, c, weight), D(fakes, c, weight)).backward()
-    discriminator_step(run, [share], recipe, NAMES)
+    take_step(run, [share], recipe, NAMES)
     assert_stepped(run.D, D)
 
 
@@ -229,7 +274,7 @@ def test_signs_are_counted_by_label_and_noted(start, deal, accumulate):
     signs = torch.tensor([1.0, -1, -1, 1, 1, -1, 1, 1])
     reals = (signs * torch.arange(1, 9) / 9)[:, None, None, None].expand(8, 3, 32, 32)
     run, shares = start(D=Brightness()), deal(8, accumulate, reals=reals)
-    stats = discriminator_step(run, shares, plain(batch=8), NAMES)
+    stats = take_step(run, shares, plain(batch=8), NAMES)
     assert stats["signs/real/a"].tolist() == [3 - 2, 5]
     assert stats["signs/real/b"].tolist() == [2 - 1, 3]
     assert run.ada.signs.tolist() == [2, 8]
@@ -247,10 +292,9 @@ def both_ways(start, deal):
     def both_ways(recipe, c_dim=2, **kwargs):
         results = []
         for accumulate in (1, 2):
-            run, shares = start(c_dim=c_dim, lr=0.0), deal(8, accumulate, **kwargs)
+            run, shares = start(c_dim=c_dim), deal(8, accumulate, **kwargs)
             assert len(shares) == accumulate
-            stats = generator_step(run, shares, recipe)
-            stats |= discriminator_step(run, shares, recipe, NAMES)
+            stats = take_step(run, shares, recipe, NAMES)
             results.append((run, stats))
         return results
 
@@ -274,7 +318,7 @@ def assert_same_stats(a, b):
 def test_a_batch_in_parts_is_the_batch_at_once(both_ways):
     """Its gradients and statistics, regularized, augmented and with labels. (Groups that the
     discriminator compares are dealt to one part.)"""
-    recipe = plain(batch=8, augment=True, labels=torch.tensor(0.5), r1_weight=1.0)
+    recipe = plain(batch=8, augment="ada", labels=torch.tensor(0.5), r1_weight=1.0)
     (whole, stats), (parts, stats_of_parts) = both_ways(recipe)
     assert_same_gradients(whole.G, parts.G)
     assert_same_gradients(whole.D, parts.D)
@@ -283,9 +327,10 @@ def test_a_batch_in_parts_is_the_batch_at_once(both_ways):
 
 
 def test_path_lengths_in_parts_are_those_of_the_batch(both_ways, monkeypatch):
-    """The first halves of all parts are the first half of the batch. Here the running mean stands
-    still; else each part moves it."""
+    """The first halves of all parts are the first half of the batch. Here the running means
+    stand still; else each part moves that of lengths, and the last part the magnitudes."""
     monkeypatch.setattr(training.steps, "PATH_DECAY", 0.0)
+    monkeypatch.setattr(stylegan.generator, "MAGNITUDE_HALF_LIFE", math.inf)
     recipe = plain(batch=8, path_weight=100.0)
     (whole, stats), (parts, stats_of_parts) = both_ways(recipe, c_dim=0, paths=True)
     assert_same_gradients(whole.G, parts.G)
@@ -294,10 +339,10 @@ def test_path_lengths_in_parts_are_those_of_the_batch(both_ways, monkeypatch):
 
 def test_averages_move_once_for_a_batch_in_parts(start, deal):
     """As far as for a whole batch, towards the images of the last part."""
-    run, shares = start(lr=0.0), deal(8, accumulate=2)
-    alone = start(lr=0.0)
-    discriminator_step(run, shares, plain(batch=8), NAMES)
-    discriminator_step(alone, shares[1:], plain(batch=8), NAMES)
+    run, shares = start(), deal(8, accumulate=2)
+    alone = start()
+    take_step(run, shares, plain(batch=8), NAMES)
+    take_step(alone, shares[1:], plain(batch=8), NAMES)
     assert run.G.G.mapping.w_avg.any()
     assert_equal(dict(run.G.named_buffers()), dict(alone.G.named_buffers()))
 
@@ -308,9 +353,8 @@ def test_averages_move_once_for_a_batch_in_parts(start, deal):
 def test_frozen_blocks_of_d_stay(start, deal):
     D = Discriminator(DiscriminatorConfig(32, channel_base=128, channel_max=8))
     D.b32.requires_grad_(False)
-    run, shares, before = start(D=D), deal(), parameters(D)
-    generator_step(run, shares, plain())
-    discriminator_step(run, shares, plain(r1_weight=1.0), NAMES)
+    run, shares, before = start(D=D, g_lr=1.0, d_lr=1.0), deal(), parameters(D)
+    take_step(run, shares, plain(r1_weight=1.0), NAMES)
     for name, p in D.named_parameters():
         frozen = name.startswith("b32")
         assert p.requires_grad != frozen, name
@@ -319,14 +363,14 @@ def test_frozen_blocks_of_d_stay(start, deal):
 
 def test_gradients_that_overflowed_do_not_spoil_the_weights(start, deal):
     """nan counts as 0, infinities as 1e5."""
-    run, shares = start(), deal()
+    run, shares = start(d_lr=1.0), deal()
     weight = run.D.b4.out.bias
     before = weight.detach().clone()
     for bad, step in [(math.nan, 0.0), (math.inf, -1e5), (-math.inf, 1e5)]:
         with torch.no_grad():
             weight.copy_(before)
         hook = weight.register_hook(lambda grad, bad=bad: torch.full_like(grad, bad))
-        discriminator_step(run, shares, plain(), NAMES)
+        take_step(run, shares, plain(), NAMES)
         hook.remove()
         torch.testing.assert_close(weight.detach(), before + step)
 
@@ -354,9 +398,8 @@ def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, monkeypatch)
     run = start(c_dim=2)
     shares = deal(paths=True)
     extras = dict(labels=torch.tensor(0.5), blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
-    recipe = plain(augment=True, **extras)
+    recipe = plain(augment="ada", **extras)
     with NoReading():
-        generator_step(run, shares, recipe)
-        discriminator_step(run, shares, recipe, NAMES)
+        take_step(run, shares, recipe, NAMES)
         run.ada.adjust(16)
         update_ema(run.G_ema, run.G.G, 0.5)

@@ -150,16 +150,15 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(config):
     run(dataclasses.replace(config, total_kimg=0.024))
     kept = {path: path.read_bytes() for path in Path(config.out).rglob("*.*") if path.is_file()}
     wild = dataclasses.replace(config, total_kimg=0.16, snapshot_kimg=0.08)
-    real = training.train.generator_step
+    real = training.train.take_step
 
-    def explode(run, shares, recipe):
-        stats = real(run, shares, recipe)
+    def explode(run, *arguments):
         for parameter in run.G.parameters():
             parameter.data.fill_(float("nan"))
-        return stats
+        return real(run, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.train, "generator_step", explode)
+        patch.setattr(training.train, "take_step", explode)
         with pytest.raises(FloatingPointError, match="loss/D is nan .* began at kimg 0.024"):
             run(wild)
     for path, content in kept.items():

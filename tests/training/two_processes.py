@@ -1,4 +1,4 @@
-"""What every process of a run does in test_launch.py: one step of both networks.
+"""What every process of a run does in test_launch.py: one step of both networks, either critic.
 
 Usage: two_processes.py FOLDER, which gets rank0.pt, rank1.pt ...
 """
@@ -13,26 +13,33 @@ from accelerate import Accelerator
 
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from stylegan.layers import mean_over_processes
+from training.adversary import Adversary, identity
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
+from training.critic import FeatureCritic
 from training.draws import Dealer
+from training.losses import HINGE, LOGISTIC
 from training.processes import leave
-from training.steps import Recipe, Run, TrainedGenerator, discriminator_step, generator_step
+from training.steps import Recipe, Run, TrainedGenerator, take_step
 
-BATCH = 8
+BATCH = 16
 
 
-def step(accelerator: Accelerator, *, accumulate: int = 1) -> dict[str, torch.Tensor]:
+def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[str, torch.Tensor]:
     """Gradients, running averages and signs after a step on this process's share of a batch."""
     torch.manual_seed(0)
     reals, labels = torch.rand(BATCH, 3, 32, 32) * 2 - 1, torch.arange(BATCH) % 3 % 2
     small = dict(c_dim=2, channel_base=128, channel_max=8)
     G = Generator(GeneratorConfig.stylegan3_t(32, z_dim=8, w_dim=12, num_layers=4, **small))
-    D = Discriminator(DiscriminatorConfig(32, **small))
+    adversary = Adversary(Discriminator(DiscriminatorConfig(32, **small)), identity, LOGISTIC)
+    if critic == "features":
+        D = FeatureCritic(32, c_dim=2)
+        adversary = Adversary(D, D.see, HINGE)
+    D, see, loss = adversary
     still = [torch.optim.SGD(network.parameters(), lr=0.0) for network in (G, D)]
     prepared = accelerator.prepare(TrainedGenerator(G), D, *still)
     ada = AdaptiveAugment(start=0.5)
-    run = Run(accelerator, *prepared[:2], G, *prepared[2:], ada, torch.zeros(()))
+    run = Run(accelerator, *prepared[:2], G, *prepared[2:], ada, torch.zeros(()), see, loss)
     config = TrainConfig(data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8)
     rank, num_processes = accelerator.process_index, accelerator.num_processes
     dealer = Dealer(
@@ -44,9 +51,8 @@ def step(accelerator: Accelerator, *, accumulate: int = 1) -> dict[str, torch.Te
     )
     mine = slice(rank, None, num_processes)
     shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
-    recipe = Recipe(batch=BATCH, augment=True, labels=torch.tensor(0.5), r1_weight=1.0)
-    generator_step(run, shares, recipe)
-    discriminator_step(run, shares, recipe, ["a", "b"])
+    kind = dict(augment="ada", r1_weight=1.0) if critic == "pixels" else dict(augment="fixed")
+    take_step(run, shares, Recipe(BATCH, labels=torch.tensor(0.5), **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
     for prefix, network in (("G", G), ("D", D)):
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
@@ -56,7 +62,8 @@ def step(accelerator: Accelerator, *, accumulate: int = 1) -> dict[str, torch.Te
 
 if __name__ == "__main__":
     folder, accelerator = Path(sys.argv[1]), Accelerator(cpu=True)
-    torch.save(step(accelerator), folder / f"rank{accelerator.process_index}.pt")
+    found = {critic: step(accelerator, critic) for critic in ("pixels", "features")}
+    torch.save(found, folder / f"rank{accelerator.process_index}.pt")
     accelerator.wait_for_everyone()
     accelerator.end_training()
     leave()
