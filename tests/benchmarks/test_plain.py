@@ -33,7 +33,7 @@ def textbook(layer, x, w, ema_images=0):
     out = plain.draw_layer(layer, x, w.float())
     if ema_images:
         decay = 0.5 ** (ema_images / MAGNITUDE_HALF_LIFE)
-        layer.magnitude_ema.copy_(decay * old + (1 - decay) * x.square().mean())
+        layer.magnitude_ema.copy_(decay * old + (1 - decay) * x.detach().square().mean())
     return out
 
 

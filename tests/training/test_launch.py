@@ -94,11 +94,16 @@ def load_script(name):
     return module
 
 
-def assert_close(actual, expected, names):
-    """Within 1e-5 of each tensor's largest value, or of 1e-3 where the terms cancel; seen: 4e-6."""
+# Rounding; on features it also takes some of many millions of samples across a kink of ReLU6, which
+# moves the gradient of their picture (seen: 3e-3; in float64 there is no difference)
+ERROR = {"pixels": 1e-5, "features": 1e-2}
+
+
+def assert_close(actual, expected, names, error):
+    """Within that part of each tensor's largest value, or of 1e-3 where the terms cancel."""
     for name in names:
-        error = (actual[name] - expected[name]).abs().max()
-        assert error < 1e-5 * max(expected[name].abs().max(), 1e-3), name
+        difference = (actual[name] - expected[name]).abs().max()
+        assert difference < error * max(expected[name].abs().max(), 1e-3), name
 
 
 def test_two_processes_compute_what_one_would(launch, tmp_path):
@@ -113,7 +118,7 @@ def test_two_processes_compute_what_one_would(launch, tmp_path):
         whole = load_script("two_processes").step(Accelerator(cpu=True), critic)
         torch.testing.assert_close(2 * first.pop("signs"), whole.pop("signs"))
         whole.pop("own signs")
-        assert_close(first, whole, whole)
+        assert_close(first, whole, whole, ERROR[critic])
 
 
 @pytest.mark.parametrize("critic", ["pixels", "features"])
@@ -122,7 +127,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(critic):
     step = load_script("two_processes").step
     whole, parts = (step(Accelerator(cpu=True), critic, accumulate=n) for n in (1, 2))
     torch.testing.assert_close(whole["signs"], parts["signs"])
-    assert_close(parts, whole, [n for n in whole if n[:2] in ("G.", "D.")])
+    assert_close(parts, whole, [n for n in whole if n[:2] in ("G.", "D.")], ERROR[critic])
 
 
 def test_two_machines_with_one_process_each(start, port, faces, tmp_path):
