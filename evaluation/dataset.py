@@ -97,8 +97,8 @@ class ImageDataset(Dataset):
         """What tells this set from another, as JSON has it: names and contents."""
         names = hashlib.sha256(os.fsencode("\n".join(self.names))).hexdigest()
         content = hashlib.sha256("\n".join(self.sums).encode()).hexdigest()
-        names = {"resolution": self.resolution, "labels": self.labels, "names": names}
-        return names | {"content": content}
+        shape = {"resolution": self.resolution, "labels": self.labels}
+        return shape | {"names": names, "content": content}
 
     def is_the_one(self, known: dict[str, object]) -> bool:
         """Whether an `identity` is this set's; names decide where an older one says no more."""

@@ -61,21 +61,20 @@ def list_pictures(folder: Path) -> tuple[list[Path], Counter]:
     seen, waiting = set(), deque([folder])
     while waiting:
         parent = waiting.popleft()
-        status = parent.stat()
+        try:
+            status, entries = parent.stat(), list(os.scandir(parent))
+        except OSError:
+            pictures.append(parent)
+            continue
         if (status.st_dev, status.st_ino) in seen:
             passed_over["folders seen already"] += 1
             continue
         seen.add((status.st_dev, status.st_ino))
-        try:
-            entries = list(os.scandir(parent))
-        except OSError:
-            pictures.append(parent)
-            continue
         for entry in entries:
             path = parent / entry.name
             if entry.name.startswith(".") or entry.name in NO_ALBUMS:
                 passed_over["hidden"] += 1
-            elif not entry.is_dir():
+            elif not os.path.isdir(path):
                 if is_picture(path):
                     pictures.append(path)
                 else:
@@ -91,7 +90,7 @@ def list_pictures(folder: Path) -> tuple[list[Path], Counter]:
 
 def is_picture(path: Path) -> bool:
     """Whether a file calls itself a picture by its extension or is one by its first bytes."""
-    if not path.is_file():  # a socket, a dead link
+    if not os.path.isfile(path):  # a socket, a dead link, a link to itself
         return False
     if path.suffix.lower() in SUFFIXES + REPORTED:
         return True
