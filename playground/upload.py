@@ -14,6 +14,7 @@ from playground.mistake import Mistake
 from playground.mix import MixTab
 from playground.model import Models
 from playground.words import WORDS
+from preprocessing.read import read_image
 
 EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645, public domain
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
@@ -31,7 +32,6 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
     try:  # OpenCV asks for system libraries that a server may lack; the page opens without them
         from preprocessing.crop import crop_face
         from preprocessing.detect import detect_faces
-        from preprocessing.read import read_image
     except ImportError as e:
         return [], f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1."
     try:

@@ -1,10 +1,12 @@
-"""Pictures in, a dataset folder of square faces out.
+r"""Pictures in, a dataset folder of square faces out.
 
     python -m preprocessing.prepare photos/ cartoons/ --out dataset --size 64
 
 Every INPUT folder becomes one sub-folder of the dataset and one label; pictures named one by one
 go under the name of the folder they lie in. A second folder of the same name gets `_2` after its
-name, a third `_3`, in the order they were given.
+name, a third `_3`, in the order they were given. Bytes of a name that are no UTF-8 become `\xe9`
+and the like. An INPUT without any picture is refused; one whose pictures gave no face is told, and
+the exit status is 1.
 
     dataset/photos/00001.png     lossless, numbered in the order of the source files' paths
     dataset/dataset.json         {"size": 64, "faces": [{"file": "photos/00001.png",
@@ -66,6 +68,7 @@ class Source:
 
     path: Path
     label: str
+    inputs: list[Path]  # those that hold it
 
 
 @dataclass(frozen=True)
@@ -73,32 +76,41 @@ class Summary:
     """What became of the pictures: rows as in dataset.json, and what was left out by reason."""
 
     num_pictures: int
-    num_others: int
+    passed_over: Counter
     labels: list[str]
     faces: list[dict]
     pictures_left_out: Counter
     faces_left_out: Counter
+    without_faces: list[Path]  # inputs
 
 
-def list_sources(inputs: tuple[Path, ...]) -> tuple[list[Source], int]:
-    """The pictures of all inputs, each once, and how many other files the folders hold."""
+def list_sources(inputs: tuple[Path, ...]) -> tuple[list[Source], Counter]:
+    """The pictures of all inputs, each once, and what the folders hold besides, by reason.
+
+    Raises: ValueError naming an input that holds no pictures.
+    """
     labels: dict[Path, str] = {}  # folder -> label
     sources: dict[Path, Source] = {}  # by resolved path, so that no picture counts twice
-    num_others = 0
+    passed_over = Counter()
     for path in inputs:
         folder = path if path.is_dir() else path.parent
         if folder.resolve() not in labels:
             labels[folder.resolve()] = new_label(folder, set(labels.values()))
-        pictures, others = list_pictures(path) if path.is_dir() else ([path], 0)
-        num_others += others
+        pictures, others = list_pictures(path) if path.is_dir() else ([path], Counter())
+        if not pictures:
+            besides = "; ".join(f"{what}: {number}" for what, number in others.items())
+            raise ValueError(f"INPUT {path} holds no pictures ({besides or 'nothing at all'})")
+        passed_over += others
         for picture in pictures:
-            sources.setdefault(picture.resolve(), Source(picture, labels[folder.resolve()]))
-    return list(sources.values()), num_others
+            label = labels[folder.resolve()]
+            sources.setdefault(picture.resolve(), Source(picture, label, [])).inputs.append(path)
+    return list(sources.values()), passed_over
 
 
 def new_label(folder: Path, taken: set[str]) -> str:
     """The folder's name, numbered when another folder took it (letter case does not count)."""
     name = Path(os.path.abspath(folder)).name.lstrip(".") or "pictures"
+    name = os.fsencode(name).decode(errors="backslashreplace")  # what others can read too
     taken = {label.casefold() for label in taken}
     label, number = name, 2
     while label.casefold() in taken:
@@ -115,11 +127,10 @@ def reason_to_skip(image: np.ndarray, box: Box, size: int) -> str | None:
     return None
 
 
-def prepare(config: PrepareConfig) -> Summary:
+def prepare(config: PrepareConfig, sources: list[Source], passed_over: Counter) -> Summary:
     """Write the faces and, if there are any, dataset.json; report unreadable files on stderr."""
     config.out.mkdir(parents=True, exist_ok=True)  # fails now rather than after the search
-    sources, num_others = list_sources(config.inputs)
-    faces, numbers, seen = [], Counter(), set()
+    faces, numbers, seen, with_faces = [], Counter(), set(), set()
     pictures_left_out, faces_left_out = Counter(), Counter()
     # Faces below half the needed size are not looked for: it takes long and finds little else.
     min_size = round(config.size / MARGIN / 2)
@@ -137,6 +148,7 @@ def prepare(config: PrepareConfig) -> Summary:
             if reason := reason_to_skip(image, box, config.size):
                 faces_left_out[reason] += 1
                 continue
+            with_faces.update(source.inputs)
             crop = crop_face(image, box, config.size)  # (size, size, 3)
             key = (source.label, hashlib.sha256(crop).digest())
             if key in seen:
@@ -151,7 +163,15 @@ def prepare(config: PrepareConfig) -> Summary:
     if faces:
         save_json(config.out / "dataset.json", {"size": config.size, "faces": faces})
     labels = list(dict.fromkeys(source.label for source in sources))
-    return Summary(len(sources), num_others, labels, faces, pictures_left_out, faces_left_out)
+    return Summary(
+        len(sources),
+        passed_over,
+        labels,
+        faces,
+        pictures_left_out,
+        faces_left_out,
+        [path for path in config.inputs if path not in with_faces],
+    )
 
 
 def save_png(path: Path, image: np.ndarray) -> None:
@@ -171,16 +191,24 @@ def report(summary: Summary, out: Path) -> str:
     """The summary as a few lines for a person."""
     by_label = Counter(row["label"] for row in summary.faces)
     sections = {
-        f"pictures: {summary.num_pictures} (files that are no pictures: {summary.num_others})": {},
+        f"pictures: {summary.num_pictures}": {},
         f"faces kept: {len(summary.faces)}": {str(out / k): by_label[k] for k in summary.labels},
         f"faces left out: {summary.faces_left_out.total()}": summary.faces_left_out,
         f"pictures left out: {summary.pictures_left_out.total()}": summary.pictures_left_out,
+        f"passed over: {summary.passed_over.total()}": summary.passed_over,
     }
     lines = []
     for title, counts in sections.items():
         lines.append(title)
         lines += [f"  {count:6d}  {name}" for name, count in counts.items()]
     return "\n".join(lines)
+
+
+def named_path(text: str) -> Path:
+    """A path that was named: an empty one, of a variable that is not set, is no folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a folder, `.` for this one")
+    return Path(text)
 
 
 def parse_args(argv: list[str] | None = None) -> PrepareConfig:
@@ -192,12 +220,16 @@ def parse_args(argv: list[str] | None = None) -> PrepareConfig:
     parser.add_argument(
         "inputs",
         nargs="+",
-        type=Path,
+        type=named_path,
         metavar="INPUT",
         help="a folder, searched with all its sub-folders and named as one label, or a picture",
     )
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DATASET", help="new or empty folder to write"
+        "--out",
+        required=True,
+        type=named_path,
+        metavar="DATASET",
+        help="new or empty folder to write",
     )
     parser.add_argument(
         "--size",
@@ -213,20 +245,27 @@ def parse_args(argv: list[str] | None = None) -> PrepareConfig:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; the exit status is 0, or 1 when there is no dataset in the end."""
+    """Run the command; the exit status is 0, or 1 unless every input gave faces."""
     config = parse_args(argv)
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name need not be printable
     warnings.filterwarnings("ignore", module="PIL")  # what matters is said by read_image
     try:
-        summary = prepare(config)
+        sources, passed_over = list_sources(config.inputs)
+    except ValueError as error:
+        print(f"nothing is written: {error}", file=sys.stderr)
+        return 1
+    try:
+        summary = prepare(config, sources, passed_over)
     except OSError as error:
         print(f"stopped, the dataset is unfinished: {error}", file=sys.stderr)
         return 1
     print(report(summary, config.out))
     if not summary.faces:
         print("no face was kept, so there is no dataset", file=sys.stderr)
-        return 1
-    return 0
+    elif summary.without_faces:
+        names = ", ".join(map(str, summary.without_faces))
+        print(f"the dataset is complete, but no face came from INPUT {names}", file=sys.stderr)
+    return 1 if summary.without_faces else 0
 
 
 if __name__ == "__main__":

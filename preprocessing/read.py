@@ -3,23 +3,38 @@
 Every stored form ends as the picture a viewer would show: turned upright, first frame only, 8 bits
 per channel, transparent parts on white. What cannot be shown becomes one `ValueError`.
 
-    list_pictures(folder)   the picture files below a folder, and how many other files there are
+    list_pictures(folder)   the picture files below a folder, and what was passed over
+    read_size(path)         width and height
     read_image(path)        uint8 RGB (H, W, 3)
+
+What prepares faces, trains on them, measures them or takes a visitor's picture reads it here, so
+that a file is the same picture to all of them.
 """
 
 import os
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from PIL.Image import Transpose
 
+from preprocessing.bounded import BoundedFile
+
 MAX_PIXELS = 50_000_000  # 150 MB as RGB; above every phone's usual setting, below a bomb
-# Only these decoders are tried, by content and not by file name: others, EPS for one, run programs.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-SUFFIXES += (".avif", ".ppm", ".pgm", ".pbm", ".heic", ".heif")  # HEIC is reported, not passed over
+# Only these decoders are tried, by content and not by file name. Others run programs, as EPS does,
+# or take minutes, as PPM does for a file of comments. MPO, of cameras with two lenses, is JPEG.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp")
+SUFFIXES += (".tif", ".tiff", ".avif")
+REPORTED = (".heic", ".heif", ".ppm", ".pgm", ".pbm")  # pictures that are named, not passed over
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+# Folders that systems and programs make: copies, thumbnails and waste.
+NO_ALBUMS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information")
 ORIENTATION_TAG = 0x0112
+MAX_EXIF = 65_536  # characters; the orientation stands at the beginning
 UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -29,38 +44,80 @@ UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+# Pillow gives up a picture whose compressed text or colour profile has more than a megabyte.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 
-def list_pictures(folder: Path) -> tuple[list[Path], int]:
-    """Picture files anywhere below `folder`, sorted by path, and the number of other files.
+def list_pictures(folder: Path) -> tuple[list[Path], Counter]:
+    """Picture files anywhere below `folder`, sorted by path, and what was passed over, by reason.
 
-    A picture file has a picture's extension or, whatever its name, a picture's content; files and
-    folders whose name starts with a dot are passed over. A sub-folder that cannot be opened is
-    listed as if it were a picture, so that reading it says why.
+    A picture file has a picture's extension or, whatever its name, a picture's content. Links are
+    followed, and a folder that is reached twice counts once. What is hidden is passed over (a name
+    that begins with a dot, a folder that a system made) and so are folders named as pictures are.
+    A sub-folder that cannot be opened is listed as if it were a picture, so that reading it says
+    why.
     """
-    pictures, num_others = [], 0
-    unopened = []
-    for parent, folders, files in os.walk(folder, onerror=lambda e: unopened.append(e.filename)):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(parent, name) for name in files if not name.startswith(".")):
-            if is_picture(path):
-                pictures.append(path)
+    pictures, passed_over = [], Counter()
+    seen, waiting = set(), deque([folder])
+    while waiting:
+        parent = waiting.popleft()
+        try:
+            status, entries = parent.stat(), list(os.scandir(parent))
+        except OSError:
+            pictures.append(parent)
+            continue
+        if (status.st_dev, status.st_ino) in seen:
+            passed_over["folders seen already"] += 1
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        for entry in entries:
+            path = parent / entry.name
+            if entry.name.startswith(".") or entry.name in NO_ALBUMS:
+                passed_over["hidden"] += 1
+            elif not os.path.isdir(path):
+                if is_picture(path):
+                    pictures.append(path)
+                else:
+                    passed_over["files that are no pictures"] += 1
+            elif path.suffix.lower() in SUFFIXES:
+                passed_over["folders named as pictures"] += 1
+            elif entry.is_symlink():
+                waiting.append(path)  # after all others, so that its own place names a folder
             else:
-                num_others += 1
-    return sorted([*pictures, *map(Path, unopened)]), num_others
+                waiting.appendleft(path)
+    return sorted(pictures), passed_over
 
 
 def is_picture(path: Path) -> bool:
     """Whether a file calls itself a picture by its extension or is one by its first bytes."""
-    if not path.is_file():  # a socket, a dead link
+    if not os.path.isfile(path):  # a socket, a dead link, a link to itself
         return False
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES + REPORTED:
         return True
     try:
-        with Image.open(path, formats=FORMATS):
+        with opened(path):
             return True
     except Exception:  # Pillow raises a dozen kinds on foreign bytes; all mean no
         return False
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """The picture in a file, of which only the header is read.
+
+    Raises: almost anything, as Pillow's decoders do.
+    """
+    with BoundedFile(path) as file, Image.open(file, formats=FORMATS) as image:
+        yield image
+
+
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a picture as it is stored, from its header; None if it has none."""
+    try:
+        with opened(path) as image:
+            return image.size
+    except Exception:  # whatever a decoder raises; `read_image` says why
+        return None
 
 
 def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -74,7 +131,7 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """
     path = Path(path)
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with opened(path) as image:
             if image.width * image.height > max_pixels:  # known from the header, nothing decoded
                 raise Image.DecompressionBombError
             if image.mode == "F":  # measurements; nothing says which value is white
@@ -82,8 +139,7 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             image.load()
             return np.array(to_rgb(upright(image)))
     except UnidentifiedImageError:
-        kinds = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"
-        reason = "is empty" if path.stat().st_size == 0 else f"is not a {kinds}"
+        reason = what_it_is(path)
     except Image.DecompressionBombError:
         reason = f"has more than {max_pixels // 1_000_000} million pixels"
     except Exception as error:  # a damaged file can raise almost anything from its decoder
@@ -94,8 +150,21 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     raise ValueError(f"{path.name} {reason}")
 
 
+def what_it_is(path: Path) -> str:
+    """Of a file that no decoder knows, from its first bytes."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    if not start:
+        return "is empty"
+    if start[4:8] == b"ftyp" and start[8:] in HEIC_BRANDS:
+        return "is a HEIC picture; make a JPEG of it, as `heif-convert photo.heic photo.jpg` does"
+    return "is not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"
+
+
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF orientation asks; unreadable EXIF data asks for nothing."""
+    for kind in {"exif", "Raw profile type exif"} & image.info.keys():
+        image.info[kind] = image.info[kind][:MAX_EXIF]  # each tag in it may ask for all of it
     try:
         orientation = image.getexif().get(ORIENTATION_TAG)
     except Exception:

@@ -79,7 +79,7 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
                 f"{config.out} was begun with {flag} {was}, not {value}; "
                 "give another --out to begin anew"
             )
-    if dataset.identity() != begun.get("pictures"):
+    if not dataset.is_the_one(begun.get("pictures") or {}):
         raise ValueError(
             f"{config.data} does not hold the pictures that {config.out} was begun with; "
             "give another --out, and --init-from to begin with its weights"

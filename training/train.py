@@ -58,6 +58,7 @@ from training.steps import (
 )
 from training.stop import Stopper, stop_with_launcher
 from training.transfer import begin_with, freeze
+from training.verify import verify
 
 ADA_INTERVAL = 4  # steps between two changes of the augmentation's probability
 PATH_INTERVAL = 4  # steps between two measurements of path lengths
@@ -302,6 +303,7 @@ def start(config: TrainConfig) -> None:
 
         def begin() -> TrainConfig:
             held.enter_context(claim(config))
+            verify(dataset, Path(config.out))
             return settle(config, dataset, state.device)
 
         config = on_main(begin)

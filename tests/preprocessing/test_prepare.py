@@ -1,6 +1,7 @@
 """The command: a small folder for real, the refusals, and the collection of hard cases."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -70,8 +71,8 @@ def test_command_keeps_the_faces_and_says_why_not_the_rest(portraits, tmp_path):
         ["1", "too close to the picture's edge"],
         ["1", "unreadable"],
         ["1", "no face found"],
+        ["1", "files that are no pictures"],
     ]
-    assert "files that are no pictures: 1" in done.stdout
     reason = "is not a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF picture"
     assert done.stderr == f"{portraits / 'broken.jpg'} {reason}\n"
 
@@ -100,7 +101,7 @@ def test_folders_of_one_name_get_numbered_labels(tmp_path, capsys):
     assert main([*map(str, inputs), "--out", str(out)]) == 0
     labels = [row["label"] for row in prepared(out)]
     assert labels == ["faces", "Faces_2", "faces_3"]
-    assert "pictures: 3 " in capsys.readouterr().out
+    assert "pictures: 3\n" in capsys.readouterr().out
 
 
 def test_a_folder_whose_pictures_hold_no_face_is_named_in_the_summary(tmp_path, capsys):
@@ -108,10 +109,34 @@ def test_a_folder_whose_pictures_hold_no_face_is_named_in_the_summary(tmp_path, 
         (tmp_path / name).mkdir()
         Image.fromarray(picture).save(tmp_path / name / "a.png")
     inputs = [str(tmp_path / "people"), str(tmp_path / "walls")]
-    assert main([*inputs, "--out", str(tmp_path / "out")]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert main([*inputs, "--out", str(tmp_path / "out")]) == 1
+    told = capsys.readouterr()
+    assert f"no face came from INPUT {inputs[1]}\n" in told.err
+    assert len(prepared(tmp_path / "out")) == 1
+    lines = [line.split() for line in told.out.splitlines()]
     assert ["1", str(tmp_path / "out/people")] in lines
     assert ["0", str(tmp_path / "out/walls")] in lines
+
+
+def test_an_input_without_pictures_is_refused_before_anything_is_written(tmp_path, capsys):
+    (tmp_path / "people").mkdir()
+    Image.fromarray(data.astronaut()).save(tmp_path / "people" / "a.png")
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").write_bytes(bytes(100))
+    inputs = [str(tmp_path / "people"), str(tmp_path / "clips")]
+    assert main([*inputs, "--out", str(tmp_path / "out")]) == 1
+    sentence = "clips holds no pictures (files that are no pictures: 1)"
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_whose_name_is_no_utf8_gives_a_label_that_is(tmp_path):
+    folder = tmp_path / os.fsdecode(b"Andr\xe9")
+    folder.mkdir()
+    Image.fromarray(data.astronaut()).save(folder / "a.png")
+    assert main([str(folder), "--out", str(tmp_path / "out")]) == 0
+    (row,) = prepared(tmp_path / "out")
+    assert row["label"] == r"Andr\xe9" and Path(row["source"]) == folder / "a.png"
 
 
 def test_without_any_face_there_is_no_dataset(tmp_path, capsys):
@@ -133,6 +158,8 @@ def test_without_any_face_there_is_no_dataset(tmp_path, capsys):
         (["in", "--out", "full"], "--out full is not empty"),
         (["in", "--out", "full/file.txt"], "--out full/file.txt is a file"),
         (["in", "--out", "in/new"], "--out in/new must not lie inside INPUT in"),
+        (["", "--out", "new"], "argument INPUT: it is empty"),
+        (["in", "--out", ""], "argument --out: it is empty"),
         (["in"], "required: --out"),
         (["--out", "new"], "required: INPUT"),
     ],

@@ -1,14 +1,21 @@
 """Pictures in every stored form become the same 8-bit RGB; what cannot be read says why."""
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from preprocessing.read import MAX_PIXELS, list_pictures, read_image
+from preprocessing import bounded
+from preprocessing.bounded import BoundedFile
+from preprocessing.read import MAX_PIXELS, list_pictures, read_image, read_size
 
+ROOT = Path(__file__).parents[2]
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
@@ -20,15 +27,15 @@ def picture():
     return Image.fromarray(ramp)
 
 
+def png_chunk(kind, content):
+    crc = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + crc
+
+
 def png_header(width, height):
     """A PNG file that claims a size and holds no pixels."""
-
-    def chunk(kind, data):
-        crc = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + crc
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -128,11 +135,22 @@ def test_one_pixel_is_a_picture(tmp_path):
         (b"", "is empty"),
         (b"<!DOCTYPE html><html><body>404</body></html>", "is not a JPEG, PNG"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a JPEG, PNG"),
+        (b"P3 1 1 255\n" + b"#x\n" * 9 + b"0 0 0\n", "is not a JPEG, PNG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture; make a JPEG"),
         (png_header(100_000, 100_000), "has more than 50 million pixels"),
         (png_header(8000, MAX_PIXELS // 8000 + 1), "has more than 50 million pixels"),
         (png_header(64, 64), "cannot be decoded"),
     ],
-    ids=["zero bytes", "html", "postscript", "30 GB header", "just too large", "no pixels"],
+    ids=[
+        "zero bytes",
+        "html",
+        "postscript",
+        "plain text",
+        "heic",
+        "30 GB header",
+        "just too large",
+        "no pixels",
+    ],
 )
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_unreadable_files_say_why(tmp_path, content, reason):
@@ -157,19 +175,96 @@ def test_missing_file_and_folder_are_refused(tmp_path):
         read_image(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["iCCP", "zTXt", "tEXt"])
+def test_megabytes_of_text_or_colour_profile_do_not_spoil_a_picture(picture, tmp_path, kind):
+    picture.save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    text = bytes(3_000_000)
+    added = b"name\0" + (text if kind == "tEXt" else b"\0" + zlib.compress(text))
+    start = 33  # of what follows the signature and IHDR
+    added = png_chunk(kind.encode(), added)
+    (tmp_path / "a.png").write_bytes(content[:start] + added + content[start:])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(picture))
+
+
+def test_a_decoder_that_works_too_long_is_stopped(tmp_path, monkeypatch):
+    """The comments of a GIF are joined one by one: four times as many take 16 times as long."""
+    Image.new("P", (8, 8)).save(tmp_path / "a.gif")
+    content = (tmp_path / "a.gif").read_bytes()
+    start = content.index(b",\0\0\0\0")
+    comments = b"!\xfe\x01c\0" * 200_000
+    (tmp_path / "a.gif").write_bytes(content[:start] + comments + content[start:])
+    monkeypatch.setattr(bounded, "MAX_SECONDS", 0.05)
+    with pytest.raises(ValueError, match=r"^a.gif cannot be decoded \(it takes more than 0.05 s"):
+        read_image(tmp_path / "a.gif")
+
+
+def test_the_same_bytes_are_not_given_without_end(tmp_path):
+    """A thousand tags of a TIFF that all name the same megabyte are a gigabyte."""
+    (tmp_path / "a").write_bytes(bytes(1 << 20))
+    with BoundedFile(tmp_path / "a") as file, pytest.raises(OSError, match="again and again"):
+        for _ in range(20):
+            file.seek(0)
+            file.read(1 << 20)
+
+
+def test_the_size_is_known_from_the_header(picture, tmp_path):
+    picture.save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
+    assert read_size(tmp_path / "a.png") == (30, 20)
+    (tmp_path / "a.png").write_bytes(b"text")
+    assert read_size(tmp_path / "a.png") is None
+
+
+def test_the_reader_needs_no_opencv():
+    code = "import sys, preprocessing.read; sys.exit('cv2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_listing_knows_pictures_by_extension_or_content(picture, tmp_path):
-    """Five files are tried, two are no pictures, hidden ones do not count."""
-    (tmp_path / "sub" / ".cache").mkdir(parents=True)
+    """Five files are tried; what is none, is hidden or was made by a system is counted."""
+    for folder in ("sub/.ipynb_checkpoints", "__MACOSX", "dir.png"):
+        (tmp_path / folder).mkdir(parents=True)
+        picture.save(tmp_path / folder / "thumb.png")
     picture.save(tmp_path / "b.JPG", format="JPEG")
     picture.save(tmp_path / "a.png")
     picture.save(tmp_path / "no_extension", format="PNG")
     picture.save(tmp_path / "sub" / "a.png")
-    picture.save(tmp_path / "sub" / ".cache" / "thumb.png")
     (tmp_path / "broken.jpg").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(100))
     (tmp_path / "film.mp4").write_bytes(bytes(100))
     (tmp_path / "._b.JPG").write_bytes(b"resource fork")
-    pictures, num_others = list_pictures(tmp_path)
+    pictures, passed_over = list_pictures(tmp_path)
     names = [path.relative_to(tmp_path).as_posix() for path in pictures]
     assert names == ["a.png", "b.JPG", "broken.jpg", "no_extension", "sub/a.png"]
-    assert num_others == 2
+    assert passed_over == {
+        "files that are no pictures": 3,
+        "hidden": 3,
+        "folders named as pictures": 1,
+    }
+
+
+def test_linked_folders_are_followed_and_each_is_listed_once(picture, tmp_path):
+    """Under its own name if it has one here, however the link to it is called; loops end."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "in" / "photos").mkdir(parents=True)
+    picture.save(tmp_path / "disk" / "a.png")
+    picture.save(tmp_path / "in" / "photos" / "b.png")
+    (tmp_path / "in" / "album").symlink_to(tmp_path / "disk")
+    (tmp_path / "in" / "again").symlink_to(tmp_path / "in" / "photos")
+    (tmp_path / "in" / "photos" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "dead.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "in" / "own.png").symlink_to(tmp_path / "in" / "own.png")
+    pictures, passed_over = list_pictures(tmp_path / "in")
+    names = [path.relative_to(tmp_path / "in").as_posix() for path in pictures]
+    assert names == ["album/a.png", "photos/b.png"]
+    assert passed_over == {"folders seen already": 2, "files that are no pictures": 2}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_no_utf8_are_listed_and_read(picture, tmp_path):
+    path = tmp_path / os.fsdecode(b"Andr\xe9.png")
+    picture.save(path)
+    assert list_pictures(tmp_path) == ([path], {})
+    np.testing.assert_array_equal(read_image(path), np.asarray(picture))
