@@ -20,7 +20,7 @@ CALIBRATION = 128  # reals over which the features are brought to unit size
 
 
 class Adversary(NamedTuple):
-    """A network that learns, and what belongs to its kind."""
+    """A network that learns, in eval mode but for one pass of a step, and what belongs to its kind."""
 
     D: nn.Module
     see: Callable[[Tensor], Tensor | list[Tensor]]
@@ -54,7 +54,7 @@ def build_adversary(config: TrainConfig, dataset: ImageDataset) -> Adversary:
     num_labels = len(dataset.labels)
     if config.critic == "pixels":
         D = Discriminator(config.discriminator(dataset.resolution, num_labels))
-        return Adversary(D, identity, LOGISTIC)
+        return Adversary(D.eval(), identity, LOGISTIC)
     D = FeatureCritic(dataset.resolution, num_labels if config.conditional else 0)
     D.calibrate(spread(dataset, CALIBRATION))
-    return Adversary(D, D.see, HINGE)
+    return Adversary(D.eval(), D.see, HINGE)

@@ -68,7 +68,9 @@ def test_the_last_states_are_kept(config):
     assert len(list((Path(config.out) / "state").iterdir())) == 4
 
 
-def test_a_finished_run_can_be_made_longer(config, tmp_path, assert_same):
+@pytest.mark.parametrize("critic", ["pixels", "features"])
+def test_a_finished_run_can_be_made_longer(config, critic, tmp_path, assert_same):
+    config = dataclasses.replace(config, critic=critic)
     run(dataclasses.replace(config, total_kimg=0.048))
     torch.randn(7)  # the state of the global generators plays no part
     np.random.rand(7)

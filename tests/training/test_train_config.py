@@ -137,8 +137,9 @@ def test_widths_batches_and_lengths_of_the_presets(tmp_path):
     D = tiny.discriminator(64, 2)
     assert (D.channel_base, D.channel_max) == (4096, 128)
     assert tiny.snapshot_kimg == tiny.eval_kimg == 4
-    assert [c.g_lr for c in (tiny, space, quality)] == [0.005, 0.0025, 0.0025]
-    assert [c.d_lr for c in (tiny, space, quality)] == [0.004, 0.002, 0.002]
+    assert [c.g_lr for c in (tiny, space, quality)] == [0.004, 0.0025, 0.0025]
+    assert [c.d_lr for c in (tiny, space, quality)] == [0.001, 0.002, 0.002]
+    assert [c.critic for c in (tiny, space, quality)] == ["features", "pixels", "pixels"]
     for config in (tiny, space, quality):  # what helps with few pictures
         assert config.mirror and config.balance and config.ada_max == 0.8
 
@@ -213,3 +214,11 @@ def test_networks_follow_the_flags(tmp_path):
     config = dataclasses.replace(config, conditional=True, d_channel_base=4096)
     D = config.discriminator(32, 3)
     assert config.generator(32, 3).c_dim == D.c_dim == 3 and D.channel_base == 4096
+
+
+def test_what_only_a_discriminator_of_pixels_has_is_refused_for_features(tmp_path):
+    for name, flags in (("gamma", {}), ("freeze-d", {"init_from": "w"})):
+        flags = flags | {"critic": "features", name.replace("-", "_"): 1}
+        with pytest.raises(ValueError, match=f"--{name} is for --critic pixels"):
+            TrainConfig(str(tmp_path), "o", **flags)
+    assert parse(tmp_path, "--critic features").r1_gamma(64) == 0
