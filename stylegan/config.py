@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from reprlib import repr as short  # a file may hold a number of a thousand digits
 
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
-WIDEST, DEEPEST = 2**16, 256  # of anything that a network has; a config costs little to look at
-LARGEST_BASE = 2**30
+WIDEST, DEEPEST = 2**30, 256  # bounds of what can be counted in no time, not of what fits memory
 
 
 def _check_integers(config: object, bounds: dict[str, tuple[int, int]]) -> None:
@@ -62,7 +61,7 @@ class GeneratorConfig:
     def __post_init__(self):
         _check_image(self)
         bounds = {name: (1, WIDEST) for name in ("z_dim", "w_dim", "channel_max")}
-        bounds |= dict(c_dim=(0, WIDEST), channel_base=(1, LARGEST_BASE))
+        bounds |= dict(c_dim=(0, WIDEST), channel_base=(1, WIDEST))
         _check_integers(self, bounds | dict(mapping_layers=(1, DEEPEST), num_layers=(3, DEEPEST)))
         _check_choice(self, "conv_kernel", (1, 3))
         if type(self.radial_filters) is not bool:
@@ -105,7 +104,7 @@ class DiscriminatorConfig:
     def __post_init__(self):
         _check_image(self)
         bounds = dict(c_dim=(0, WIDEST), channel_max=(1, WIDEST), mapping_layers=(0, DEEPEST))
-        bounds |= dict(channel_base=(self.img_resolution, LARGEST_BASE))
+        bounds |= dict(channel_base=(self.img_resolution, WIDEST))
         _check_integers(self, bounds | dict(mbstd_group_size=(1, WIDEST)))
 
     def channels(self, resolution: int) -> int:

@@ -179,8 +179,8 @@ def test_json_beyond_all_bounds_is_named(folder, text):
 @pytest.mark.parametrize(
     "shape",
     [
-        dict(channel_base=2**30, channel_max=2**16, img_resolution=1024, num_layers=256),
-        dict(w_dim=2**16, mapping_layers=256),
+        dict(channel_base=2**30, channel_max=2**30, img_resolution=1024, num_layers=256),
+        dict(w_dim=2**30, mapping_layers=256),
         dict(z_dim=2**16, w_dim=2**16),
         dict(c_dim=2**16, w_dim=2**10),
     ],
