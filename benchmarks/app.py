@@ -92,7 +92,7 @@ def weight_in(address: str) -> float:
 
 def measure(page: Page, rounds: int, drags: int) -> dict[str, list[float]]:
     """Times of every round, in milliseconds; pictures shown of every drag."""
-    G = Generator.from_pretrained(ROOT / "weights/faces-64").requires_grad_(False)
+    G = Generator.from_pretrained(ROOT / "weights/faces-64")
     a, b = G.mapping(sample_z([0, 1], G.z_dim), truncation_psi=0.65).split(1)
     dtype = fastest_dtype(G)
     found = {"page": [], "draw": [], "shown": [], "last": []}

@@ -56,7 +56,7 @@ class Direct:
 
     def __init__(self, dtype: torch.dtype):
         self.dtype = dtype
-        self.G = Generator.from_pretrained(WEIGHTS).requires_grad_(False)
+        self.G = Generator.from_pretrained(WEIGHTS)
         self.domains = load_domains(WEIGHTS)
 
     @torch.inference_mode()

@@ -5,26 +5,34 @@ DiscriminatorConfig  the residual discriminator that trains it
 """
 
 from dataclasses import dataclass
+from reprlib import repr as short  # a file may hold a number of a thousand digits
 
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
+WIDEST, DEEPEST = 2**30, 256  # bounds of what can be counted in no time, not of what fits memory
 
 
-def _check_integers(config: object, minima: dict[str, int]) -> None:
-    """Raise ValueError if a named field is no whole number or lies below its minimum."""
-    for name, minimum in minima.items():
+def _check_integers(config: object, bounds: dict[str, tuple[int, int]]) -> None:
+    """Raise ValueError if a named field is no whole number or lies outside its bounds."""
+    for name, (low, high) in bounds.items():
         value = getattr(config, name)
-        if type(value) is not int or value < minimum:
-            raise ValueError(f"{name} must be a whole number of at least {minimum}, got {value!r}")
+        if type(value) is not int or not low <= value <= high:
+            raise ValueError(
+                f"{name} must be a whole number from {low} to {high}, got {short(value)}"
+            )
+
+
+def _check_choice(config: object, name: str, choices: tuple[int, ...]) -> None:
+    """Raise ValueError if a field is none of some whole numbers."""
+    value = getattr(config, name)
+    if type(value) is not int or value not in choices:
+        numbers = " or ".join(", ".join(map(str, choices)).rsplit(", ", 1))
+        raise ValueError(f"{name} must be {numbers}, got {short(value)}")
 
 
 def _check_image(config: object) -> None:
     """Raise ValueError if the image has a size or a number of channels that is not supported."""
-    _check_integers(config, {"img_resolution": 1, "img_channels": 1})
-    if config.img_resolution not in RESOLUTIONS:
-        sizes = ", ".join(map(str, RESOLUTIONS))
-        raise ValueError(f"img_resolution must be one of {sizes}, got {config.img_resolution!r}")
-    if config.img_channels not in (1, 3):
-        raise ValueError(f"img_channels must be 1 or 3, got {config.img_channels!r}")
+    _check_choice(config, "img_resolution", RESOLUTIONS)
+    _check_choice(config, "img_channels", (1, 3))
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,13 @@ class GeneratorConfig:
 
     def __post_init__(self):
         _check_image(self)
-        minima = {"z_dim": 1, "w_dim": 1, "c_dim": 0, "mapping_layers": 1, "num_layers": 3}
-        _check_integers(self, minima | {"channel_base": 1, "channel_max": 1})
-        if self.conv_kernel not in (1, 3) or type(self.conv_kernel) is not int:
-            raise ValueError(f"conv_kernel must be 1 or 3, got {self.conv_kernel!r}")
+        bounds = {name: (1, WIDEST) for name in ("z_dim", "w_dim", "channel_max")}
+        bounds |= dict(c_dim=(0, WIDEST), channel_base=(1, WIDEST))
+        _check_integers(self, bounds | dict(mapping_layers=(1, DEEPEST), num_layers=(3, DEEPEST)))
+        _check_choice(self, "conv_kernel", (1, 3))
         if type(self.radial_filters) is not bool:
-            raise ValueError(f"radial_filters must be true or false, got {self.radial_filters!r}")
+            value = short(self.radial_filters)
+            raise ValueError(f"radial_filters must be true or false, got {value}")
 
     @property
     def num_ws(self) -> int:
@@ -94,8 +103,9 @@ class DiscriminatorConfig:
 
     def __post_init__(self):
         _check_image(self)
-        minima = {"c_dim": 0, "channel_max": 1, "mapping_layers": 0, "mbstd_group_size": 1}
-        _check_integers(self, minima | {"channel_base": self.img_resolution})
+        bounds = dict(c_dim=(0, WIDEST), channel_max=(1, WIDEST), mapping_layers=(0, DEEPEST))
+        bounds |= dict(channel_base=(self.img_resolution, WIDEST))
+        _check_integers(self, bounds | dict(mbstd_group_size=(1, WIDEST)))
 
     def channels(self, resolution: int) -> int:
         """Width of the features at `resolution` pixels."""

@@ -6,13 +6,13 @@ implementation does not follow is refused.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylegan.activation import CLAMP
 from stylegan.config import DiscriminatorConfig, GeneratorConfig
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
-from stylegan.pretrained import load_state
+from stylegan.pretrained import check_fit, check_numbers
 
 FILTER_TOLERANCE = 1e-6
 
@@ -83,6 +83,13 @@ def _check_filters(G: Generator, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.items() if name not in filters}
 
 
+def _load(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Raises ValueError naming a tensor that does not fit."""
+    check_numbers(state, "the checkpoint")
+    check_fit(network, state, "the checkpoint")
+    network.load_state_dict(state)
+
+
 def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
     """A StyleGAN3 generator (config T or R, any size) with the given weights, in eval mode.
 
@@ -109,7 +116,7 @@ def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
         raise ValueError(
             "synthesis.input.transform is not the identity; give it to G.synthesis instead"
         )
-    load_state(G, state)
+    _load(G, state)
     return G.eval()
 
 
@@ -137,5 +144,5 @@ def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discri
     if D.b4.unlabelled is not None:  # official networks have no part that ignores the label
         names = (f"b4.unlabelled.{name}" for name, _ in D.b4.unlabelled.named_parameters())
         state |= {name: torch.zeros_like(D.get_parameter(name)) for name in names}
-    load_state(D, state)
+    _load(D, state)
     return D.eval()

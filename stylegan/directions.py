@@ -35,5 +35,5 @@ def affine_directions(G: Generator, w: Tensor, count: int) -> Tensor:
     places = style_bands(G.config)["shape"][1:]
     names = [G.synthesis.layer_names[place - 1] for place in places]
     weights = torch.cat([G.synthesis.get_submodule(name).affine.weight for name in names])
-    directions = torch.linalg.svd(weights.detach(), full_matrices=False).Vh[:count]
+    directions = torch.linalg.svd(weights.detach().to(w), full_matrices=False).Vh[:count]
     return directions * (w @ directions.T).std(dim=0)[:, None]

@@ -1,7 +1,7 @@
 """The residual discriminator of StyleGAN2, which StyleGAN3 trains with.
 
 Images are float32 (N, C, H, W) in [-1, 1]; logits are (N, 1), higher for real. The blocks run in
-the type of autocast, the last one with its minibatch statistics in float32.
+the type of autocast or else of the weights, the last one with its minibatch statistics in float32.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2020 (arXiv:1912.04958), Sec. 4.1 and App. B.
@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from stylegan.activation import CLAMP, GAIN, lrelu_clamp
+from stylegan.checks import check_labels, check_tensor
 from stylegan.config import DiscriminatorConfig
 from stylegan.layers import (
     EqualizedConv2d,
     EqualizedLinear,
     compute_dtype,
     embed_label,
+    precise_dtype,
     scaled_leaky_relu,
 )
 from stylegan.ops import downsample_blur
@@ -104,7 +106,7 @@ class LabelMapping(nn.Module):
         for i in range(num_layers):
             self.add_module(f"fc{i}", EqualizedLinear(dim, dim, lr_multiplier=0.01))
 
-    def forward(self, c: Tensor | None) -> Tensor:
+    def forward(self, c: Tensor) -> Tensor:
         x = embed_label(self.embed, c)
         for i in range(self.num_layers):
             x = scaled_leaky_relu(self.get_submodule(f"fc{i}")(x))
@@ -118,7 +120,8 @@ class Discriminator(nn.Module):
     the label's direction (Miyato and Koyama 2018, arXiv:1802.05637, Sec. 3).
 
     Shapes: img (N, img_channels, img_resolution, img_resolution), c (N, c_dim) -> logits (N, 1).
-    Raises: ValueError for missing labels, or a batch that the minibatch statistics cannot group.
+    Raises: TypeError or ValueError for images or labels of another kind or shape; ValueError for a
+    batch that the minibatch statistics cannot group.
     """
 
     def __init__(self, config: DiscriminatorConfig):
@@ -143,12 +146,16 @@ class Discriminator(nn.Module):
 
         Reference: Shahbazi et al. 2022 (arXiv:2201.06578), Sec. 4.
         """
-        dtype = compute_dtype(img)
+        size = self.config.img_resolution
+        check_tensor("img", img, self.config.img_channels, size, size)
+        check_labels(c, self.config.c_dim, len(img))
+        weight = self.b4.out.weight
+        dtype = compute_dtype(weight)
         with torch.autocast(img.device.type, enabled=False):
             x = img.to(dtype, memory_format=torch.channels_last)
             for name in self.block_names:
                 x = self.get_submodule(name)(x)
-            logits, projected = self.b4(x.float())  # (N, 1), (N, channels)
+            logits, projected = self.b4(x.to(precise_dtype(weight)))  # (N, 1), (N, channels)
             if projected is not None:
                 cmap = self.mapping(c)
                 projected = (projected * cmap).sum(dim=1, keepdim=True)

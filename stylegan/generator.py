@@ -9,7 +9,8 @@
 Images are float32 (N, C, H, W) in [-1, 1]. Everything that decides where and how strongly a
 feature lies keeps its precision: the mapping, the Fourier features and ToRGB's result are float32,
 styles are computed in float64, because an error there is the same all over the image and adds up
-from layer to layer. The layers between run in float32 or, under autocast, in its type.
+from layer to layer. The layers between run in the type of autocast or else of the weights: after
+`.half()` or `.bfloat16()` only they are narrow; after `.double()` all is float64.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423).
@@ -25,18 +26,27 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from stylegan.activation import CLAMP, GAIN
+from stylegan.checks import (
+    check_labels,
+    check_place,
+    check_tensor,
+    check_transform,
+    check_truncation,
+)
 from stylegan.config import GeneratorConfig
 from stylegan.filters import lowpass, radial_lowpass
+from stylegan.latents import truncate
 from stylegan.layers import (
     EqualizedLinear,
     compute_dtype,
     embed_label,
     mean_over_processes,
+    precise_dtype,
     scaled_leaky_relu,
     unit_second_moment,
 )
 from stylegan.ops import filtered_lrelu, modulate, modulated_conv2d
-from stylegan.pretrained import MODEL_CARD, load_pretrained, load_state
+from stylegan.pretrained import MODEL_CARD, WEIGHTS, check_fit, find_pretrained, load_pretrained
 from stylegan.specs import LayerSpec, layer_specs
 
 W_AVG_DECAY = 0.998
@@ -49,12 +59,13 @@ class MappingNetwork(nn.Module):
 
     Shapes: z (N, z_dim), c (N, c_dim) -> ws (N, num_ws, w_dim). Buffer w_avg (w_dim,) is the
     running mean of w.
+    Raises: TypeError or ValueError naming an argument of another kind, shape or value.
     Reference: Karras et al. 2019 (arXiv:1812.04948), App. B for truncation.
     """
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
-        self.num_ws = config.num_ws
+        self.num_ws, self.z_dim = config.num_ws, config.z_dim
         dims = [config.z_dim] + [config.w_dim] * config.mapping_layers
         if config.c_dim:
             self.embed = EqualizedLinear(config.c_dim, config.w_dim)
@@ -69,19 +80,23 @@ class MappingNetwork(nn.Module):
         self,
         z: Tensor,
         c: Tensor | None = None,
-        truncation_psi: float = 1.0,
+        truncation_psi: float | Tensor = 1.0,
         truncation_cutoff: int | None = None,
         ema_images: int = 0,
         label_weight: float | Tensor = 1.0,
     ) -> Tensor:
-        """Only the first `truncation_cutoff` styles are truncated; None: all of them.
+        """`truncation_psi` is one number or, one for each sample, a tensor (N,). Only the first
+        `truncation_cutoff` styles are truncated; None: all of them.
 
         Training: with `ema_images`, the number of images in the whole batch, w_avg moves towards
         this batch's mean; `label_weight` scales the embedding of c, which a run raises from 0 to 1
         to bring its labels in gradually.
         """
+        check_tensor("z", z, self.z_dim)
+        check_labels(c, self.c_dim, len(z))
+        check_truncation(truncation_psi, truncation_cutoff, len(z))
         with torch.autocast(z.device.type, enabled=False):
-            w = unit_second_moment(z.float())  # (N, z_dim)
+            w = unit_second_moment(z.to(precise_dtype(self.w_avg)))  # (N, z_dim)
             if self.c_dim:
                 label = embed_label(self.embed, c) * label_weight
                 w = torch.cat([w, label], dim=1)  # (N, z_dim + w_dim)
@@ -89,11 +104,11 @@ class MappingNetwork(nn.Module):
                 w = scaled_leaky_relu(self.get_submodule(f"fc{i}")(w))  # (N, w_dim)
         if ema_images:
             mean = mean_over_processes(w.detach().mean(dim=0))
-            self.w_avg.copy_(mean.lerp(self.w_avg, W_AVG_DECAY))
+            self.w_avg.copy_(mean.lerp(self.w_avg.to(mean.dtype), W_AVG_DECAY))
         ws = w.unsqueeze(1).expand(-1, self.num_ws, -1)  # (N, num_ws, w_dim)
-        if truncation_psi == 1:
+        if not isinstance(truncation_psi, Tensor) and truncation_psi == 1:
             return ws
-        truncated = self.w_avg.lerp(ws[:, :truncation_cutoff], truncation_psi)
+        truncated = truncate(ws[:, :truncation_cutoff], self.w_avg, truncation_psi)
         return torch.cat([truncated, ws[:, truncated.shape[1] :]], dim=1)
 
 
@@ -146,11 +161,12 @@ class SynthesisInput(nn.Module):
         freqs = 2 * math.pi * freqs
         columns = centres[:, None] * freqs[:, None, :, 0]  # (N, W, C)
         rows = centres[:, None] * freqs[:, None, :, 1] + 2 * math.pi * phases[:, None]
-        sin_rows = (rows.sin() * amplitudes[:, None]).float()[:, :, None]  # (N, H, 1, C)
-        cos_rows = (rows.cos() * amplitudes[:, None]).float()[:, :, None]
-        sin_columns, cos_columns = columns.sin().float()[:, None], columns.cos().float()[:, None]
+        dtype = precise_dtype(self.weight)
+        sin_rows = (rows.sin() * amplitudes[:, None]).to(dtype)[:, :, None]  # (N, H, 1, C)
+        cos_rows = (rows.cos() * amplitudes[:, None]).to(dtype)[:, :, None]
+        sin_columns, cos_columns = (f(columns).to(dtype)[:, None] for f in (torch.sin, torch.cos))
         x = sin_rows * cos_columns + cos_rows * sin_columns  # (N, H, W, C)
-        x = x @ (self.weight.T / math.sqrt(self.weight.shape[1]))  # (N, H, W, C)
+        x = x @ (self.weight.to(dtype).T / math.sqrt(self.weight.shape[1]))  # (N, H, W, C)
         return x.permute(0, 3, 1, 2)
 
 
@@ -178,18 +194,22 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("down_filter", down, persistent=False)
 
     def forward(self, x: Tensor, w: Tensor, ema_images: int = 0) -> Tensor:
-        gain, style, spec = self.magnitude_ema.rsqrt(), self.affine(w).float(), self.spec
+        dtype, spec = precise_dtype(self.weight), self.spec
+        weight, bias, magnitude = (
+            p.to(dtype) for p in (self.weight, self.bias, self.magnitude_ema)
+        )
+        gain, style = magnitude.rsqrt(), self.affine(w).to(dtype)
         if ema_images:  # the next pass sees it: parts of one batch are all drawn with one gain
-            magnitude = mean_over_processes(x.detach().float().square().mean())
+            newest = mean_over_processes(x.detach().to(dtype).square().mean())
             decay = 0.5 ** (ema_images / MAGNITUDE_HALF_LIFE)
-            self.magnitude_ema.copy_(magnitude.lerp(self.magnitude_ema, decay))
+            self.magnitude_ema.copy_(newest.lerp(magnitude, decay))
         if spec.is_torgb:
-            style = style / math.sqrt(self.weight[0].numel())
-            x = modulated_conv2d(x, self.weight, self.bias, style, gain, demodulate=False)
-            return x.float().clamp(-CLAMP, CLAMP)
-        affine = self.bias * GAIN, style, gain * GAIN
-        x, *affine = modulate(x, self.weight, *affine, demodulate=True)
-        filters = self.up_filter, self.down_filter, spec.up, spec.down
+            style = style / math.sqrt(weight[0].numel())
+            x = modulated_conv2d(x, weight, bias, style, gain, demodulate=False)
+            return x.to(dtype).clamp(-CLAMP, CLAMP)
+        x, *affine = modulate(x, weight, bias * GAIN, style, gain * GAIN, demodulate=True)
+        up_taps, down_taps = self.up_filter.to(dtype), self.down_filter.to(dtype)
+        filters = up_taps, down_taps, spec.up, spec.down
         return filtered_lrelu(x, *filters, spec.padding[0], spec.out_size, *affine)
 
 
@@ -198,23 +218,28 @@ class SynthesisNetwork(nn.Module):
 
     Shapes: ws (N, num_ws, w_dim) -> img (N, img_channels, img_resolution, img_resolution), about
     [-1, 1] and not clipped.
+    Raises: TypeError or ValueError naming an argument of another kind or shape.
     """
 
     def __init__(self, config: GeneratorConfig):
         super().__init__()
         specs = layer_specs(config)
         self.input = SynthesisInput(config.w_dim, specs[0])
+        self.w_dim = config.w_dim
         self.layer_names = [spec.name for spec in specs]
         for spec in specs:
             self.add_module(spec.name, SynthesisLayer(config.w_dim, spec))
 
     def forward(self, ws: Tensor, transform: Tensor | None = None, ema_images: int = 0) -> Tensor:
-        """`transform` (3, 3) or (N, 3, 3) moves the image: see `stylegan.transforms`.
+        """`transform` (3, 3) or (N, 3, 3) moves the image: see `stylegan.transforms`. One style and
+        several transforms give an image for each.
 
         With `ema_images`, the number of images in the whole batch, the layers' magnitudes move
         towards this batch's.
         """
-        dtype = compute_dtype(ws)
+        check_tensor("ws", ws, len(self.layer_names) + 1, self.w_dim)
+        check_transform(transform, len(ws))
+        dtype = compute_dtype(self.input.weight)
         with torch.autocast(ws.device.type, enabled=False):
             ws = ws.double()
             x = self.input(ws[:, 0], transform).to(dtype)
@@ -237,7 +262,8 @@ class Generator(
         img = G(sample_z([0, 1], G.z_dim), truncation_psi=0.65)
 
     Shapes: z (N, z_dim), c (N, c_dim) -> img (N, img_channels, img_resolution, img_resolution),
-    float32, about [-1, 1] and not clipped.
+    float32 (float64 after `.double()`), about [-1, 1] and not clipped.
+    Raises: TypeError or ValueError naming an argument of another kind, shape or value.
     Reference: Karras et al. 2021 (arXiv:2106.12423).
     """
 
@@ -254,22 +280,49 @@ class Generator(
         self,
         z: Tensor,
         c: Tensor | None = None,
-        truncation_psi: float = 1.0,
+        truncation_psi: float | Tensor = 1.0,
         truncation_cutoff: int | None = None,
     ) -> Tensor:
+        """`truncation_psi` and `truncation_cutoff`: see `MappingNetwork.forward`."""
         return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff))
 
     @classmethod
-    def from_pretrained(cls, folder_or_repo: str | Path, revision: str | None = None) -> Self:
-        """Load `config.json` and `model.safetensors` of a folder or a Hub repository, on the CPU.
+    def from_pretrained(
+        cls,
+        folder_or_repo: str | Path,
+        revision: str | None = None,
+        *,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+    ) -> Self:
+        """Load `config.json` and `model.safetensors` of a folder or a Hub repository.
 
-        Weights stored in half precision come back as float32. The network is in eval mode.
+        The network is in eval mode and its parameters need no gradient; `requires_grad_()` makes
+        them need it again.
 
-        Raises: ValueError naming what is missing or does not fit. FileNotFoundError if there is no
-        such folder or Hub repository, or no way to reach it; huggingface_hub's HfHubHTTPError for
-        other answers of the Hub.
+        Args:
+            revision: branch, tag or commit; the newest commit without one.
+            device, dtype: where, and in which floating type, the weights are then kept, whatever
+                that of the file.
+            token: for private repositories; True: the one that `hf auth login` keeps, False: none.
+            cache_dir: where downloads are kept, in place of huggingface_hub's folder.
+            local_files_only: ask no network, take what an earlier call downloaded.
+            force_download: download again.
+        Raises: ValueError naming what is missing or does not fit; TypeError for an option of
+        another kind. FileNotFoundError if there is no such folder or Hub repository, or no way to
+        reach it; OSError for other answers of the Hub.
         """
-        config, state = load_pretrained(folder_or_repo, revision)
+        check_place(device, dtype)
+        options = dict(local_files_only=local_files_only, force_download=force_download)
+        folder = find_pretrained(
+            folder_or_repo, revision, token=token, cache_dir=cache_dir, **options
+        )
+        config, state = load_pretrained(folder, folder_or_repo)
         G = cls(config)
-        load_state(G, state)
-        return G.eval()
+        check_fit(G, state, folder / WEIGHTS)
+        G.load_state_dict(state)
+        return G.to(device, dtype).eval().requires_grad_(False)

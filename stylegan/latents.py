@@ -3,34 +3,55 @@
 Reference: Karras et al. 2019 (arXiv:1812.04948), Sec. 3.1 for mixing styles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import index
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-def sample_z(seeds: Sequence[int], z_dim: int) -> Tensor:
+def _parse_seed(seed: object) -> int:
+    """Raises TypeError or ValueError for what is none."""
+    try:
+        number = index(seed)
+    except TypeError as e:
+        raise TypeError(f"a seed must be a whole number, got {seed!r}") from e
+    if not 0 <= number < 2**32:
+        raise ValueError(f"a seed must lie between 0 and 4294967295, got {number}")
+    return number
+
+
+def sample_z(seeds: Iterable[int], z_dim: int) -> Tensor:
     """One latent per seed, float32 (len(seeds), z_dim); the same as the official tools draw.
 
-    Raises: ValueError for a seed outside 0 ... 2**32 - 1.
+    Raises: TypeError for what is no list of whole numbers; ValueError for a seed outside 0 ...
+    2**32 - 1 or a width below 1.
     """
-    for seed in seeds:
-        if not 0 <= seed < 2**32:
-            raise ValueError(f"a seed must lie between 0 and 4294967295, got {seed}")
-    rows = [np.random.RandomState(seed).randn(1, z_dim) for seed in seeds]
-    return torch.from_numpy(np.concatenate(rows)).float()
+    try:
+        seeds = list(seeds)
+    except TypeError as e:
+        raise TypeError(f"seeds must be a list of whole numbers, such as [3], got {seeds!r}") from e
+    if not isinstance(z_dim, int) or z_dim < 1:
+        raise ValueError(f"z_dim must be a whole number of at least 1, got {z_dim!r}")
+    z = np.empty((len(seeds), z_dim), np.float32)
+    for row, seed in zip(z, map(_parse_seed, seeds), strict=True):
+        row[:] = np.random.RandomState(seed).randn(z_dim)
+    return torch.from_numpy(z)
 
 
-def truncate(ws: Tensor, centre: Tensor, psi: float) -> Tensor:
+def truncate(ws: Tensor, centre: Tensor, psi: float | Tensor) -> Tensor:
     """Pull styles towards a centre: all the way at psi 0, not at all at 1.
 
     Two faces of different kinds keep theirs if each is pulled to the centre of its own kind before
     they are blended; with one centre for all, both move towards what lies between the kinds.
 
-    Shapes: ws (..., w_dim), centre (w_dim,) or one that broadcasts with ws.
+    Shapes: ws (N, ..., w_dim), centre (w_dim,) or one that broadcasts with ws, psi a number or, one
+    for each of ws, (N,).
     """
-    return centre.lerp(ws, psi)
+    if isinstance(psi, Tensor):
+        psi = psi.to(ws).reshape(-1, *[1] * (ws.ndim - 1))
+    return centre.to(ws).lerp(ws, psi)
 
 
 def blend(ws_a: Tensor, ws_b: Tensor, weight: float | Sequence[float]) -> Tensor:

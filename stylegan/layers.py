@@ -13,10 +13,15 @@ from stylegan.activation import GAIN, SLOPE
 from stylegan.ops import convolve
 
 
-def compute_dtype(x: Tensor) -> torch.dtype:
-    """The type that wide features take: autocast's where it is on, else float32."""
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+def compute_dtype(weight: Tensor) -> torch.dtype:
+    """The type that wide features take: autocast's where it is on, else that of the weights."""
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+
+
+def precise_dtype(weight: Tensor) -> torch.dtype:
+    """The type of steps that keep their precision: float32 for weights of half precision too."""
+    return torch.promote_types(weight.dtype, torch.float32)
 
 
 def mean_over_processes(x: Tensor) -> Tensor:
@@ -76,11 +81,6 @@ class EqualizedConv2d(nn.Module):
         return convolve(x, weight.to(x.dtype), bias, stride=stride, padding=padding)
 
 
-def embed_label(embed: EqualizedLinear, c: Tensor | None) -> Tensor:
-    """Normalised embedding of labels c (N, c_dim); ValueError if they are missing or misshapen."""
-    c_dim = embed.weight.shape[1]
-    if c is None:
-        raise ValueError(f"this network is conditional: give labels c of shape (N, {c_dim})")
-    if c.shape[1:] != (c_dim,):
-        raise ValueError(f"labels c must have shape (N, {c_dim}), got {tuple(c.shape)}")
-    return unit_second_moment(embed(c.float()))
+def embed_label(embed: EqualizedLinear, c: Tensor) -> Tensor:
+    """Normalised embedding of labels c (N, c_dim), in `precise_dtype`."""
+    return unit_second_moment(embed(c.to(precise_dtype(embed.weight))))

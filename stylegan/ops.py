@@ -215,7 +215,8 @@ def modulate(
     if demodulate:  # this only keeps the numbers in the range of half precision
         style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
     power = weight.square().mean(dim=(1, 2, 3))  # (O,)
-    if len(x) == 1 and not torch.is_grad_enabled():
+    learns = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias, style))
+    if len(x) == 1 and not learns:
         weight = weight * style[0, :, None, None]
         if demodulate:
             gain = gain * (weight.square().sum(dim=(1, 2, 3)) + 1e-8 * power).rsqrt()

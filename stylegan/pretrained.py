@@ -8,22 +8,28 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from reprlib import repr as short
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import httpx
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from stylegan.checks import check_hub_options
 from stylegan.config import GeneratorConfig
+from stylegan.cost import generator_cost
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 METRICS = "metrics.json"  # what evaluation measured, if it was
 CARD = "README.md"  # what people are told of the weights
+NEARLY = 10**6  # parameters that cost little to make
 
 MODEL_CARD = """\
 ---
@@ -44,41 +50,58 @@ Made with StyleGAN PlayGround. To draw with it:
 
 
 def find_pretrained(
-    folder_or_repo: str | Path, revision: str | None = None, also: Sequence[str] = ()
+    folder_or_repo: str | Path,
+    revision: str | None = None,
+    also: Sequence[str] = (),
+    *,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    force_download: bool = False,
 ) -> Path:
     """The folder itself, or the local copy of one commit of a Hub repository.
 
-    Of a repository only the generator's files are copied, and those named in `also`.
+    Of a repository only the generator's files are copied, and those named in `also`. What follows
+    is for the Hub, as huggingface_hub's functions take it; a folder needs none of it.
 
-    Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach;
-    ValueError if the name cannot be one.
+    Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach; OSError
+    for other answers of the Hub; ValueError if the name cannot be one or there is no token;
+    TypeError for an option of another kind.
     """
+    check_hub_options(revision, token, cache_dir)
     repo = str(folder_or_repo)
     if repo and Path(repo).is_dir():
         return Path(repo)
     owner, _, name = repo.partition("/")
     if not (owner.strip(".") and name and "/" not in name):
         raise FileNotFoundError(f"{repo!r} is no folder and no user/repository name")
+    options = dict(cache_dir=cache_dir, force_download=force_download, token=token)
+    options |= dict(local_files_only=local_files_only, allow_patterns=[CONFIG, WEIGHTS, *also])
     try:
-        files = [CONFIG, WEIGHTS, *also]
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=files))
+        return Path(snapshot_download(repo, revision=revision, **options))
     except LocalEntryNotFoundError as e:
-        raise FileNotFoundError(
-            f"{folder_or_repo} is no folder here, and the Hub cannot be reached for it"
-        ) from e
+        why = "the Hub cannot be reached for it"
+        if local_files_only:
+            why = "local_files_only asks for a copy of an earlier download, of which there is none"
+        raise FileNotFoundError(f"{folder_or_repo} is no folder here, and {why}") from e
+    except LocalTokenNotFoundError as e:
+        raise ValueError("token=True needs a token on this machine: run `hf auth login`") from e
     except RevisionNotFoundError as e:
         raise FileNotFoundError(f"{folder_or_repo} on the Hub has no revision {revision}") from e
     except RepositoryNotFoundError as e:
         raise FileNotFoundError(
             f"{folder_or_repo} is no folder here, and no repository on the Hub that you may read"
         ) from e
+    except httpx.HTTPError as e:
+        reason = " ".join(str(e).split()) or type(e).__name__
+        raise OSError(f"{folder_or_repo} cannot be had from the Hub: {reason}") from e
 
 
 def _read_object(path: Path) -> dict[str, object]:
     """Parse a JSON object; ValueError names the file."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ValueError(f"{path} is not JSON: {e}") from e
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a JSON object")
@@ -90,7 +113,7 @@ def read_config(path: Path) -> GeneratorConfig:
     values = _read_object(path)
     unknown = sorted(values.keys() - {field.name for field in fields(GeneratorConfig)})
     if unknown:
-        raise ValueError(f"{path} has the field {unknown[0]!r}, which no generator here has")
+        raise ValueError(f"{path} has the field {short(unknown[0])}, which no generator here has")
     try:
         return GeneratorConfig(**values)
     except ValueError as e:
@@ -106,34 +129,70 @@ def read_metrics(folder_or_repo: str | Path, revision: str | None = None) -> dic
     return _read_object(path) if path.is_file() else {}
 
 
-def load_pretrained(
-    folder_or_repo: str | Path, revision: str | None = None
-) -> tuple[GeneratorConfig, dict[str, Tensor]]:
-    """Config and tensors by name; raises as `find_pretrained`, and ValueError for a bad file."""
-    folder = find_pretrained(folder_or_repo, revision)
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ValueError(
-                f"{folder_or_repo} has no {name}, so it is not a saved generator; "
-                "a training run keeps its generators in weights/"
-            )
-    try:
-        state = load_file(folder / WEIGHTS)
-    except SafetensorError as e:
-        raise ValueError(f"{folder / WEIGHTS} is not a whole safetensors file: {e}") from e
-    return read_config(folder / CONFIG), state
+def check_numbers(state: dict[str, Tensor], source: str | Path) -> None:
+    """Raise ValueError naming a tensor of the source whose numbers cannot be weights."""
+    for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ValueError(f"{source}: the tensor {name} holds {kind}, not real numbers")
+        if not tensor.float().isfinite().all():
+            raise ValueError(f"{source}: the tensor {name} holds NaN, or more than float32 can")
 
 
-def load_state(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Load tensors by name; ValueError names one that is missing, surplus or of another shape."""
+def check_fit(network: nn.Module, state: dict[str, Tensor], source: str | Path) -> None:
+    """Raise ValueError naming a tensor of the source that is missing, surplus or misshapen."""
     expected = network.state_dict()
     for name, tensor in expected.items():
         if name not in state:
-            raise ValueError(f"the weights lack the tensor {name}")
+            raise ValueError(f"{source}: the weights lack the tensor {name}")
         if state[name].shape != tensor.shape:
             found, wanted = tuple(state[name].shape), tuple(tensor.shape)
-            raise ValueError(f"the tensor {name} has shape {found}, the config asks for {wanted}")
+            raise ValueError(
+                f"{source}: the tensor {name} has shape {found}, the config asks for {wanted}"
+            )
     surplus = sorted(state.keys() - expected.keys())
     if surplus:
-        raise ValueError(f"the weights hold a tensor that the network has not: {surplus[0]}")
-    network.load_state_dict(state)
+        raise ValueError(
+            f"{source}: the weights hold a tensor that the network has not: {surplus[0]}"
+        )
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file by name; ValueError names the file and what is wrong in it."""
+    try:
+        state = load_file(path)
+    except SafetensorError as e:
+        raise ValueError(f"{path} is not a whole safetensors file: {e}") from e
+    check_numbers(state, path)
+    return state
+
+
+def _check_size(folder: Path, config: GeneratorConfig, state: dict[str, Tensor]) -> None:
+    """Raise ValueError for a network far larger than the weights, which is then never made.
+
+    Where they nearly fit, `check_fit` names the tensor that does not.
+    """
+    wanted = generator_cost(config).parameters
+    held = sum(tensor.numel() for tensor in state.values())
+    if wanted > 2 * held + NEARLY:
+        raise ValueError(
+            f"{folder / CONFIG} asks for {wanted} parameters, and {WEIGHTS} holds {held} numbers"
+        )
+
+
+def load_pretrained(
+    folder: Path, name: str | Path = ""
+) -> tuple[GeneratorConfig, dict[str, Tensor]]:
+    """Config and tensors of a folder, which messages call by its name if it has another.
+
+    Raises: ValueError for a missing or bad file.
+    """
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise ValueError(
+                f"{name or folder} has no {file}, so it is not a saved generator; "
+                "a training run keeps its generators in weights/"
+            )
+    config, state = read_config(folder / CONFIG), read_tensors(folder / WEIGHTS)
+    _check_size(folder, config, state)
+    return config, state

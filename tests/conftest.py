@@ -92,17 +92,17 @@ def recorder() -> Repeat:
 
 
 @pytest.fixture
-def calibrate() -> Callable[[Generator, torch.Tensor], Generator]:
+def calibrate() -> Callable[..., Generator]:
     """Set every magnitude_ema to the mean square of its layer's input, as a long run would."""
 
     @torch.no_grad()
-    def measure(G: Generator, z: torch.Tensor) -> Generator:
+    def measure(G: Generator, *latents: torch.Tensor) -> Generator:
         def hook(layer, arguments):
             layer.magnitude_ema.copy_(arguments[0].square().mean())
 
         layers = [G.synthesis.get_submodule(name) for name in G.synthesis.layer_names]
         handles = [layer.register_forward_pre_hook(hook) for layer in layers]
-        G(z)
+        G(*latents)
         for handle in handles:
             handle.remove()
         return G.eval()

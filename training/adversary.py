@@ -20,7 +20,7 @@ CALIBRATION = 128  # reals over which the features are brought to unit size
 
 
 class Adversary(NamedTuple):
-    """A network that learns, in eval mode but for one pass of a step, and what belongs to its kind."""
+    """A network that learns, in eval mode but for one pass a step, and what belongs to its kind."""
 
     D: nn.Module
     see: Callable[[Tensor], Tensor | list[Tensor]]

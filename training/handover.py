@@ -10,10 +10,10 @@ Reference: Kingma and Ba 2014 (arXiv:1412.6980), Alg. 1.
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from stylegan.pretrained import read_tensors
 
 HANDOVER = "training.safetensors"
 WEIGHTS, OF_G, OF_D = "G.", "G_opt.", "D_opt."  # what the names in it begin with
@@ -57,10 +57,7 @@ def take_over(
 
     Raises: ValueError if the file is not whole.
     """
-    try:
-        state = load_file(path)
-    except SafetensorError as e:
-        raise ValueError(f"{path} is not a whole file: {e}; delete it to begin without") from e
+    state = read_tensors(path)
     weights = {name[len(WEIGHTS) :]: x for name, x in state.items() if name.startswith(WEIGHTS)}
     own = generator.state_dict()
     if {n: x.shape for n, x in weights.items()} != {n: x.shape for n, x in own.items()}:

@@ -5,12 +5,10 @@ Reference: Mo et al. 2020 (arXiv:2002.10964), Sec. 3, for freezing the discrimin
 
 import sys
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from stylegan import Generator
-from stylegan.pretrained import find_pretrained, load_pretrained
+from stylegan.pretrained import find_pretrained, load_pretrained, read_tensors
 from training.config import TrainConfig
 from training.snapshot import DISCRIMINATOR
 
@@ -66,10 +64,7 @@ def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
         )
     _fill(G, state, "generator", config)
     if (folder / DISCRIMINATOR).exists():
-        try:
-            state = load_file(folder / DISCRIMINATOR)
-        except SafetensorError as e:
-            raise ValueError(f"{folder / DISCRIMINATOR} is not a whole file: {e}") from e
+        state = read_tensors(folder / DISCRIMINATOR)
         if state.keys() & D.state_dict().keys():
             loaded = _fill(D, state, "discriminator", config)
         else:

@@ -107,3 +107,15 @@ def test_half_precision_ends_in_float32():
     exact = D(img)
     assert rough.dtype == torch.float32 and not torch.equal(rough, exact)
     torch.testing.assert_close(rough, exact, rtol=0, atol=0.1)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16, torch.double])
+def test_weights_of_another_type_judge_nearly_the_same(dtype):
+    D, img, c = Discriminator(small(c_dim=2)), torch.randn(4, 3, 32, 32), torch.eye(2)[[0, 1] * 2]
+    exact = D(img, c)
+    found = D.to(dtype)(img, c)
+    assert found.dtype == (torch.double if dtype == torch.double else torch.float32)
+    torch.testing.assert_close(
+        found.float(), exact, rtol=0, atol=10 * torch.finfo(dtype).eps + 1e-6
+    )

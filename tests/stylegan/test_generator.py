@@ -8,6 +8,7 @@ import torch
 from stylegan import Generator, GeneratorConfig
 from stylegan.activation import CLAMP
 from stylegan.latents import sample_z
+from stylegan.transforms import rotation, translation
 
 
 @torch.no_grad()
@@ -150,6 +151,32 @@ def test_truncation_stops_at_its_cutoff(tiny):
 
 
 @torch.no_grad()
+def test_each_sample_may_have_its_own_psi(tiny):
+    G = Generator(tiny())
+    G.mapping.w_avg.normal_()
+    z, psi = sample_z([0, 1], 8), torch.tensor([0.25, 1.0])
+    alone = [G.mapping(z[i : i + 1], truncation_psi=psi[i].item()) for i in range(2)]
+    for each in (psi, psi[:, None, None]):
+        torch.testing.assert_close(G.mapping(z, truncation_psi=each), torch.cat(alone))
+    torch.testing.assert_close(G(z, truncation_psi=psi), G.synthesis(torch.cat(alone)))
+    assert torch.equal(G.mapping(z, None, psi, 3)[:, 3:], G.mapping(z)[:, 3:])
+    torch.testing.assert_close(G.mapping(z, None, psi[0]), G.mapping(z, None, 0.25))
+
+
+@torch.no_grad()
+def test_no_latents_give_no_images(tiny):
+    assert Generator(tiny())(sample_z([], 8)).shape == (0, 3, 32, 32)
+
+
+@torch.no_grad()
+def test_one_style_and_several_transforms_give_an_image_for_each(tiny):
+    G, moves = Generator(tiny()), torch.stack([translation(0.1, 0), rotation(0.5)])
+    ws = G.mapping(torch.randn(1, 8))
+    alone = torch.cat([G.synthesis(ws, move) for move in moves])
+    torch.testing.assert_close(G.synthesis(ws, moves), alone, rtol=0, atol=1e-5 * alone.abs().max())
+
+
+@torch.no_grad()
 def test_the_length_of_z_does_not_matter(tiny):
     G, z = Generator(tiny()), torch.randn(2, 8)
     torch.testing.assert_close(G.mapping(5 * z), G.mapping(z))
@@ -201,6 +228,44 @@ def test_half_precision_draws_nearly_the_same(tiny, calibrate):
         rough = G(z)
     assert rough.dtype == torch.float32 and not torch.equal(rough, img)
     torch.testing.assert_close(rough, img, rtol=0, atol=0.15 * img.abs().max().item())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("preset", ["t", "r"])
+@pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16, torch.double])
+def test_weights_of_another_type_draw_nearly_the_same(tiny, calibrate, preset, dtype):
+    """Of the narrow types each layer and each weight adds an error of half a last bit."""
+    G = calibrate(Generator(tiny(preset, c_dim=2)), torch.randn(8, 8), torch.eye(2)[[0, 1] * 4])
+    G.mapping.w_avg.normal_()
+    arguments = torch.randn(2, 8), torch.eye(2), torch.tensor([0.7, 0.9])
+    img = G(*arguments)
+    for n in (1, 2):
+        narrow = [x[:n].to(dtype) for x in arguments]
+        found = copy.deepcopy(G).to(dtype)(*narrow)
+        wanted = G(*(x.float() for x in narrow))
+        assert found.dtype == (torch.double if dtype == torch.double else torch.float32)
+        error = (found - wanted).abs().max() / img.abs().max()
+        assert 0 < error < 30 * torch.finfo(dtype).eps + 1e-5
+
+
+@pytest.mark.parametrize("dtype", [torch.half, torch.bfloat16, torch.double])
+def test_weights_of_another_type_keep_their_averages(tiny, dtype):
+    G = Generator(tiny()).to(dtype)
+    G.synthesis(G.mapping(torch.randn(2, 8, dtype=dtype), ema_images=2), ema_images=1000)
+    for name, buffer in G.named_buffers():
+        assert buffer.dtype == dtype and buffer.isfinite().all(), name
+    assert G.mapping.w_avg.any() and G.synthesis.L0_36_8.magnitude_ema != 1
+
+
+def test_a_single_image_is_drawn_the_short_way_where_nothing_learns(tiny):
+    """The bits tell which way it went."""
+    G, z = Generator(tiny()), torch.randn(1, 8)
+    with torch.no_grad():
+        short = G(z)
+    learning = G(z)
+    assert learning.requires_grad and not torch.equal(short, learning)
+    assert torch.equal(short, G.requires_grad_(False)(z))
+    assert G(z.requires_grad_()).requires_grad
 
 
 def test_every_parameter_gets_a_gradient(tiny):

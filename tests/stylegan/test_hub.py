@@ -30,12 +30,28 @@ with torch.no_grad():
     assert torch.equal(Generator.from_pretrained("alice/faces")(z), second(z))
     assert torch.equal(Generator.from_pretrained("alice/faces", revision="v1")(z), first(z))
 
-for name, revision, sentence in [
-    ("alice/nothing", None, "alice/nothing is no folder here, and no repository on the Hub"),
-    ("alice/faces", "v9", "alice/faces on the Hub has no revision v9"),
+    elsewhere = dict(cache_dir="elsewhere", local_files_only=True)
+    try:
+        Generator.from_pretrained("alice/faces", **elsewhere)
+        raise SystemExit("the Hub was asked")
+    except FileNotFoundError as e:
+        assert "of an earlier download, of which there is none" in str(e), e
+    Generator.from_pretrained("alice/faces", cache_dir="elsewhere", token="hf_alice")
+    assert torch.equal(Generator.from_pretrained("alice/faces", **elsewhere)(z), second(z))
+    second.push_to_hub("alice/secret", private=True)
+    assert torch.equal(Generator.from_pretrained("alice/secret", token=True)(z), second(z))
+
+for name, options, sentence in [
+    ("alice/nothing", {}, "alice/nothing is no folder here, and no repository on the Hub"),
+    ("alice/faces", dict(revision="v9"), "alice/faces on the Hub has no revision v9"),
+    (
+        "alice/secret",
+        dict(token=False, cache_dir="empty"),
+        "alice/secret is no folder here, and no repository on the Hub that you may read",
+    ),
 ]:
     try:
-        Generator.from_pretrained(name, revision=revision)
+        Generator.from_pretrained(name, **options)
         raise SystemExit(f"{name} was found")
     except FileNotFoundError as e:
         assert sentence in str(e), e
@@ -51,11 +67,11 @@ print("all is well")
 
 
 @pytest.mark.slow
-def test_push_and_pull_keep_every_pixel(hub_env):
+def test_push_and_pull_keep_every_pixel(hub_env, tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT],
-        cwd=ROOT,
-        env=hub_env,
+        cwd=tmp_path,
+        env=hub_env | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=120,

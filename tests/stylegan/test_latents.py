@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stylegan.latents import blend, mix_styles, sample_z, walk
+from stylegan.latents import blend, mix_styles, sample_z, truncate, walk
 
 
 def test_a_seed_gives_the_latent_of_numpys_randomstate():
@@ -19,6 +19,39 @@ def test_a_seed_gives_the_latent_of_numpys_randomstate():
 def test_a_seed_out_of_range_is_named(seed):
     with pytest.raises(ValueError, match=f"seed .*{seed}"):
         sample_z([0, seed], 4)
+
+
+def test_no_seeds_give_no_latents_and_any_kind_of_list_will_do():
+    assert sample_z([], 16).shape == (0, 16)
+    z = sample_z([3, 4], 16)
+    for seeds in (range(3, 5), np.array([3, 4]), torch.tensor([3, 4]), iter([3, 4])):
+        assert torch.equal(sample_z(seeds, 16), z)
+
+
+@pytest.mark.parametrize(
+    "seeds, z_dim, sentence",
+    [
+        (3, 16, r"seeds must be a list of whole numbers, such as \[3\], got 3"),
+        (None, 16, r"seeds must be a list of whole numbers, such as \[3\], got None"),
+        ("34", 16, "a seed must be a whole number, got '3'"),
+        ([1.5], 16, "a seed must be a whole number, got 1.5"),
+        ([3], 0, "z_dim must be a whole number of at least 1, got 0"),
+        ([3], None, "z_dim must be a whole number of at least 1, got None"),
+    ],
+)
+def test_what_is_no_list_of_seeds_is_told(seeds, z_dim, sentence):
+    with pytest.raises((TypeError, ValueError), match=f"^{sentence}$"):
+        sample_z(seeds, z_dim)
+
+
+def test_each_style_is_truncated_by_its_own_psi():
+    ws, centre = torch.randn(3, 4, 5), torch.randn(5)
+    psi = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
+    found = truncate(ws, centre, psi)
+    torch.testing.assert_close(found[0], centre.expand(4, 5))
+    torch.testing.assert_close(found[1], (centre + ws[1]) / 2)
+    torch.testing.assert_close(found[2], ws[2])
+    torch.testing.assert_close(truncate(ws, centre, psi[1]), truncate(ws, centre, 0.5))
 
 
 def test_blend_goes_straight_from_one_to_the_other():

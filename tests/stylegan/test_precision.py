@@ -1,5 +1,6 @@
 """The type of numbers that drawing is fastest in: what is chosen, and what it costs in quality."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ def test_bfloat16_draws_the_same_faces_within_40_db(G):
     torch.testing.assert_close(expected, G.synthesis(ws).clamp(-1, 1), rtol=0, atol=0)
     noise = (actual - expected).square().mean()
     assert 0 < noise < 4 / 10**4  # black to white is 2
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("dtype", "db"), [(torch.half, 58), (torch.bfloat16, 38)])
+def test_weights_of_half_precision_draw_the_same_faces(G, dtype, db):
+    z = sample_z(range(2), G.z_dim)
+    expected = G(z, truncation_psi=0.7).clamp(-1, 1)
+    actual = copy.deepcopy(G).to(dtype)(z, truncation_psi=0.7).clamp(-1, 1)
+    assert actual.dtype == torch.float32
+    assert 0 < (actual - expected).square().mean() < 4 / 10 ** (db / 10)  # black to white is 2
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ import shutil
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError, LocalTokenNotFoundError
+from huggingface_hub.utils import httpx
 from safetensors.torch import load_file, save_file
 
-from stylegan import Generator
+from stylegan import Generator, pretrained
 from stylegan.pretrained import METRICS, read_metrics
 
 
@@ -97,6 +99,25 @@ def test_a_misshapen_tensor_is_named(folder):
         Generator.from_pretrained(folder)
 
 
+@pytest.mark.parametrize(
+    "spoil, sentence",
+    [
+        (lambda x: x * torch.nan, "holds NaN, or more than float32 can"),
+        (lambda x: x / 0, "holds NaN, or more than float32 can"),
+        (lambda x: x.double() + 1e300, "holds NaN, or more than float32 can"),
+        (lambda x: x.long(), "holds int64, not real numbers"),
+        (lambda x: x.bool(), "holds bool, not real numbers"),
+        (lambda x: x.to(torch.complex64), "holds complex64, not real numbers"),
+    ],
+)
+def test_a_tensor_of_no_weights_is_named(folder, spoil, sentence):
+    name = "synthesis.L3_32_4.bias"
+    change_weights(folder, lambda state: state.update({name: spoil(state[name] + 1)}))
+    path = folder / "model.safetensors"
+    with pytest.raises(ValueError, match=f"^{path}: the tensor {name} {sentence}$"):
+        Generator.from_pretrained(folder)
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
@@ -120,6 +141,137 @@ def test_unknown_fields_and_wrong_values_are_named(folder):
     (folder / "config.json").write_text('{"img_resolution": 65}')
     with pytest.raises(ValueError, match="config.json: img_resolution .* 65"):
         Generator.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "field, text",
+    [
+        ("channel_base", "1" + "0" * 400),
+        ("channel_max", str(10**12)),
+        ("channel_base", "128.0"),
+        ("c_dim", "NaN"),
+        ("z_dim", "true"),
+        ("w_dim", '"' + "8" * 400 + '"'),
+        ("num_layers", "1000000"),
+        ("mapping_layers", "[" * 300 + "]" * 300),
+        ("img_resolution", "1e9999"),
+        ("conv_kernel", "3.0"),
+    ],
+)
+def test_a_field_beyond_all_networks_is_named_in_a_short_sentence(folder, field, text):
+    config = json.loads((folder / "config.json").read_text())
+    config.pop(field)
+    (folder / "config.json").write_text(json.dumps(config)[:-1] + f', "{field}": {text}}}')
+    with pytest.raises(ValueError, match=f"config.json: {field} must be ") as caught:
+        Generator.from_pretrained(folder)
+    assert len(str(caught.value)) < len(str(folder)) + 200
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"z_dim":' * 100_000, '{"z_dim": 1' + "0" * 10**4]
+)
+def test_json_beyond_all_bounds_is_named(folder, text):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="config.json is not JSON: "):
+        Generator.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        dict(channel_base=2**30, channel_max=2**30, img_resolution=1024, num_layers=256),
+        dict(w_dim=2**30, mapping_layers=256),
+        dict(z_dim=2**16, w_dim=2**16),
+        dict(c_dim=2**16, w_dim=2**10),
+    ],
+)
+def test_a_network_far_larger_than_its_weights_is_never_made(folder, shape, monkeypatch):
+    """The first would take terabytes."""
+    change_config(folder, **shape)
+    monkeypatch.setattr(Generator, "__init__", lambda G, config: pytest.fail("it was made"))
+    with pytest.raises(ValueError, match=r"config.json asks for \d{8,} parameters, and model"):
+        Generator.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "shape, name",
+    [(dict(c_dim=2), "mapping.embed.weight"), (dict(mapping_layers=3), "mapping.fc2.weight")],
+)
+def test_where_the_config_is_another_a_tensor_is_named(folder, shape, name):
+    change_config(folder, **shape)
+    with pytest.raises(ValueError, match=f"model.safetensors: the weights lack the tensor {name}"):
+        Generator.from_pretrained(folder)
+
+
+def test_a_loaded_generator_draws_without_gradient_and_learns_when_told(saved):
+    G, z = Generator.from_pretrained(saved), torch.randn(1, 8)
+    assert not G.training and not G(z).requires_grad
+    assert G.requires_grad_()(z).requires_grad
+
+
+def test_weights_go_where_they_are_told_to(saved):
+    G = Generator.from_pretrained(saved, device=torch.device("cpu"), dtype=torch.bfloat16)
+    assert {tensor.dtype for tensor in G.state_dict().values()} == {torch.bfloat16}
+    G = Generator.from_pretrained(saved, device="meta", dtype=torch.double)
+    assert {(t.device.type, t.dtype) for t in G.parameters()} == {("meta", torch.double)}
+
+
+def test_what_is_for_the_hub_goes_to_the_hub(saved, monkeypatch):
+    asked = {}
+
+    def download(repo, **options):
+        asked.update(options, repo=repo)
+        return saved
+
+    monkeypatch.setattr(pretrained, "snapshot_download", download)
+    options = dict(token="hf_alice", cache_dir="/elsewhere", local_files_only=True)
+    Generator.from_pretrained("alice/faces", "v1", **options)
+    files = ["config.json", "model.safetensors"]
+    expected = dict(repo="alice/faces", revision="v1", allow_patterns=files, force_download=False)
+    assert asked == expected | options
+    asked.clear()
+    Generator.from_pretrained(saved, **options)
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    "error, options, kind, sentence",
+    [
+        (
+            LocalEntryNotFoundError("Cannot find.\nMore."),
+            dict(local_files_only=True),
+            FileNotFoundError,
+            "a/b is no folder here, and local_files_only asks for a copy of an earlier download, "
+            "of which there is none",
+        ),
+        (
+            LocalEntryNotFoundError("Cannot find.\nMore."),
+            {},
+            FileNotFoundError,
+            "a/b is no folder here, and the Hub cannot be reached for it",
+        ),
+        (
+            LocalTokenNotFoundError("Token is required."),
+            dict(token=True),
+            ValueError,
+            "token=True needs a token on this machine: run `hf auth login`",
+        ),
+        (
+            httpx.ReadTimeout("The read\ntimed out"),
+            {},
+            OSError,
+            "a/b cannot be had from the Hub: The read timed out",
+        ),
+    ],
+)
+def test_each_failure_of_the_hub_is_a_sentence(error, options, kind, sentence, monkeypatch):
+    def download(repo, **options):
+        raise error
+
+    monkeypatch.setattr(pretrained, "snapshot_download", download)
+    with pytest.raises(kind) as caught:
+        Generator.from_pretrained("a/b", **options)
+    assert str(caught.value) == sentence
 
 
 def test_truncated_weights_are_named(folder):

@@ -76,5 +76,5 @@ def test_a_torn_file_is_named(trained, tmp_path):
     path = tmp_path / HANDOVER
     save_file(handover(*trained), path)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(ValueError, match=f"{path} is not a whole file"):
+    with pytest.raises(ValueError, match=f"{path} is not a whole safetensors file"):
         take_over(path, *trained)

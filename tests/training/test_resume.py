@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "training/train.py"
 FLAGS = (
     "--preset tiny --critic pixels --num-layers 4 --channel-base 128 --channel-max 8 "
-    "--d-channel-base 128 --d-channel-max 8 --z-dim 8 --r1-interval 3 --path-length 2 --conditional "
-    "--ada-start 0.5 --ada-kimg 0.5 --mixed-precision no --snapshot-kimg 0.12"
+    "--d-channel-base 128 --d-channel-max 8 --z-dim 8 --r1-interval 3 --path-length 2 "
+    "--conditional --ada-start 0.5 --ada-kimg 0.5 --mixed-precision no --snapshot-kimg 0.12"
 )
 LAST = 1.44  # kimg, 180 steps
 

@@ -174,7 +174,7 @@ def test_weights_of_which_nothing_fits_are_refused(build, saved):
 def test_a_discriminator_that_is_cut_short_is_named(build, saved):
     path = saved[0] / "discriminator.safetensors"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match=f"{path} is not a whole file"):
+    with pytest.raises(ValueError, match=f"{path} is not a whole safetensors file"):
         begin_with(*build(), config_for(saved[0]))
 
 
