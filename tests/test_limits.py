@@ -3,12 +3,14 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 
 import gradio as gr
 import pytest
 
 from playground import limits
-from playground.limits import Turns, in_time
+from playground.limits import LARGEST, Turns, in_time
+from stylegan import GeneratorConfig
 
 
 @pytest.mark.parametrize("heavy", [False, True])
@@ -68,3 +70,7 @@ def test_heavy_work_that_takes_too_long_ends_with_a_sentence(monkeypatch):
     monkeypatch.setattr(limits, "MOST_SECONDS", -1)
     with pytest.raises(gr.Error, match="takes too long just now"):
         next(in_time(range(3)))
+
+
+def test_every_field_of_a_config_has_a_limit():
+    assert list(LARGEST) == [field.name for field in fields(GeneratorConfig)]
