@@ -16,6 +16,7 @@ from playground.limits import Turns
 from playground.mistake import Mistake, plain
 from playground.mix import MixTab
 from playground.model import Model, Models
+from playground.programs import offer
 from playground.seeds import good_seeds
 from playground.share import first_scene, scene_values
 from playground.words import WORDS
@@ -121,6 +122,16 @@ class About:
         picture, problem = self.pictures.take(lambda: history_picture(path))
         return picture, f"{words_of(moment)}. {problem}" if problem else words_of(moment)
 
+    def known_moment(self, place: float, model: str = "") -> tuple[np.ndarray, str]:
+        """As `moment`. Raises: Mistake if there is no such moment, or no picture of it."""
+        last = len(self.models[model].history) - 1
+        if last >= 0 and place not in range(last + 1):
+            raise Mistake(f"place must be a whole number from 0 to {last}.")
+        picture, words = self.moment(place, model)
+        if picture is None:
+            raise Mistake(words)
+        return picture, words
+
     def load(self, repo: str, revision: str = "") -> tuple[str, str]:
         """Take a public model of the Hub, by user/repository or its page's address, and branch, tag
         or commit; empty for the page's own. Returns what the other actions call it, and what is
@@ -144,7 +155,7 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
     shown, words = about.moment(last)
     with gr.Row():
         with gr.Column(min_width=260):
-            table = gr.Markdown(facts(models.own), elem_id="facts")
+            table = gr.Markdown(facts(models.own), elem_id="facts", label="What is known of it")
             with gr.Group():
                 repo = gr.Textbox(
                     label=WORDS("repo"),
@@ -173,7 +184,7 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
                 alt_text=WORDS("history"),
                 visible=bool(known),
             )
-            moment = gr.Markdown(words, elem_id="moment")
+            moment = gr.Markdown(words, elem_id="moment", label="What it was")
     with gr.Accordion(WORDS("card"), open=False):
         text = gr.HTML(models.own.card or NO_CARD, elem_id="card", js_on_load=None)
 
@@ -206,16 +217,20 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
 
     hidden = {"api_visibility": "private", "show_progress": "hidden"}
     told = [line, table, text, psis, place, picture, moment]
+    one = {"concurrency_limit": 1, "concurrency_id": "model"}
     loaded = gr.on(
         [load.click, repo.submit, revision.submit],
         take,
         [repo, revision, mix.model],
         [mix.model, table],
         api_visibility="private",
-        concurrency_limit=1,
+        **one,
     )
-    gr.api(about.load, api_name="model", concurrency_limit=1)
+    offer(about.load, [repo, revision], [mix.model, table], "model", **one)
     mix.redraw(loaded.success(took, mix.model, [*mix.controls, mix.face], **hidden).then)
     mix.model.change(changed, mix.model, told, **hidden)
     live = dict(show_progress="hidden", trigger_mode="always_last", queue=False)
-    place.input(about.moment, [place, mix.model], [picture, moment], api_name="history", **live)
+    where = [place, mix.model]
+    place.input(about.moment, where, [picture, moment], api_visibility="private", **live)
+    where[0] = gr.Number(0, visible=False)
+    offer(about.known_moment, where, [picture, moment], "history", queue=False)

@@ -16,6 +16,7 @@ from playground.figures import figure
 from playground.files import File
 from playground.mix import LIVE
 from playground.model import OTHERS, Model, Models
+from playground.programs import offer, or_raise
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.words import WORDS
 from stylegan.directions import affine_directions, principal_directions, sample_w
@@ -150,7 +151,8 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     inputs, outputs = [seed, psi, *moves, model, saved, along, *steps], [image, words]
     hidden = {"api_visibility": "private", **LIVE}
     moved = [control.input for control in (*moves, along, *steps)]
-    gr.on(moved, explorer.face, inputs, outputs, api_name="explore", **LIVE)
+    gr.on(moved, explorer.face, inputs, outputs, **hidden)
+    offer(or_raise(explorer.face), inputs, image, "explore", queue=False)
     changes = [tab.select, seed.input, psi.input]
     drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
     drawn.then(explorer.ways, [seed, psi, model], strips, **hidden)  # after, see playground.mix
