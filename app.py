@@ -21,7 +21,7 @@ from playground.explore import explore_tab
 from playground.face import CSS
 from playground.film import film_tab
 from playground.grid import CLICKS, grid_tab
-from playground.limits import QUEUE, SESSIONS
+from playground.limits import QUEUE, SESSIONS, tell_when_full
 from playground.mix import mix_tab
 from playground.model import Model, Models, load_model
 from playground.upload import upload_tab
@@ -59,7 +59,9 @@ def build_page(model: Model) -> gr.Blocks:
                 upload_tab(models, mix, tabs)
             with gr.Tab(WORDS("tab_model"), id="model"):
                 about_tab(models, mix, line)
-    return demo.queue(max_size=QUEUE)
+    demo.queue(max_size=QUEUE)
+    tell_when_full(demo)
+    return demo
 
 
 def main() -> None:

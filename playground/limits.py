@@ -94,3 +94,14 @@ def in_time(steps: Iterable[Step]) -> Iterator[Step]:
         if time.monotonic() > until:
             raise gr.Error(TOO_LONG)
         yield step
+
+
+def tell_when_full(page: gr.Blocks) -> None:
+    """What Gradio itself answers when its queue is full does not say how long to wait."""
+    push = page._queue.push
+
+    async def told(*message: object, **more: object) -> tuple[bool, str | list, str]:
+        done, answer, state = await push(*message, **more)
+        return (False, FULL, "error") if state == "queue_full" else (done, answer, state)
+
+    page._queue.push = told

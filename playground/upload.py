@@ -15,6 +15,7 @@ from playground.mix import MixTab
 from playground.model import Models
 from playground.programs import offer
 from playground.words import WORDS
+from stylegan.memory import give_back_memory
 
 EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645, public domain
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
@@ -59,16 +60,25 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     finder, crops = Finder(models), Turns()
     finder.starts(models.own)  # so that nobody waits for them
 
+    def cropped_by(model: str, path: str | None) -> tuple[list[np.ndarray], str]:
+        """As `crop_upload`, one at a time; what a large picture took is not kept."""
+        size = models[model].G.img_resolution
+
+        def work() -> tuple[list[np.ndarray], str]:
+            found = crop_upload(path, size)
+            give_back_memory()
+            return found
+
+        return crops.take(work)
+
     def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, Pictures]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
-        size = models[model].G.img_resolution
-        faces, words = crops.take(lambda: crop_upload(path, size))
+        faces, words = cropped_by(model, path)
         return faces[0] if faces else None, words, Pictures(faces, visible=len(faces) > 1)
 
     def faces_of(path: str | None, model: str = "") -> tuple[np.ndarray, str, list[np.ndarray]]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
-        size = models[model].G.img_resolution
-        faces, words = crops.take(lambda: crop_upload(path, size))
+        faces, words = cropped_by(model, path)
         if not faces:
             raise Mistake(words or "Give a picture.")
         return faces[0], words, faces

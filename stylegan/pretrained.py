@@ -78,7 +78,7 @@ def _read_object(path: Path) -> dict[str, object]:
     """Parse a JSON object; ValueError names the file."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ValueError(f"{path} is not JSON: {e}") from e
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a JSON object")

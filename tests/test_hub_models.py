@@ -169,7 +169,7 @@ def test_what_cannot_be_shown_is_told(api, saved, models, monkeypatch, tmp_path)
     config = json.loads((saved / "config.json").read_text())
     for change, reason in (
         (dict(channel_max=10**9), "channel_max is 1e.09, and this page takes 1024"),
-        (dict(num_layers=8), "the weights lack the tensor"),
+        (dict(num_layers=8), ".*the weights lack the tensor"),
         (dict(num_layers="x"), "config.json: num_layers must be a whole number"),
         (dict(c_dim=2), "c_dim is 2, and this page takes 0"),
     ):

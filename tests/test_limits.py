@@ -1,15 +1,17 @@
 """How visitors wait for each other."""
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from playground import limits
-from playground.limits import LARGEST, Turns, in_time
+from playground.limits import FULL, LARGEST, Turns, in_time, tell_when_full
 from stylegan import GeneratorConfig
 
 
@@ -74,3 +76,13 @@ def test_heavy_work_that_takes_too_long_ends_with_a_sentence(monkeypatch):
 
 def test_every_field_of_a_config_has_a_limit():
     assert list(LARGEST) == [field.name for field in fields(GeneratorConfig)]
+
+
+def test_a_full_queue_says_how_long_to_wait():
+    with gr.Blocks() as page:
+        page.load(lambda: None)
+    page.queue(max_size=0)
+    tell_when_full(page)
+    message = SimpleNamespace(fn_index=0)
+    answer = asyncio.run(page._queue.push(body=message, request=None, username=None))
+    assert answer == (False, FULL, "error") and "in two minutes" in FULL
