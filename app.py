@@ -21,7 +21,7 @@ from playground.explore import explore_tab
 from playground.face import CSS
 from playground.film import film_tab
 from playground.grid import CLICKS, grid_tab
-from playground.limits import QUEUE, SESSIONS
+from playground.limits import QUEUE, SESSIONS, tell_when_full
 from playground.mix import mix_tab
 from playground.model import Model, Models, load_model
 from playground.upload import upload_tab
@@ -33,13 +33,18 @@ LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "js": CLICKS, "i18n": WORDS, "s
 LAUNCH |= {"max_file_size": "10mb", "state_session_capacity": SESSIONS, "run_history": False}
 
 
+def problems(model: Model) -> list[str]:
+    """Sentences on what is not as it was asked for."""
+    return [sentence for sentence in (model.problem, *model.left_out) if sentence]
+
+
 def build_page(model: Model) -> gr.Blocks:
     """The whole page, drawn by this model until a visitor takes another."""
     models = Models(model)
     with gr.Blocks(title=TITLE, delete_cache=(600, 3600)) as demo:
         gr.Markdown(f"# {TITLE}\n{WORDS('what_to_do')}")
-        if model.problem:
-            gr.Markdown(f"**{model.problem}** The faces are drawn by {model.name} instead.")
+        for sentence in problems(model):
+            gr.Markdown(f"**{sentence}**")
         line = gr.Markdown(status(model), elem_id="status")
         with gr.Tabs() as tabs:
             with gr.Tab(WORDS("tab_mix"), id="mix"):
@@ -54,7 +59,9 @@ def build_page(model: Model) -> gr.Blocks:
                 upload_tab(models, mix, tabs)
             with gr.Tab(WORDS("tab_model"), id="model"):
                 about_tab(models, mix, line)
-    return demo.queue(max_size=QUEUE)
+    demo.queue(max_size=QUEUE)
+    tell_when_full(demo)
+    return demo
 
 
 def main() -> None:
@@ -73,8 +80,8 @@ def main() -> None:
         parser.error('--mcp needs: pip install "gradio[mcp]"')
     keep_freed_memory()
     model = load_model(args.model)
-    if model.problem:
-        print(model.problem, file=sys.stderr)
+    for sentence in problems(model):
+        print(sentence, file=sys.stderr)
     build_page(model).launch(mcp_server=args.mcp, **LAUNCH)
 
 

@@ -102,7 +102,7 @@ def is_close(a: np.ndarray, b: np.ndarray, dtype: torch.dtype) -> bool:
 def judge(got: np.ndarray | str, right: np.ndarray, dtype: torch.dtype) -> tuple[str, str]:
     """Of which kind an answer is, and what is to be said of it."""
     if isinstance(got, str):
-        refused = "try again" in got.lower() or "queue is full" in got.lower()
+        refused = "try again" in got.lower()
         return ("refused" if refused else "wrong"), got or "an error without a sentence"
     return ("right", "") if is_close(got, right, dtype) else ("wrong", "another picture")
 
@@ -131,7 +131,7 @@ class Visitor:
         """Wait for the last picture of an action in the queue."""
         body, kind, said = {"data": data, "session_hash": self.session}, "", {}
         answer = self.http.post(f"/call/{action}", json=body)
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # the queue is full
+        if answer.status_code == httpx.codes.BAD_REQUEST:  # the queue is full
             return answer.json()["detail"]
         event = answer.raise_for_status().json()["event_id"]
         with self.http.stream("GET", f"/call/{action}/{event}") as lines:

@@ -10,21 +10,24 @@ import torch
 from PIL import Image
 
 from playground.face import face_strip
+from playground.figures import figure, of_faces
 from playground.files import Picture
-from playground.mistake import Mistake
+from playground.limits import Turns
+from playground.mistake import Mistake, plain
 from playground.mix import MixTab
 from playground.model import Model, Models
+from playground.programs import offer
 from playground.seeds import good_seeds
 from playground.share import first_scene, scene_values
 from playground.words import WORDS
-from stylegan.history import HISTORY, Moment, read_history
-from stylegan.pretrained import CARD, WEIGHTS
+from stylegan.history import Moment
+from stylegan.pretrained import WEIGHTS
 
 PSIS = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0]  # shown side by side
 PAGE = re.compile(r"(?:https://)?(?:huggingface\.co|hf\.co)/([^/]+/[^/?#]+).*")  # of a model
 MOST_PIXELS = 4_000_000  # of a picture of the history
-PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)|<img[^>]*>", re.IGNORECASE)  # in a card
 NOTHING = "This model came without a history of its training."
+NO_CARD = "<p>This model came without a card.</p>"
 
 
 def status(model: Model) -> str:
@@ -34,12 +37,6 @@ def status(model: Model) -> str:
         f"Drawn at {side}x{side} pixels by {model.name}, and shown enlarged. "
         "None of these people exist."
     )
-
-
-def of_faces(figures: dict[str, object]) -> str:
-    """On how many faces a score rests, if that is known: another number gives another score."""
-    samples = figures.get("samples")
-    return f", of {samples} faces" if isinstance(samples, int) else ""
 
 
 def facts(model: Model) -> str:
@@ -59,59 +56,36 @@ def facts(model: Model) -> str:
     if model.key:
         rows["revision"] = model.key.partition("@")[2]
     if model.domains:
-        shares = (f"{domain.name} {domain.share:.0%}" for domain in model.domains)
+        shares = (f"{kind.name} {kind.share:.0%}" for kind in model.domains)
         rows["draws"] = ", ".join(shares)
     units = {"score": "of 100", "EQ-T": "dB", "EQ-R": "dB"}
-    found = [
-        f"{name} {model.figures[name]:.1f} {unit}"
-        for name, unit in units.items()
-        if isinstance(model.figures.get(name), float)
-    ]
+    values = {name: figure(model.figures, name) for name in units}
+    found = [f"{name} {x:.1f} {units[name]}" for name, x in values.items() if x is not None]
     rows["measured"] = ", ".join(found) + of_faces(model.figures) if found else "not yet"
+    if model.left_out:
+        rows["left out"] = " ".join(model.left_out)
     lines = [f"| {name} | {value} |" for name, value in rows.items()]
     return "\n".join(["| The model that draws | |", "|---|---|", *lines])
 
 
-def card(model: Model) -> str:
-    """Its README.md without the lines for the Hub; pictures in it are not shown."""
-    path = model.folder and model.folder / CARD
-    if not (path and path.is_file()):
-        return "This model came without a card."
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if text.startswith("---\n"):
-        _, _, text = text.removeprefix("---\n").partition("\n---\n")
-    return PICTURE.sub("", text)
-
-
-def history_folder(model: Model) -> Path | None:
-    """Where its history is: with the weights or, in the folder of a run, up to two above."""
-    if model.folder is None:
-        return None
-    above = [] if model.copy else list(model.folder.resolve().parents[:2])
-    return next((f for f in (model.folder, *above) if (f / HISTORY).is_file()), None)
-
-
-def moments(model: Model) -> list[tuple[Moment, Path]]:
-    """Of its history those of which there is the picture, and that picture.
-
-    Raises: gr.Error for a history that cannot be read.
-    """
-    if (folder := history_folder(model)) is None:
-        return []
-    try:
-        found = read_history(folder)
-    except ValueError as e:
-        raise gr.Error(f"{e}.") from e
-    return [(m, folder / m.grid) for m in found if (folder / m.grid).is_file()]
-
-
 def words_of(moment: Moment) -> str:
     """How far the training was, and how good its faces were if that was measured."""
-    score = moment.figures.get("score")
-    if not isinstance(score, int | float):
+    score = figure(moment.figures, "score")
+    if score is None:
         return f"After {moment.kimg:g} thousand pictures, not measured"
     measured = f"score {score:.1f} of 100{of_faces(moment.figures)}"
     return f"After {moment.kimg:g} thousand pictures: {measured}"
+
+
+def history_picture(path: Path) -> tuple[np.ndarray | None, str]:
+    """Uint8 (H, W, 3), or None and a sentence that says why it cannot be shown."""
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError("it is too large")
+            return np.asarray(picture.convert("RGB")), ""
+    except Exception as e:  # a damaged file can raise almost anything from its decoder
+        return None, f"Its picture {plain(path.name)} cannot be shown: {plain(str(e))}."
 
 
 class Place(gr.Slider):
@@ -127,7 +101,7 @@ class About:
     """Tells of the models."""
 
     def __init__(self, models: Models):
-        self.models = models
+        self.models, self.pictures = models, Turns()
 
     def psis(self, model: str = "") -> list[np.ndarray]:
         """The best face of either kind at every psi, a row each."""
@@ -139,19 +113,24 @@ class About:
     def moment(self, place: float, model: str = "") -> tuple[np.ndarray | None, str]:
         """A moment of the training, counted from 0: faces of the same seeds, and what it was.
 
-        Raises: gr.Error if its picture cannot be read.
+        What cannot be shown of it is told in its place.
         """
-        known = moments(self.models[model])
+        known = self.models[model].history
         if not known:
             return None, NOTHING
         moment, path = known[min(max(int(place), 0), len(known) - 1)]
-        try:
-            with Image.open(path, formats=["PNG"]) as picture:
-                if picture.width * picture.height > MOST_PIXELS:
-                    raise ValueError("it is too large")
-                return np.asarray(picture.convert("RGB")), words_of(moment)
-        except (OSError, ValueError, Image.DecompressionBombError) as e:
-            raise gr.Error(f"{moment.grid} of the history cannot be shown: {e}.") from e
+        picture, problem = self.pictures.take(lambda: history_picture(path))
+        return picture, f"{words_of(moment)}. {problem}" if problem else words_of(moment)
+
+    def known_moment(self, place: float, model: str = "") -> tuple[np.ndarray, str]:
+        """As `moment`. Raises: Mistake if there is no such moment, or no picture of it."""
+        last = len(self.models[model].history) - 1
+        if last >= 0 and place not in range(last + 1):
+            raise Mistake(f"place must be a whole number from 0 to {last}.")
+        picture, words = self.moment(place, model)
+        if picture is None:
+            raise Mistake(words)
+        return picture, words
 
     def load(self, repo: str, revision: str = "") -> tuple[str, str]:
         """Take a public model of the Hub, by user/repository or its page's address, and branch, tag
@@ -171,12 +150,12 @@ class About:
 
 def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
     """Lay out the tab and connect it."""
-    about, known = About(models), moments(models.own)
+    about, known = About(models), models.own.history
     last = max(len(known) - 1, 0)
     shown, words = about.moment(last)
     with gr.Row():
         with gr.Column(min_width=260):
-            table = gr.Markdown(facts(models.own), elem_id="facts")
+            table = gr.Markdown(facts(models.own), elem_id="facts", label="What is known of it")
             with gr.Group():
                 repo = gr.Textbox(
                     label=WORDS("repo"),
@@ -205,9 +184,9 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
                 alt_text=WORDS("history"),
                 visible=bool(known),
             )
-            moment = gr.Markdown(words, elem_id="moment")
+            moment = gr.Markdown(words, elem_id="moment", label="What it was")
     with gr.Accordion(WORDS("card"), open=False):
-        text = gr.Markdown(card(models.own), elem_id="card")
+        text = gr.HTML(models.own.card or NO_CARD, elem_id="card", js_on_load=None)
 
     def take(repo: str, revision: str, now: str) -> tuple[str, str]:
         """Another than the one that draws now, so that nobody's mix is lost for nothing."""
@@ -222,13 +201,14 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
 
     def changed(model: str) -> list:
         """All that is told of another model."""
-        now, known = models[model], moments(models[model])
+        now = models[model]
+        known = now.history
         last = max(len(known) - 1, 0)
         shown, words = about.moment(last, model)
         return [
             status(now),
             facts(now),
-            card(now),
+            now.card or NO_CARD,
             about.psis(model),
             gr.Slider(value=last, maximum=max(last, 1), visible=last > 0),
             Picture(shown, visible=bool(known)),
@@ -237,16 +217,20 @@ def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
 
     hidden = {"api_visibility": "private", "show_progress": "hidden"}
     told = [line, table, text, psis, place, picture, moment]
+    one = {"concurrency_limit": 1, "concurrency_id": "model"}
     loaded = gr.on(
         [load.click, repo.submit, revision.submit],
         take,
         [repo, revision, mix.model],
         [mix.model, table],
         api_visibility="private",
-        concurrency_limit=1,
+        **one,
     )
-    gr.api(about.load, api_name="model", concurrency_limit=1)
+    offer(about.load, [repo, revision], [mix.model, table], "model", **one)
     mix.redraw(loaded.success(took, mix.model, [*mix.controls, mix.face], **hidden).then)
     mix.model.change(changed, mix.model, told, **hidden)
     live = dict(show_progress="hidden", trigger_mode="always_last", queue=False)
-    place.input(about.moment, [place, mix.model], [picture, moment], api_name="history", **live)
+    where = [place, mix.model]
+    place.input(about.moment, where, [picture, moment], api_visibility="private", **live)
+    where[0] = gr.Number(0, visible=False)
+    offer(about.known_moment, where, [picture, moment], "history", queue=False)

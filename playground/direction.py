@@ -9,10 +9,11 @@ import torch
 from gradio.utils import get_upload_folder
 from torch import Tensor
 
-from playground.mistake import Mistake
+from playground.mistake import Mistake, plain
 from playground.model import Model
 
 MOST_LETTERS, MOST_BYTES, FARTHEST = 40, 200_000, 1_000_000
+NAMELESS = "Saved"
 GIVE = "Give a file that this page has saved."
 
 
@@ -21,15 +22,15 @@ def save_direction(name: str, direction: Tensor, model: Model) -> str:
 
     Raises: Mistake if there is no name or nowhere to go.
     """
-    if not (name := name.strip()):
+    if not (name := plain(name, MOST_LETTERS)):
         raise Mistake("Give the direction a name first.")
     if not direction.any():
         raise Mistake("Move some of the sliders first: where they lead is what is saved.")
     values = [float(f"{value:.5g}") for value in direction.tolist()]
-    entry = dict(name=name[:MOST_LETTERS], model=model.key or model.name, direction=values)
+    entry = dict(name=name, model=model.key or model.name, direction=values)
     folder = Path(get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
-    word = re.sub(r"\W+", "-", name[:MOST_LETTERS]).strip("-") or "direction"
+    word = re.sub(r"\W+", "-", name).strip("-") or "direction"
     path = Path(tempfile.mkdtemp(dir=folder)) / f"{word}.json"
     path.write_text(json.dumps(entry), encoding="utf-8")
     return str(path)
@@ -56,4 +57,4 @@ def load_direction(path: str, model: Model) -> tuple[str, Tensor]:
         raise Mistake(f"{file.name} is no JSON. {GIVE}") from e
     except (ValueError, TypeError, RecursionError) as e:
         raise Mistake(f"{file.name} is no direction of this model's: {e}. {GIVE}") from e
-    return name[:MOST_LETTERS], torch.tensor(values, dtype=torch.float32)
+    return plain(name, MOST_LETTERS) or NAMELESS, torch.tensor(values, dtype=torch.float32)

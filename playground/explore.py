@@ -12,9 +12,11 @@ from torch import Tensor
 from playground.controls import BoundedSlider, SeedBox, psi_slider
 from playground.direction import MOST_LETTERS, load_direction, save_direction
 from playground.face import face_image, small_faces
+from playground.figures import figure
 from playground.files import File
 from playground.mix import LIVE
 from playground.model import OTHERS, Model, Models
+from playground.programs import offer, or_raise
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.words import WORDS
 from stylegan.directions import affine_directions, principal_directions, sample_w
@@ -87,10 +89,10 @@ class Explorer:
 
 def equivariance_words(figures: dict[str, object]) -> str:
     """What the model's measurement says of moving, if it was measured."""
-    names = [name for name in ("EQ-T", "EQ-R") if isinstance(figures.get(name), float)]
-    if not names:
+    found = {name: figure(figures, name) for name in ("EQ-T", "EQ-R")}
+    values = " and ".join(f"{name} {x:.0f} dB" for name, x in found.items() if x is not None)
+    if not values:
         return ""
-    values = " and ".join(f"{name} {figures[name]:.0f} dB" for name in names)
     return (
         f"Measured: {values}. From about 60 a face moves (EQ-T) or turns (EQ-R) as one piece; "
         "below 30 it changes while it does, as faces of config T do when they turn."
@@ -149,7 +151,8 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     inputs, outputs = [seed, psi, *moves, model, saved, along, *steps], [image, words]
     hidden = {"api_visibility": "private", **LIVE}
     moved = [control.input for control in (*moves, along, *steps)]
-    gr.on(moved, explorer.face, inputs, outputs, api_name="explore", **LIVE)
+    gr.on(moved, explorer.face, inputs, outputs, **hidden)
+    offer(or_raise(explorer.face), inputs, image, "explore", queue=False)
     changes = [tab.select, seed.input, psi.input]
     drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
     drawn.then(explorer.ways, [seed, psi, model], strips, **hidden)  # after, see playground.mix

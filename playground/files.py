@@ -20,6 +20,8 @@ from PIL import Image
 
 from playground.mistake import Mistake
 
+MOST_PIXELS = 1024 * 1024  # of a face that comes back from a visitor
+
 
 def paths_in(message: object) -> Iterator[str]:
     """Of all files that a message names, however deep."""
@@ -38,6 +40,19 @@ def only_uploaded(message: GradioModel | GradioRootModel | None) -> None:
     for path in paths_in(message.model_dump() if message else None):
         if not Path(path).resolve().is_relative_to(folder):
             raise Mistake(f"{Path(path).name} was not uploaded: upload it first.")
+
+
+def only_small(message: ImageData | None) -> None:
+    """Raises Mistake for a picture larger than a face can be, or none, before it is decoded."""
+    for path in paths_in(message.model_dump() if message else None):
+        name = Path(path).name
+        try:
+            with Image.open(path) as image:
+                pixels = image.width * image.height
+        except Exception as e:  # a damaged file can raise almost anything from its decoder
+            raise Mistake(f"{name} is no picture.") from e
+        if pixels > MOST_PIXELS:
+            raise Mistake(f"{name} is larger than a face of this page.")
 
 
 def kept(picture: np.ndarray | Image.Image | str | None, folder: str) -> str | None:
@@ -61,6 +76,7 @@ class Picture(gr.Image):
 
     def preprocess(self, payload: ImageData | None) -> np.ndarray | None:
         only_uploaded(payload)
+        only_small(payload)
         return super().preprocess(payload)
 
     def postprocess(self, value: np.ndarray | Image.Image | str | None) -> ImageData | None:

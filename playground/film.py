@@ -11,9 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
+from playground.files import File
 from playground.mistake import Mistake
 from playground.mix import MixTab, problem_with_face
 from playground.model import Model, Models
+from playground.programs import offer
 from playground.scene import MINE
 from playground.seeds import good_seeds, is_seed, parse_seeds
 from playground.words import WORDS
@@ -87,8 +89,8 @@ class Films:
         face: Tensor | None = None,
         model: str = "",
         progress: gr.Progress = gr.Progress(),  # noqa: B008, Gradio finds it here
-    ) -> Iterator[tuple[dict, dict]]:
-        """A film through the faces of these seeds and back to the first: video or picture.
+    ) -> Iterator[str]:
+        """A film through the faces of these seeds and back to the first, as a file.
 
         The word mine stands for the visitor's own face, as Mix has it.
         """
@@ -100,11 +102,16 @@ class Films:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"faces.{format.lower()}"
             save_film(np.concatenate(frames), path, int(speed))
-            is_video = path.suffix == ".webm"
-            yield (
-                gr.Video(str(path) if is_video else None, visible=is_video),
-                gr.Image(None if is_video else str(path), visible=not is_video),
-            )  # Gradio has its copy before the folder goes
+            yield str(path)  # Gradio has its copy before the folder goes
+
+
+def players(path: str) -> tuple[gr.Video, gr.Image]:
+    """Of a film, the one that can show it has it."""
+    is_video = Path(path).suffix == ".webm"
+    return (
+        gr.Video(path if is_video else None, visible=is_video),
+        gr.Image(None if is_video else path, visible=not is_video),
+    )
 
 
 def add_seeds(seeds: str, face: Tensor | None, *more: float | None) -> str:
@@ -159,11 +166,16 @@ def film_tab(models: Models, mix: MixTab) -> None:
                 elem_id="film-image",
                 elem_classes="face",
             )
+            file = File(label="Film", visible="hidden")
 
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     add.click(add_seeds, [seeds, mix.face, *mix.controls[:2]], seeds, **hidden)
     inputs = [seeds, steps, speed, format, psi, own, mix.face, mix.model]
-    make.click(films.make, inputs, [video, image], api_name="make_film", concurrency_limit=1)
+    one = {"concurrency_limit": 1, "concurrency_id": "film"}
+    shown = {"api_visibility": "private", "show_progress_on": [video, image]}
+    made = make.click(films.make, inputs, file, **one, **shown)
+    made.success(players, file, [video, image], **hidden)
+    offer(films.make, inputs, file, "make_film", **one)
 
     def changed(model: str) -> tuple[str, gr.Checkbox]:
         """Faces of another model to begin with."""

@@ -11,6 +11,7 @@ from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slid
 from playground.files import Picture
 from playground.mix import MixTab
 from playground.model import Models
+from playground.programs import offer
 from playground.seeds import MOST, good_seeds, parse_seeds
 from playground.share import NO_BANDS, layer_values
 from playground.words import WORDS
@@ -177,7 +178,8 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     live = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     changes = [tab.select, across.submit, down.submit, weight.input, psi.input, own.input]
-    gr.on(changes, crossings.draw, inputs, grid, api_name="grid", **live)
+    gr.on(changes, crossings.draw, inputs, grid, api_visibility="private", **live)
+    offer(crossings.draw, inputs, grid, "grid", concurrency_limit=None)
     told = {"api_visibility": "private", "show_progress": "hidden"}  # queued, or it cannot tell
     others = dice.click(crossings.choose, [size, mix.model], [across, down], **hidden)
     fill = [size, across, down, mix.model]

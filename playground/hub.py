@@ -15,18 +15,11 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import HFValidationError, httpx, validate_repo_id
 
+from playground.limits import MEGABYTE, MOST, PICTURE, PICTURES, check_config
 from playground.mistake import Mistake
-from stylegan.domains import DOMAINS
-from stylegan.history import HISTORY, read_history
-from stylegan.pretrained import CARD, CONFIG, METRICS, WEIGHTS, read_config
+from stylegan.history import read_history
+from stylegan.pretrained import CONFIG, read_config
 
-MEGABYTE = 1_000_000
-MOST = {WEIGHTS: 400, CONFIG: 1, DOMAINS: 4, METRICS: 1, HISTORY: 4, CARD: 1}  # megabytes
-PICTURES, PICTURE = 40, 2  # of a history: how many, megabytes of one
-WIDEST = {  # of a network, so that no config asks for more memory than there is
-    **dict(img_resolution=512, num_layers=32, channel_max=1024),
-    **dict(z_dim=2048, w_dim=2048, mapping_layers=16),
-}
 LOG = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9][\w.-]{0,95}/[a-z0-9][\w.-]{0,95}", re.ASCII | re.IGNORECASE)
 REVISION = re.compile(r"[a-z0-9][\w./-]{0,99}", re.ASCII | re.IGNORECASE)
@@ -43,7 +36,7 @@ def told_plainly(repo: str, revision: str) -> Iterator[None]:
         raise Mistake(f"{repo} on the Hub has no revision {revision}.") from e
     except (OSError, httpx.HTTPError) as e:
         LOG.warning("The Hub cannot be reached: %s", e)
-        raise Mistake("The Hub cannot be reached just now. Try again later.") from e
+        raise Mistake("The Hub cannot be reached just now. Try again in a minute.") from e
 
 
 def problem_with_name(repo: str, revision: str) -> str:
@@ -79,6 +72,11 @@ class Copy:
         self._folder = tempfile.TemporaryDirectory(prefix="playground-model-")
         self.folder = Path(self._folder.name)
 
+    @property
+    def key(self) -> str:
+        """What `playground.model.Models` finds it by."""
+        return f"{self.repo}@{self.commit}"
+
     def add(self, files: dict[str, int]) -> None:
         """Those of the files that there are; each may have so many megabytes."""
         for name in files.keys() & self._sizes.keys():
@@ -94,26 +92,24 @@ class Copy:
                 )
 
 
-def check_size(folder: Path) -> None:
-    """Raises ValueError if the network would take more memory than there may be."""
-    if (folder / CONFIG).is_file():
-        config = read_config(folder / CONFIG)
-        for name, most in WIDEST.items():
-            if getattr(config, name) > most:
-                raise ValueError(f"{name} is {getattr(config, name)}, and this page takes {most}")
-
-
 def history_pictures(folder: Path) -> list[str]:
-    """Their names, from the beginning to the end of a history, some left out if there are many."""
-    grids = [moment.grid for moment in read_history(folder) if moment.grid.endswith(".png")]
+    """Their names, from the beginning to the end of a history, some left out if there are many;
+    none of a history that cannot be read, of which `playground.told` tells."""
+    try:
+        found = read_history(folder)
+    except ValueError:
+        return []
+    grids = [moment.grid for moment in found if moment.grid.endswith(".png")]
     return grids[:: -(-len(grids) // PICTURES) or 1]
 
 
 def fetch(copy: Copy) -> None:
-    """Add a generator and what is told of it.
+    """Add a generator and what is told of it; the config first, which says whether it can be shown.
 
-    Raises: Mistake with a sentence; ValueError for a bad file.
+    Raises: Mistake with a sentence; ValueError for a config that asks for too much.
     """
-    copy.add(MOST)
-    check_size(copy.folder)
+    copy.add({CONFIG: MOST[CONFIG]})
+    if (copy.folder / CONFIG).is_file():
+        check_config(read_config(copy.folder / CONFIG))
+    copy.add({name: most for name, most in MOST.items() if name != CONFIG})
     copy.add({name: PICTURE for name in history_pictures(copy.folder)})

@@ -10,14 +10,52 @@ from typing import TypeVar
 
 import gradio as gr
 
+from stylegan.config import GeneratorConfig
+from stylegan.cost import GeneratorCost, generator_cost
+from stylegan.domains import DOMAINS
+from stylegan.history import HISTORY
+from stylegan.pretrained import CARD, CONFIG, METRICS, WEIGHTS
+
+MEGABYTE = 1_000_000
+MOST = {WEIGHTS: 400, CONFIG: 1, DOMAINS: 4, METRICS: 1, HISTORY: 4, CARD: 1}  # megabytes
+PICTURES, PICTURE = 40, 2  # of a history: how many, megabytes of one
+LARGEST = {  # of every field of a stranger's config; none draws by label here
+    **dict(img_resolution=512, img_channels=3, z_dim=1024, w_dim=1024, c_dim=0, mapping_layers=8),
+    **dict(num_layers=32, channel_base=2**17, channel_max=1024, conv_kernel=3, radial_filters=1),
+}
+COSTLIEST = GeneratorCost(  # of what a stranger's config may ask of one face
+    parameters=200_000_000, largest_map=32_000_000, multiply_adds=40_000_000_000
+)
+SLOWEST = 1  # seconds a face of a stranger's model; a step of the search for a face takes three
 WAIT_SECONDS = 30  # for a turn
 MOST_SECONDS = 60  # of one film or grid
 QUEUE = 40  # that wait in Gradio's queue for the same action
 SESSIONS = 300  # that Gradio remembers, at a third of a megabyte; the oldest is forgotten first
 BUSY = "Too many visitors are drawing just now. Try again in a minute."
-TOO_LONG = "This takes too long just now. Ask for less, or try again in a few minutes."
+TOO_LONG = "This takes too long just now. Ask for less, or try again in five minutes."
+FULL = "Too many visitors are waiting for this just now. Try again in two minutes."
 
 Step, Result = TypeVar("Step"), TypeVar("Result")
+
+
+class TooMuch(ValueError):
+    """A stranger's model asks for more than this page has; a machine of one's own may have it."""
+
+
+def check_config(config: GeneratorConfig) -> None:
+    """Raises TooMuch if the network asks for more than this page has, before it is built."""
+    for name, most in LARGEST.items():
+        if (value := getattr(config, name)) > most:
+            raise TooMuch(f"{name} is {_short(value)}, and this page takes {most:g}")
+    for name, value in vars(generator_cost(config)).items():
+        if value > (most := getattr(COSTLIEST, name)):
+            what = name.replace("_", " ")
+            raise TooMuch(f"{what} of a face: {_short(value)}, and this page takes {most:.3g}")
+
+
+def _short(number: int) -> str:
+    """However long it is."""
+    return f"{number:.3g}" if number < 1e15 else "more than 1e15"
 
 
 class Turns:
@@ -56,3 +94,14 @@ def in_time(steps: Iterable[Step]) -> Iterator[Step]:
         if time.monotonic() > until:
             raise gr.Error(TOO_LONG)
         yield step
+
+
+def tell_when_full(page: gr.Blocks) -> None:
+    """What Gradio itself answers when its queue is full does not say how long to wait."""
+    push = page._queue.push
+
+    async def told(*message: object, **more: object) -> tuple[bool, str | list, str]:
+        done, answer, state = await push(*message, **more)
+        return (False, FULL, "error") if state == "queue_full" else (done, answer, state)
+
+    page._queue.push = told

@@ -1,6 +1,7 @@
 """Two faces and the faces between them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import gradio as gr
@@ -13,6 +14,7 @@ from playground.controls import PSI, BoundedSlider, SeedBox, own_checkbox, own_s
 from playground.face import face_image, face_strip
 from playground.files import File
 from playground.model import Model, Models
+from playground.programs import offer, or_raise
 from playground.scene import Scene, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.share import (
@@ -153,7 +155,7 @@ class Mixer:
         (a, b), _ = self.draw((seed_a, seed_b), [0.0, 1.0], psi, own, face, model=model)
         return a, mixed, b, words
 
-    def film(
+    def strip(
         self,
         seed_a: float | None,
         seed_b: float | None,
@@ -165,13 +167,13 @@ class Mixer:
         texture: float = 0,
         layers: Sequence[float] = (),
         model: str = "",
-    ) -> list[Picture] | dict:
-        """Eleven mixes, with weights from 0 to 1."""
+    ) -> tuple[list[Picture] | dict, str]:
+        """Eleven mixes, with weights from 0 to 1; what is wrong."""
         weights = [step / STEPS for step in range(STEPS + 1)]
         bands = shape, features, texture
         how = psi, own, face, bands, layers, model
         pictures, words = self.draw((seed_a, seed_b), weights, *how)
-        return gr.skip() if words else pictures
+        return gr.skip() if words else pictures, words
 
 
 def layer_names(config: GeneratorConfig) -> list[str]:
@@ -282,10 +284,15 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     outputs = [image_a, image_mix, image_b, words]
     private = {"api_visibility": "private", **LIVE}
 
+    images = [image_a, image_mix, image_b]
+    offer(or_raise(mixer.mix), inputs, image_mix, "mix", queue=False)
+    offer(or_raise(mixer.faces), inputs, images, "faces", queue=False)
+    offer(or_raise(mixer.strip), strips, film, "strip", queue=False)
+
     def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
         drawn = then(mixer.faces, inputs, outputs, **private)
-        tell(drawn.then(mixer.film, strips, film, **private))
+        tell(drawn.then(mixer.strip, strips, [film, words], **private))
 
     def tell(drawn: gr.events.Dependency) -> None:
         """The address follows the pictures, for which nobody should wait longer."""
@@ -313,12 +320,11 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
 
     # The strip always follows, never beside: two events of one control, each waiting for its last
     # value, would go on waking each other for ever.
-    tell(weight.input(mixer.mix, inputs, [image_mix, words], api_name="mix", **LIVE))
+    tell(weight.input(mixer.mix, inputs, [image_mix, words], **private))
     changes = [seed_a.input, seed_b.input, psi.input, own.input]
-    drawn = gr.on(changes, mixer.faces, inputs, outputs, api_name="faces", **LIVE)
-    tell(drawn.then(mixer.film, strips, film, api_name="film", **LIVE))
+    redraw(partial(gr.on, changes))
     moved = gr.on([x.input for x in bands], mixer.mix, inputs, [image_mix, words], **private)
-    tell(moved.then(mixer.film, strips, film, **private))
+    tell(moved.then(mixer.strip, strips, [film, words], **private))
     turned = gr.on(
         [x.input for x in single], lambda *values: list(values), single, layers, **private
     )

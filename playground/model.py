@@ -1,7 +1,6 @@
 """The generators that visitors draw with: the page's own one, and some of the Hub."""
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,20 +14,22 @@ from torch import Tensor
 
 from playground.gpu import LENT, MANY, draw_there
 from playground.hub import Copy, fetch
-from playground.limits import BUSY, WAIT_SECONDS, Turns, in_time
+from playground.limits import BUSY, SLOWEST, WAIT_SECONDS, TooMuch, Turns, in_time
 from playground.mistake import Mistake
+from playground.told import read_told, reason
+from playground.trial import seconds_a_face
 from stylegan import Generator
-from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
-from stylegan.history import HISTORY
+from stylegan.domains import DOMAINS, Domain, own_centres
+from stylegan.history import HISTORY, Moment
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
 from stylegan.precision import draw, fastest_dtype
-from stylegan.pretrained import CARD, METRICS, find_pretrained, read_metrics
+from stylegan.pretrained import CARD, METRICS, find_pretrained
 from stylegan.projection import project
 
 AT_ONCE = 4  # pictures drawn before another visitor may draw
 OTHERS = 3  # generators of the Hub that are kept loaded
-SLOWEST = 3  # seconds a face of theirs
+REFUSED = 1000  # of the Hub of which is remembered that they cannot be shown
 ALSO = [CARD, DOMAINS, METRICS, HISTORY, "samples/*.png"]  # what is shown beside the weights
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
@@ -39,10 +40,14 @@ class Model:
 
     G: Generator
     name: str
-    problem: str = ""
+    problem: str = ""  # a sentence: why it is not the one that was asked for
     domains: list[Domain] = field(default_factory=list)  # kinds of faces, if it tells them
     figures: dict[str, object] = field(default_factory=dict)  # how good it is, if measured
+    history: list[tuple[Moment, Path]] = field(default_factory=list)  # with the picture of each
+    card: str = ""  # HTML
+    left_out: list[str] = field(default_factory=list)  # sentences on what it tells badly
     dtype: torch.dtype = torch.float32  # of the wide features while drawing
+    at_once: int = AT_ONCE
     turns: Turns = field(default_factory=Turns)
     folder: Path | None = None  # with its files
     copy: Copy | None = None  # of what a visitor named; keeps the folder
@@ -50,7 +55,7 @@ class Model:
     @property
     def key(self) -> str:
         """What `Models` finds it by: empty for the page's own one."""
-        return f"{self.copy.repo}@{self.copy.commit}" if self.copy else ""
+        return self.copy.key if self.copy else ""
 
     @torch.inference_mode()
     def styles(self, seeds: Sequence[int], psi: float, *, own: bool = False) -> Tensor:
@@ -76,21 +81,9 @@ class Model:
 
         return self.turns.take(work, heavy=heavy)
 
-    def seconds_a_face(self) -> float:
-        """Of drawing one, the wait for its turn not counted."""
-        ws = self.styles([0], 1.0)
-
-        @torch.inference_mode()
-        def work() -> float:
-            start = time.monotonic()
-            draw(self.G, ws, self.dtype)
-            return time.monotonic() - start
-
-        return self.turns.take(work, heavy=True)
-
     def draw_many(self, ws: Tensor) -> np.ndarray:
         """As `draw`, a few at a time, so that others may draw between."""
-        return np.concatenate([self.draw(part) for part in ws.split(AT_ONCE)])
+        return np.concatenate([self.draw(part) for part in ws.split(self.at_once)])
 
     def draw_parts(self, ws: Tensor) -> Iterator[np.ndarray]:
         """As `draw`, what is heavy, part by part: on the GPU if one is lent for it.
@@ -100,7 +93,7 @@ class Model:
         if LENT:
             yield from (draw_there(self.G, part) for part in ws.split(MANY))
         else:
-            yield from in_time(self.draw(part, heavy=True) for part in ws.split(AT_ONCE))
+            yield from in_time(self.draw(part, heavy=True) for part in ws.split(self.at_once))
 
     def project(
         self, target: Tensor, start: Tensor, spread: Tensor, steps: int
@@ -121,33 +114,28 @@ def _load(folder: Path) -> Generator:
     return G
 
 
-def _kinds(G: Generator, folder: Path) -> list[Domain]:
-    """Of its faces; raises ValueError for a bad file."""
-    if domains := load_domains(folder):
-        own_centres(domains, G.mapping.w_avg[None, None])  # they fit
-    return domains
-
-
 def _own(folder_or_repo: str | Path, name: str, problem: str = "") -> Model:
     """The page's own one; raises as `_load`."""
     folder = find_pretrained(folder_or_repo, also=ALSO)
     G = _load(folder)
-    told = dict(domains=_kinds(G, folder), figures=read_metrics(folder), folder=folder)
-    return Model(G, name, problem, dtype=fastest_dtype(G), **told)
+    told = read_told(folder, G, is_copy=False)
+    return Model(G, name, problem, dtype=fastest_dtype(G), folder=folder, **vars(told))
 
 
 def load_model(folder_or_repo: str | None = None) -> Model:
     """The generator asked for or, if it cannot be had, the bundled one and a sentence that says so.
 
-    None asks for the bundled one.
+    None asks for the bundled one. What is broken beside the weights is left out.
     """
     problem = ""
     if folder_or_repo:
         try:
             return _own(folder_or_repo, folder_or_repo)
         except (ValueError, OSError, HfHubHTTPError) as e:
-            reason = " ".join(str(e).split()) or type(e).__name__
-            problem = f"The model {folder_or_repo} cannot be shown: {reason}."
+            problem = (
+                f"The model {folder_or_repo} cannot be shown: {reason(e)}. "
+                "The faces are drawn by the weights in this repository instead."
+            )
     return _own(BUNDLED, "the weights in this repository", problem)
 
 
@@ -161,6 +149,7 @@ class Models:
     def __init__(self, own: Model):
         self.own = own
         self._others: OrderedDict[str, Model] = OrderedDict()
+        self._refused: OrderedDict[str, str] = OrderedDict()  # why, by key
         self._changing, self._loading = threading.Lock(), threading.Lock()
 
     def _find(self, key: str) -> Model | None:
@@ -185,29 +174,46 @@ class Models:
             raise gr.Error(BUSY)
         try:
             copy = Copy(repo, revision)
-            found = self._find(f"{repo}@{copy.commit}") or self._add(copy)
+            found = self._find(copy.key) or self._add(copy)
         finally:
             self._loading.release()
         return found
 
+    def _refuse(self, key: str, sentence: str) -> None:
+        """From now on."""
+        self._refused[key] = sentence
+        while len(self._refused) > REFUSED:
+            self._refused.popitem(last=False)
+
     def _add(self, copy: Copy) -> Model:
-        """Raises: gr.Error with a sentence."""
+        """Raises: Mistake with a sentence, the same one again for what was refused before."""
+        if copy.key in self._refused:
+            raise Mistake(self._refused[copy.key])
         try:
             fetch(copy)
             G = _load(copy.folder)
-            told = dict(domains=_kinds(G, copy.folder), figures=read_metrics(copy.folder))
+            seconds = seconds_a_face(copy.folder, self.own.dtype, SLOWEST)
+            if seconds > SLOWEST:
+                raise TooMuch(f"it takes more than {SLOWEST} s a face here, too long for a page")
         except gr.Error:  # a ValueError, too
             raise
         except (ValueError, OSError) as e:
-            reason = " ".join(str(e).split()).replace(f"{copy.folder}/", "")
-            raise gr.Error(f"{copy.repo} cannot be shown: {reason}.") from e
-        files = dict(folder=copy.folder, copy=copy)
-        model = Model(G, copy.repo, dtype=self.own.dtype, turns=self.own.turns, **told, **files)
-        if (seconds := model.seconds_a_face()) > SLOWEST:
-            raise Mistake(
-                f"{copy.repo} takes {seconds:.0f} seconds a face here, too long for a page that "
-                f"others use as well. On your own machine: python app.py --model {copy.repo}"
-            )
+            sentence = f"{copy.repo} cannot be shown: {reason(e, copy.folder)}."
+            if isinstance(e, TooMuch):
+                sentence += f" On your own machine: python app.py --model {copy.repo}"
+            if isinstance(e, ValueError):  # it is so each time
+                self._refuse(copy.key, sentence)
+            raise Mistake(sentence) from e
+        model = Model(
+            G,
+            copy.repo,
+            dtype=self.own.dtype,
+            at_once=max(1, min(AT_ONCE, int(SLOWEST / seconds))),
+            turns=self.own.turns,
+            folder=copy.folder,
+            copy=copy,
+            **vars(read_told(copy.folder, G, is_copy=True)),
+        )
         with self._changing:
             self._others[model.key] = model
             while len(self._others) > OTHERS:

@@ -51,7 +51,8 @@ def good_seeds(domains: list[Domain], count: int) -> tuple[list[int], list[int]]
     if len(kinds) == 1:
         kinds = [kinds[0][::2], kinds[0][1::2]]
     first, last = (kinds[0], kinds[-1]) if kinds else ([], [])
-    others = (seed for seed in itertools.count() if seed not in first and seed not in last)
+    told = {*first, *last}
+    others = (seed for seed in itertools.count() if seed not in told)
     return tuple(
         seeds[:count] + list(itertools.islice(others, max(count - len(seeds), 0)))
         for seeds in (first, last)

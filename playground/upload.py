@@ -13,8 +13,10 @@ from playground.limits import Turns
 from playground.mistake import Mistake
 from playground.mix import MixTab
 from playground.model import Models
+from playground.programs import offer
 from playground.words import WORDS
 from preprocessing.read import read_image
+from stylegan.memory import give_back_memory
 
 EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645, public domain
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
@@ -58,11 +60,28 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     finder, crops = Finder(models), Turns()
     finder.starts(models.own)  # so that nobody waits for them
 
+    def cropped_by(model: str, path: str | None) -> tuple[list[np.ndarray], str]:
+        """As `crop_upload`, one at a time; what a large picture took is not kept."""
+        size = models[model].G.img_resolution
+
+        def work() -> tuple[list[np.ndarray], str]:
+            found = crop_upload(path, size)
+            give_back_memory()
+            return found
+
+        return crops.take(work)
+
     def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, Pictures]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
-        size = models[model].G.img_resolution
-        faces, words = crops.take(lambda: crop_upload(path, size))
+        faces, words = cropped_by(model, path)
         return faces[0] if faces else None, words, Pictures(faces, visible=len(faces) > 1)
+
+    def faces_of(path: str | None, model: str = "") -> tuple[np.ndarray, str, list[np.ndarray]]:
+        """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
+        faces, words = cropped_by(model, path)
+        if not faces:
+            raise Mistake(words or "Give a picture.")
+        return faces[0], words, faces
 
     def choose(faces: list[tuple[str, None]], event: gr.SelectData) -> str:
         """The face that was clicked."""
@@ -89,11 +108,11 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
             gr.Examples([str(EXAMPLE)], picture, elem_id="example", label=WORDS("example"))
         with gr.Column(min_width=140):
             face = face_image(WORDS("your_face"), "face-upload")
-            words = gr.Markdown(elem_id="upload-words")
+            words = gr.Markdown(elem_id="upload-words", label="What was found out")
             faces = face_strip(WORDS("faces_in_it"), MOST_FACES, "faces-upload", visible=False)
         with gr.Column(min_width=140):
             found = face_image(WORDS("found"), "face-found")
-            how_far = gr.Markdown(elem_id="how-far")
+            how_far = gr.Markdown(elem_id="how-far", label="How far it is")
             find = gr.Button(WORDS("find"), variant="primary")
             stop = gr.Button(WORDS("stop"))
             with gr.Row():
@@ -102,11 +121,15 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     gr.Markdown(WORDS("private"))
     ws = gr.State()
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    cropped = dict(api_name="crop", trigger_mode="always_last", concurrency_limit=2)
-    given = picture.change(crop, [picture, mix.model], [face, words, faces], **cropped)
+    two = {"concurrency_limit": 2, "concurrency_id": "crop"}
+    cropped, given_to = [face, words, faces], [picture, mix.model]
+    how = {"api_visibility": "private", "trigger_mode": "always_last", **two}
+    offer(faces_of, given_to, cropped, "crop", **two)
+    given = picture.change(crop, given_to, cropped, **how)
     chosen = faces.select(choose, faces, face, **private)
-    searched = dict(api_name="find", show_progress="hidden", concurrency_limit=1)
-    finding = find.click(finder.find, [face, mix.model], [found, ws, how_far], **searched)
+    searched, one = [face, mix.model], {"concurrency_limit": 1, "concurrency_id": "find"}
+    offer(finder.find, searched, [found, ws, how_far], "find", **one)
+    finding = find.click(finder.find, searched, [found, ws, how_far], **private, **one)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
     for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
         mix.redraw(button.click(take, ws, [seed, mix.face, tabs], **private).success)

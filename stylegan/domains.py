@@ -5,7 +5,6 @@ centre of their own kind (`stylegan.latents.truncate`) and be chosen by kind and
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 from stylegan.pretrained import find_pretrained
 
 DOMAINS = "domains.json"
+FARTHEST = 1e6  # of a centre, in each dimension; latents are about 1 wide
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,11 @@ def _parse(entry: object) -> Domain:
     seeds, scores = entry["seeds"], entry["scores"]
     if not isinstance(name, str) or not _is_share(share):
         raise ValueError("a name and a share from 0 to 1 are needed")
-    if not centre or not all(isinstance(x, int | float) and math.isfinite(x) for x in centre):
-        raise ValueError(f"the centre of {name} must be a list of numbers")
-    if not all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in seeds):
+    if not all(isinstance(x, list) for x in (centre, seeds, scores)):
+        raise ValueError(f"centre, seeds and scores of {name} must be lists")
+    if not centre or not all(isinstance(x, int | float) and abs(x) <= FARTHEST for x in centre):
+        raise ValueError(f"the centre of {name} must be a list of numbers, none above {FARTHEST:g}")
+    if not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
         raise ValueError(f"the seeds of {name} must lie between 0 and 4294967295")
     if len(scores) != len(seeds) or not all(map(_is_share, scores)):
         raise ValueError(f"{name} needs a score from 0 to 1 for each seed")
@@ -94,6 +96,6 @@ def load_domains(folder_or_repo: str | Path, revision: str | None = None) -> lis
         domains = [_parse(entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
         if len({len(d.centre) for d in domains}) > 1:
             raise ValueError("centres must be of one length")
-    except (ValueError, TypeError, KeyError) as e:
+    except (ValueError, TypeError, KeyError, RecursionError) as e:
         raise ValueError(f"{path} does not list kinds of faces: {e}") from e
     return domains

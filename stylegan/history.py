@@ -6,11 +6,11 @@ measured then, if anything was: `{"kimg": 8.0, "grid": "samples/kimg-000008.png"
 """
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 
 HISTORY = "history.jsonl"
+MOST_KIMG = 10**9
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Moment:
     figures: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self):
-        if not (isinstance(self.kimg, int | float) and math.isfinite(self.kimg)):
-            raise ValueError(f"kimg must be a number, got {self.kimg!r}")
+        if not (isinstance(self.kimg, int | float) and 0 <= self.kimg <= MOST_KIMG):
+            raise ValueError(f"kimg must be a number from 0 to {MOST_KIMG}, got {self.kimg!r}")
         path = PurePosixPath(self.grid) if isinstance(self.grid, str) else None
         if path is None or path.is_absolute() or ".." in path.parts:
             raise ValueError(f"grid must name a picture in the same folder, got {self.grid!r}")
@@ -46,7 +46,7 @@ def read_history(folder: str | Path) -> list[Moment]:
     for number, line in enumerate(whole_lines(path), 1):
         try:
             moments.append(Moment(**json.loads(line)))
-        except (ValueError, TypeError) as e:
+        except (ValueError, TypeError, RecursionError) as e:
             raise ValueError(f"{path}, line {number}: {e}") from e
     return moments
 

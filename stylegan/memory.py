@@ -11,6 +11,12 @@ MMAP_THRESHOLD, TRIM_THRESHOLD, ARENA_MAX = -3, -1, -8  # names of glibc's mallo
 ARENAS = 2  # each keeps what was freed in it, and by default there are eight for each core
 
 
+def glibc() -> ctypes.CDLL | None:
+    """The C library, if it is that one."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return libc if hasattr(libc, "gnu_get_libc_version") else None
+
+
 def keep_freed_memory() -> None:
     """Let freed memory stay with the process, so that the next large tensor needs no new pages.
 
@@ -18,12 +24,16 @@ def keep_freed_memory() -> None:
     then have to be cleared again, which on a CPU costs more than the filters that fill them. For
     programs to call once, early; does nothing where the C library is not glibc.
     """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        if hasattr(libc, "gnu_get_libc_version"):
-            libc.mallopt(MMAP_THRESHOLD, 1 << 30)
-            libc.mallopt(TRIM_THRESHOLD, (1 << 31) - 1)
-            libc.mallopt(ARENA_MAX, ARENAS)
+    if libc := glibc():
+        libc.mallopt(MMAP_THRESHOLD, 1 << 30)
+        libc.mallopt(TRIM_THRESHOLD, (1 << 31) - 1)
+        libc.mallopt(ARENA_MAX, ARENAS)
+
+
+def give_back_memory() -> None:
+    """Return to the system what is free just now, after work that needed much more than usual."""
+    if libc := glibc():
+        libc.malloc_trim(0)
 
 
 def in_parts(f: Callable[[Tensor], Tensor], x: Tensor, size: int, dim: int = 0) -> Tensor:

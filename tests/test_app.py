@@ -95,12 +95,14 @@ def test_a_bad_seed_leaves_the_pictures_and_is_named(mixer, seed):
 
 def test_the_film_strip_leads_from_a_to_b_and_a_face_on_it_gives_its_weight(mixer):
     a, _, b, _ = mixer.faces(3, 8, 0.5, 0.65, False)
-    film = mixer.film(3, 8, 0.65, False)
+    film, words = mixer.strip(3, 8, 0.65, False)
+    assert words == ""
     assert len(film) == STEPS + 1 == 11
     assert close(film[0], a) and close(film[-1], b)
     assert close(film[7], mixer.mix(3, 8, 0.7, 0.65, False)[0])
     assert weight_of(SimpleNamespace(index=7)) == 0.7
-    assert mixer.film(None, 8, 0.65, False) == gr.skip()
+    strip, words = mixer.strip(None, 8, 0.65, False)
+    assert strip == gr.skip() and words.startswith("Seed A must be")
 
 
 def test_bands_move_their_own_layers_only(model, mixer):
@@ -111,7 +113,7 @@ def test_bands_move_their_own_layers_only(model, mixer):
     expected = model.draw(mixed)[0]
     found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, -1, 0.5, 1)
     assert close(found, expected)
-    assert close(mixer.film(3, 8, 0.65, False, None, -1, 0.5, 1)[5], expected)
+    assert close(mixer.strip(3, 8, 0.65, False, None, -1, 0.5, 1)[0][5], expected)
     a, again, b, _ = mixer.faces(3, 8, 0.5, 0.65, False, None, -1, 0.5, 1)
     assert close(again, expected) and close(a, model.draw(ws[:1])[0])
 
@@ -187,7 +189,8 @@ def test_kinds_that_do_not_fit_are_named(tmp_path):
     tiny.save_pretrained(tmp_path)
     save_domains([Domain("a", torch.ones(12), 1.0, [0], [1.0])], tmp_path)
     loaded = load_model(str(tmp_path))
-    assert "cannot be shown: centres are 12 wide and the latents 8" in loaded.problem
+    (words,) = loaded.left_out
+    assert loaded.domains == [] and "centres are 12 wide and the latents 8" in words
 
 
 def test_a_slider_takes_a_number_outside_its_range_for_the_bound():

@@ -49,6 +49,15 @@ def test_no_other_file_is_read(folder, name):
             component.preprocess(message)
 
 
+def test_a_face_is_no_larger_than_faces_are(folder):
+    """Nothing of a larger one is decoded, and a file that is none is named."""
+    Image.new("1", (20_000, 5_000)).save(folder / "uploads" / "a" / "large.png")
+    (folder / "uploads" / "a" / "none.png").write_text("Dear all")
+    for name, sentence in (("large", "large.png is larger than"), ("none", "none.png is no pic")):
+        with pytest.raises(gr.Error, match=sentence):
+            Picture().preprocess(ImageData(path=str(folder / "uploads" / "a" / f"{name}.png")))
+
+
 def test_a_picture_is_whole_whenever_it_is_read(folder):
     """Four write the same one again and again, as for four visitors, and one reads it."""
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from playground.film import Films, add_seeds, save_film
+from playground.film import Films, add_seeds, players, save_film
 from playground.model import Models
 from stylegan.images import to_uint8
 
@@ -68,9 +68,10 @@ def test_colours_stay_in_their_order(tmp_path):
 def test_one_of_both_players_gets_the_film(films, format, shown):
     """While Gradio has not taken it yet; then the file goes."""
     made = films.make("3 8", 2, 10, format, 0.65, False, progress=lambda *args, **how: None)
-    players = next(made)
-    assert [player.visible for player in players] == [i == shown for i in range(2)]
-    (path,) = (str(player.value["path"]) for player in players if player.value)
+    path = next(made)
+    both = players(path)
+    assert [player.visible for player in both] == [i == shown for i in range(2)]
+    assert [bool(player.value) for player in both] == [i == shown for i in range(2)]
     assert path.endswith(format.lower())
     assert list(made) == []
 

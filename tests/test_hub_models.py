@@ -1,22 +1,24 @@
 """Generators of the Hub that visitors name, with the real client against a Hub on loopback."""
 
 import json
+import math
 import shutil
 
 import gradio as gr
-import numpy as np
 import pytest
 import torch
 from huggingface_hub import HfApi
 from PIL import Image
 
-from playground import hub as limits
+from playground import hub as hub_module
+from playground import limits, trial
 from playground import model as models_module
-from playground.about import About, card, facts, moments, status
+from playground.about import About, facts, status
 from playground.mix import Mixer
 from playground.model import OTHERS, Model, Models
 from playground.share import from_address
-from stylegan import Generator
+from playground.told import read_told
+from stylegan import Generator, GeneratorConfig
 from stylegan.history import Moment, add_moment
 
 
@@ -41,7 +43,9 @@ def own(tiny):
 
 
 @pytest.fixture
-def models(own):
+def models(own, monkeypatch):
+    """Where every model draws quickly, which needs no process that tries."""
+    monkeypatch.setattr(models_module, "seconds_a_face", lambda folder, dtype, most: 0.1)
     return Models(own)
 
 
@@ -91,14 +95,14 @@ def test_what_a_model_is_and_how_it_was_trained_is_told(api, saved, models):
     model = models[key]
     assert "64x64 pixels, colour" in table and key.partition("@")[2] in table
     assert status(model).startswith("Drawn at 64x64 pixels by alice/faces")
-    assert card(model).strip() == "# Other faces"
-    assert len(moments(model)) == 2
+    assert model.card.split() == ["<h1>Other", "faces</h1>", "<p>", "</p>"]
+    assert len(model.history) == 2
     picture, words = about.moment(1, key)
     assert picture.shape == (32, 64, 3) and (picture == (200, 0, 0)).all()
     assert words == "After 8 thousand pictures: score 22.0 of 100"
     assert len(about.psis(key)) == 12 and about.psis(key)[0].shape == (64, 64, 3)
     assert about.load("", "")[0] == "" and "not yet" in facts(models.own)
-    assert about.moment(0)[0] is None and card(models.own).endswith("without a card.")
+    assert about.moment(0)[0] is None and models.own.card == ""
 
 
 def test_private_models_and_their_names_stay_private(api, saved, models, hub):
@@ -146,7 +150,7 @@ def test_a_copy_goes_when_it_made_room(api, saved, models, monkeypatch):
     + [("a/b.git", ""), ("a/b.", ""), ("a/b--c", ""), ("a/é", "")],
 )
 def test_what_is_no_name_is_never_asked_for(name, revision, models, monkeypatch):
-    monkeypatch.setattr(limits, "HfApi", None)  # would fail
+    monkeypatch.setattr(hub_module, "HfApi", None)  # would fail
     with pytest.raises(gr.Error, match="looks like user/repository|A revision is a branch"):
         models.load(name, revision)
 
@@ -164,12 +168,12 @@ def test_what_cannot_be_shown_is_told(api, saved, models, monkeypatch, tmp_path)
             models.load("alice/faces")
     config = json.loads((saved / "config.json").read_text())
     for change, reason in (
-        (dict(channel_max=10**9), "channel_max is 1000000000, and this page takes 1024"),
+        (dict(channel_max=10**9), "channel_max is 1e.09, and this page takes 1024"),
         (dict(num_layers=8), ".*the weights lack the tensor"),
         (dict(num_layers="x"), "config.json: num_layers must be a whole number"),
-        (dict(c_dim=2), ".*the weights lack the tensor|draws by label"),
+        (dict(c_dim=2), "c_dim is 2, and this page takes 0"),
     ):
-        other = tmp_path / f"other{len(reason)}"
+        other = tmp_path / "-".join(map(str, change.items()))
         shutil.copytree(saved, other)
         (other / "config.json").write_text(json.dumps(config | change))
         push(api, other)
@@ -178,11 +182,55 @@ def test_what_cannot_be_shown_is_told(api, saved, models, monkeypatch, tmp_path)
         assert "/tmp" not in told.value.message
 
 
-def test_a_model_that_draws_too_slowly_is_refused(api, saved, models, monkeypatch):
+@pytest.mark.parametrize("name", limits.LARGEST)
+def test_a_network_over_a_limit_is_refused_before_its_weights_are_fetched(
+    name, api, saved, models, hub
+):
+    """Whatever the file is that says so; it is refused the next time without being read again."""
+    path = saved / "config.json"
+    config = json.loads(path.read_text())
+    over = {"img_resolution": 1024, "img_channels": 4, "conv_kernel": 5, "radial_filters": 2}
+    path.write_text(json.dumps(config | {name: over.get(name, 10**400)}))
+    commit = push(api, saved)
+    for _ in range(2):
+        hub.log.clear()
+        with pytest.raises(gr.Error, match=f"alice/faces cannot be shown: .*{name}"):
+            models.load("alice/faces")
+        assert not any("model.safetensors" in path for _, path, *_ in hub.log)
+    assert not any(f"{commit}/config.json" in path for _, path, *_ in hub.log)
+
+
+def test_a_network_that_costs_too_much_in_all_is_refused(api, saved, models):
+    """Every field of it within its limit."""
+    config = GeneratorConfig(512, num_layers=32, channel_base=2**17, channel_max=1024)
+    (saved / "config.json").write_text(json.dumps(vars(config)))
     push(api, saved)
-    monkeypatch.setattr(models_module, "SLOWEST", 0)
-    with pytest.raises(gr.Error, match="seconds a face here, too long for a page"):
+    with pytest.raises(gr.Error, match="parameters of a face: .* python app.py --model alice/fac"):
         models.load("alice/faces")
+
+
+def test_a_model_that_draws_too_slowly_is_refused_and_not_tried_again(
+    api, saved, own, monkeypatch, tmp_path
+):
+    """The process that tries it is ended, and all the while others draw."""
+    models, tried = Models(own), []
+
+    def seconds_a_face(*how):
+        tried.append(trial.seconds_a_face(*how))
+        return tried[-1]
+
+    monkeypatch.setattr(models_module, "seconds_a_face", seconds_a_face)
+    commit = push(api, saved)
+    assert models.load("alice/faces").at_once == models_module.AT_ONCE and 0 < tried[0] < 1
+    slow = Generator(GeneratorConfig.stylegan3_t(256, channel_base=8192, channel_max=256))
+    slow.save_pretrained(tmp_path / "slow")
+    push(api, tmp_path / "slow", "alice/slow")
+    monkeypatch.setattr(models_module, "SLOWEST", 0.1)
+    for _ in range(2):
+        with pytest.raises(gr.Error, match="alice/slow cannot be shown: it takes more than 0.1 s"):
+            models.load("alice/slow")
+    assert tried[1:] == [math.inf]
+    assert models[f"alice/faces@{commit}"].turns is own.turns
 
 
 def test_a_hub_that_is_away_is_told(models, monkeypatch):
@@ -198,9 +246,8 @@ def test_an_address_that_asks_for_a_model_that_is_gone_is_told(models, monkeypat
     query = "a=1&b=2&weight=0.5&psi=0.65&own=0&shape=0&features=0&texture=0&model=alice/x@0a1b"
     request = type("Request", (), {"url": type("Url", (), {"query": query})})
     assert from_address(request, models)[:10] == [gr.skip()] * 10
-    assert told == [
-        "The address asks for another model. The Hub cannot be reached just now. Try again later."
-    ]
+    sentence = "The Hub cannot be reached just now. Try again in a minute."
+    assert told == [f"The address asks for another model. {sentence}"]
 
 
 def test_the_history_of_a_run_is_found_from_its_weights(own, saved, tmp_path):
@@ -208,12 +255,12 @@ def test_the_history_of_a_run_is_found_from_its_weights(own, saved, tmp_path):
     shutil.copytree(saved, tmp_path / "run")
     best = tmp_path / "run" / "best"
     best.mkdir()
-    model = Model(own.G, "best", folder=best)
-    assert [m.kimg for m, _ in moments(model)] == [4.0, 8.0]
-    (tmp_path / "run" / "samples" / "2.png").write_text("no picture")
-    with pytest.raises(gr.Error, match="samples/2.png of the history cannot be shown"):
-        About(Models(model)).moment(1)
-    (tmp_path / "run" / "history.jsonl").write_text("nonsense\n")
-    with pytest.raises(gr.Error, match="history.jsonl, line 1"):
-        About(Models(model)).moment(1)
-    assert np.ndim(About(Models(own)).moment(0)[0]) == 0
+    told = read_told(best, own.G, is_copy=False)
+    assert [m.kimg for m, _ in told.history] == [4.0, 8.0]
+    assert read_told(best, own.G, is_copy=True).history == []
+    about = About(Models(Model(own.G, "best", history=told.history)))
+    path = tmp_path / "run" / "samples" / "2.png"
+    for broken in (b"no picture", path.read_bytes()[:70]):
+        path.write_bytes(broken)
+        picture, words = about.moment(1)
+        assert picture is None and "Its picture 2.png cannot be shown" in words

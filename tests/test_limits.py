@@ -1,14 +1,18 @@
 """How visitors wait for each other."""
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 
 from playground import limits
-from playground.limits import Turns, in_time
+from playground.limits import FULL, LARGEST, Turns, in_time, tell_when_full
+from stylegan import GeneratorConfig
 
 
 @pytest.mark.parametrize("heavy", [False, True])
@@ -68,3 +72,17 @@ def test_heavy_work_that_takes_too_long_ends_with_a_sentence(monkeypatch):
     monkeypatch.setattr(limits, "MOST_SECONDS", -1)
     with pytest.raises(gr.Error, match="takes too long just now"):
         next(in_time(range(3)))
+
+
+def test_every_field_of_a_config_has_a_limit():
+    assert list(LARGEST) == [field.name for field in fields(GeneratorConfig)]
+
+
+def test_a_full_queue_says_how_long_to_wait():
+    with gr.Blocks() as page:
+        page.load(lambda: None)
+    page.queue(max_size=0)
+    tell_when_full(page)
+    message = SimpleNamespace(fn_index=0)
+    answer = asyncio.run(page._queue.push(body=message, request=None, username=None))
+    assert answer == (False, FULL, "error") and "in two minutes" in FULL

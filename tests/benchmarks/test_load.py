@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchmarks import load
+from playground.limits import FULL
 
 
 def test_visitors_get_what_they_should(monkeypatch):
@@ -42,7 +43,7 @@ def test_what_was_met_is_summed_up():
     one, dtype = np.zeros((8, 8, 3), np.uint8), torch.float32
     for wrong in ("", "Seed A must be a whole number.", one + 9):
         assert load.judge(wrong, one, dtype)[0] == "wrong"
-    assert load.judge("Queue is full. Max size is 40", one, dtype)[0] == "refused"
+    assert load.judge(FULL, one, dtype)[0] == "refused"
     found = [load.Met(float(i), *load.judge(one, one, dtype)) for i in range(100)]
     found.append(load.Met(9.0, *load.judge("Try again later.", one, dtype)))
     assert load.summary(found) == dict(right=100, refused=1, wrong=0, median_s=49.5, p95_s=95.0)

@@ -40,7 +40,10 @@ def test_weights_without_the_file_have_no_kinds(tmp_path):
         ({"seeds": [1, 2**32]}, "seeds of a must lie between"),
         ({"scores": [1]}, "a needs a score from 0 to 1 for each seed"),
         ({"scores": [1, 2]}, "a needs a score from 0 to 1 for each seed"),
-        ({"seeds": 3}, "not iterable"),
+        ({"centre": [1, 10**400]}, "centre of a must be a list of numbers, none above 1e"),
+        ({"centre": [1, 1e300]}, "centre of a must be a list of numbers, none above 1e"),
+        ({"seeds": 3}, "seeds and scores of a must be lists"),
+        ({"seeds": "", "scores": ""}, "seeds and scores of a must be lists"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, change, reason):
@@ -51,7 +54,9 @@ def test_what_is_wrong_is_named(tmp_path, change, reason):
     assert str(tmp_path / DOMAINS) in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["no JSON", "7", '{"a": 1}', '[{"name": "a"}]'])
+@pytest.mark.parametrize(
+    "text", ["no JSON", "7", '{"a": 1}', '[{"name": "a"}]', "[" * 100_000, f"[{'9' * 5000}]"]
+)
 def test_a_file_of_something_else_is_refused(tmp_path, text):
     (tmp_path / DOMAINS).write_text(text)
     with pytest.raises(ValueError, match="does not list kinds of faces"):

@@ -1,0 +1,88 @@
+"""What is told of a model beside its weights: kinds of faces, figures, history, card.
+
+Read once, when the model is loaded, and never more of a file than its limit. What a file spoils is
+left out, with a sentence that says so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from playground.card import card_html
+from playground.limits import MEGABYTE, MOST
+from playground.mistake import plain
+from stylegan import Generator
+from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
+from stylegan.history import HISTORY, Moment, read_history
+from stylegan.pretrained import CARD, METRICS, read_metrics
+
+Result = TypeVar("Result")
+MOST_KINDS, MOST_LETTERS = 50, 40  # of faces; of the name of one
+
+
+@dataclass(frozen=True)
+class Told:
+    """Each is empty if it is not told or left out."""
+
+    domains: list[Domain]  # kinds of faces
+    figures: dict[str, object]  # how good it is
+    history: list[tuple[Moment, Path]]  # with the picture of each
+    card: str  # HTML
+    left_out: list[str]  # sentences
+
+
+def reason(error: Exception, folder: Path | None = None) -> str:
+    """What an error says, in one line, without the folder if nobody else should know it."""
+    words = str(error).replace(f"{folder}/", "") if folder else str(error)
+    return plain(words) or type(error).__name__
+
+
+def history_folder(folder: Path, *, is_copy: bool) -> Path:
+    """Where the history is: with the weights or, in the folder of a run, up to two above."""
+    above = [] if is_copy else list(folder.resolve().parents[:2])
+    return next((f for f in (folder, *above) if (f / HISTORY).is_file()), folder)
+
+
+def moments(folder: Path) -> list[tuple[Moment, Path]]:
+    """Of its history those of which there is the picture, and that picture."""
+    found = read_history(folder)
+    return [(m, folder / m.grid) for m in found if (folder / m.grid).is_file()]
+
+
+def kinds(folder: Path, G: Generator) -> list[Domain]:
+    """Of its faces; raises ValueError for those of another generator, or too many."""
+    domains = load_domains(folder)
+    if len(domains) > MOST_KINDS:
+        raise ValueError(f"it tells of {len(domains)} kinds, and this page takes {MOST_KINDS}")
+    if domains:
+        own_centres(domains, G.mapping.w_avg[None, None])  # they fit
+    return [replace(kind, name=plain(kind.name, MOST_LETTERS)) for kind in domains]
+
+
+def card(folder: Path) -> str:
+    """HTML, empty without one."""
+    path = folder / CARD
+    return card_html(path.read_text("utf-8", errors="replace")) if path.is_file() else ""
+
+
+def read_told(folder: Path, G: Generator, *, is_copy: bool) -> Told:
+    """All that a folder tells of its generator; `is_copy` if it is one of a Hub repository."""
+    left_out, past = [], history_folder(folder, is_copy=is_copy)
+
+    def unless_broken(path: Path, read: Callable[[], Result], nothing: Result) -> Result:
+        try:
+            if path.is_file() and path.stat().st_size > MOST[path.name] * MEGABYTE:
+                raise ValueError(f"it has more than {MOST[path.name]} MB")
+            return read()
+        except (ValueError, OSError) as e:
+            left_out.append(f"{path.name} is left out: {reason(e, path.parent)}.")
+            return nothing
+
+    return Told(
+        domains=unless_broken(folder / DOMAINS, lambda: kinds(folder, G), []),
+        figures=unless_broken(folder / METRICS, lambda: read_metrics(folder), {}),
+        history=unless_broken(past / HISTORY, lambda: moments(past), []),
+        card=unless_broken(folder / CARD, lambda: card(folder), ""),
+        left_out=left_out,
+    )
