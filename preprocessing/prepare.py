@@ -183,6 +183,13 @@ def report(summary: Summary, out: Path) -> str:
     return "\n".join(lines)
 
 
+def named(folder: str) -> Path:
+    """A flag's folder; an empty name, as an unset variable gives, would be the one we are in."""
+    if not folder.strip():
+        raise argparse.ArgumentTypeError("it is empty; name a folder")
+    return Path(folder)
+
+
 def parse_args(argv: list[str] | None = None) -> PrepareConfig:
     """Flags to a checked config; prints a sentence and exits with 2 when they make no sense."""
     parser = argparse.ArgumentParser(
@@ -197,7 +204,7 @@ def parse_args(argv: list[str] | None = None) -> PrepareConfig:
         help="a folder, searched with all its sub-folders and named as one label, or a picture",
     )
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DATASET", help="new or empty folder to write"
+        "--out", required=True, type=named, metavar="DATASET", help="new or empty folder to write"
     )
     parser.add_argument(
         "--size",

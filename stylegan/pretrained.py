@@ -48,14 +48,16 @@ def find_pretrained(
 ) -> Path:
     """The folder itself, or the local copy of one commit of a Hub repository.
 
-    Of a repository only the generator's files are copied, and those named in `also`.
+    Where a link leads now is returned: files read there belong together, even if it leads elsewhere
+    a moment later, as `best` of a run does. Of a repository only the generator's files are copied,
+    and those named in `also`.
 
     Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach;
     ValueError if the name cannot be one.
     """
     repo = str(folder_or_repo)
     if repo and Path(repo).is_dir():
-        return Path(repo)
+        return Path(repo).resolve()
     owner, _, name = repo.partition("/")
     if not (owner.strip(".") and name and "/" not in name):
         raise FileNotFoundError(f"{repo!r} is no folder and no user/repository name")
