@@ -1,12 +1,15 @@
 """How good a generator is: `python -m evaluation FOLDER_OR_REPO --data FACES`.
 
-Prints a table and writes, into `--out`, `metrics.json` and `page.png`: faces of the first seeds,
-drawn faces that come closest to a real one (above) with that one (below), and the mixing grid.
+Prints a table and writes `metrics.json` and `page.png` into a folder of evaluations/, or `--out`:
+faces of the first seeds, drawn faces that come closest to a real one (above) with that one (below),
+and the mixing grid.
 With `--card` the figures also go into the folder of weights, for those who get it.
 """
 
 import argparse
+import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,24 +20,26 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from huggingface_hub.errors import HfHubHTTPError
-from PIL import Image
 from torch import Tensor
 
 from evaluation.card import save_metrics, table, update_card
 from evaluation.features import FeatureNetwork
-from evaluation.grids import mixing_grid
+from evaluation.grids import mixing_grid, save_picture
 from evaluation.inception import check_inception, inception_distances
 from evaluation.metrics import decibels, eq_r, eq_t, eq_t_frac
 from evaluation.mixing import compare_blends
 from evaluation.quality import FEWEST, Pictures, Reference, reference_for
 from evaluation.sampling import BATCH, draw, styles
 from stylegan import Generator
+from stylegan.files import check_out, is_free
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
+from stylegan.pretrained import METRICS, find_pretrained
 from stylegan.transforms import rotation, translation
 
 NUM_MOVED, MOST_SHIFT = 1000, 0.125  # pictures whose equivariance is measured; sides of a picture
 NUM_PATHS, STEP, TRIM = 200, 1e-4, 0.01  # of the path length
+PAGE = "page.png"
 SHOWN, GAP = 12, 8  # pictures in a row of the page; white pixels between its parts
 
 
@@ -126,6 +131,29 @@ def page(G: Generator, reference: Reference, fake: Pictures) -> np.ndarray:
     return np.concatenate(rows)
 
 
+def own_folder(out: str | None, weights: str, data: str) -> Path:
+    """Where the files go: a folder that is new, empty or of an earlier measurement of the same.
+
+    Raises: ValueError naming what else it holds.
+    """
+    if out is None:
+        out = f"evaluations/{re.sub(r'[^a-zA-Z0-9.]+', '-', weights).strip('-.') or 'here'}"
+    folder = check_out(out, data)
+    if is_free(folder):
+        return folder
+    others = sorted({path.name for path in folder.iterdir()} - {METRICS, PAGE})
+    if others:
+        raise ValueError(f"--out {out} holds {others[0]}; name a new folder")
+    try:
+        found = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        measured = found["weights"], found["data"]
+    except (ValueError, TypeError, KeyError, FileNotFoundError):
+        return folder  # cut short or damaged: nothing to lose
+    if measured != (weights, data):
+        raise ValueError(f"--out {out} holds the figures of {measured[0]}; name a new folder")
+    return folder
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure as the command line says, or end with one sentence."""
     parser = argparse.ArgumentParser(
@@ -134,7 +162,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("weights", metavar="FOLDER_OR_REPO", help="a generator's")
     parser.add_argument("--data", required=True, help="folder of sub-folders of real faces")
     parser.add_argument("--samples", type=int, default=1000, help="faces to draw (default: 1000)")
-    parser.add_argument("--out", type=Path, default=Path("evaluation"), help="folder for the files")
+    parser.add_argument("--out", help="folder for the files (default: one in evaluations/)")
     parser.add_argument("--card", action="store_true", help="also into FOLDER and its README.md")
     parser.add_argument(
         "--inception", metavar="FILE", help="FID and KID too, with torch-fidelity and these weights"
@@ -146,22 +174,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"--samples must be at least {2 * FEWEST}")
     keep_freed_memory()
     try:
+        out = own_folder(args.out, args.weights, args.data)
         if args.inception:
             check_inception(args.inception)
-        G = Generator.from_pretrained(args.weights)
+        folder = find_pretrained(args.weights)
+        G = Generator.from_pretrained(folder)
         reference = reference_for(G, args.data)
+        figures = {"weights": args.weights, "data": args.data}
+        figures |= evaluate(G, reference, args.samples, args.inception)
+        print(table(figures))
+        fake = reference.look_at(draw(G, 4 * SHOWN))
+        out.mkdir(parents=True, exist_ok=True)
+        save_metrics(figures, out)
+        save_picture(page(G, reference, fake), out / PAGE)
+        if args.card:
+            save_metrics(figures, folder)
+            update_card(figures, folder)
     except (ValueError, OSError, HfHubHTTPError) as e:
         sys.exit(f"error: {e}")
-    figures = {"weights": args.weights, "data": args.data}
-    figures |= evaluate(G, reference, args.samples, args.inception)
-    args.out.mkdir(parents=True, exist_ok=True)
-    save_metrics(figures, args.out)
-    fake = reference.look_at(draw(G, 4 * SHOWN))
-    Image.fromarray(page(G, reference, fake)).save(args.out / "page.png")
-    if args.card:
-        save_metrics(figures, Path(args.weights))
-        update_card(figures, Path(args.weights))
-    print(table(figures))
 
 
 if __name__ == "__main__":

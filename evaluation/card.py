@@ -6,6 +6,7 @@ Takes figures as `evaluation.quality.Reference.judge` and the command make them.
 import json
 from pathlib import Path
 
+from stylegan.files import write_whole
 from stylegan.pretrained import METRICS
 
 HEADING = "## How good they are"
@@ -67,7 +68,7 @@ def section(figures: dict[str, object]) -> str:
 
 def save_metrics(figures: dict[str, object], folder: Path) -> None:
     """Write a folder's metrics.json."""
-    (folder / METRICS).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / METRICS, json.dumps(figures, indent=1) + "\n")
 
 
 def update_card(figures: dict[str, object], folder: Path) -> None:
@@ -77,4 +78,4 @@ def update_card(figures: dict[str, object], folder: Path) -> None:
     before, found, after = text.partition(HEADING + "\n")
     _, following, rest = after.partition("\n## ") if found else ("", "", "")
     text = (before.rstrip() + "\n\n" + section(figures) + following + rest).lstrip()
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)

@@ -23,11 +23,11 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from evaluation.distances import NEIGHBOURS
 from evaluation.domains import DomainClassifier
+from evaluation.grids import save_picture
 from evaluation.quality import Pictures, Reference, reference_for
 from evaluation.sampling import labels_of, styles, synthesize
 from stylegan import Generator
@@ -120,13 +120,13 @@ def picture(domains: list[Domain], img: Tensor) -> np.ndarray:
 def write_catalogue(G: Generator, reference: Reference, folder: Path) -> None:
     """Write domains.json and domains.jpg.
 
-    Raises: ValueError if G has other labels, or no drawn face looks like one of the sub-folders.
+    Raises: ValueError if G has other labels, or no drawn face looks like one of the sub-folders;
+    OSError naming what cannot be written.
     """
     found = kinds(G, reference, SEEDS)
     domains = catalogue(found, reference)
     save_domains(domains, folder)
-    image = Image.fromarray(picture(domains, found.pictures.img))
-    image.save(folder / "domains.jpg", quality=90)
+    save_picture(picture(domains, found.pictures.img), folder / "domains.jpg")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -140,9 +140,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="folder of sub-folders of real faces")
     args = parser.parse_args(argv)
     keep_freed_memory()
+    folder = args.weights.resolve()  # of a run's best/ the version that is loaded
     try:
-        G = Generator.from_pretrained(str(args.weights))
-        write_catalogue(G, reference_for(G, args.data), args.weights)
+        if not folder.is_dir():
+            raise ValueError(f"{args.weights} is no folder of weights")
+        G = Generator.from_pretrained(folder)
+        write_catalogue(G, reference_for(G, args.data), folder)
     except (ValueError, OSError) as e:
         sys.exit(f"error: {e}")
 

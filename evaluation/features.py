@@ -24,10 +24,11 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from evaluation.dataset import ImageDataset
+from stylegan.files import check_out, is_free, write_whole
 from stylegan.images import from_uint8
 from stylegan.memory import keep_freed_memory
 
@@ -190,17 +191,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--data", required=True, help="folder of sub-folders of faces")
-    parser.add_argument("--out", required=True, type=Path, help="folder for the network")
+    parser.add_argument("--out", required=True, help="new or empty folder for the network")
     parser.add_argument("--kimg", type=float, default=300.0, help="pictures to show, in thousands")
     args = parser.parse_args(argv)
     keep_freed_memory()
     try:
+        out = check_out(args.out, args.data)
+        if not is_free(out):
+            raise ValueError(f"--out {out} is not empty; name a new folder")
         img = from_uint8(balanced(ImageDataset(args.data))[0])
-    except ValueError as e:
+        out.mkdir(parents=True, exist_ok=True)  # fails now rather than after the lesson
+        network = teach(img, args.kimg)
+        state = {name: x.half() for name, x in network.state_dict().items()}
+        write_whole(out / WEIGHTS, save(state))
+    except (ValueError, OSError) as e:
         parser.error(str(e))
-    network = teach(img, args.kimg)
-    args.out.mkdir(parents=True, exist_ok=True)
-    save_file({name: x.half() for name, x in network.state_dict().items()}, args.out / WEIGHTS)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,30 @@
-"""Two pictures of what a generator draws: the first seeds, and a grid of mixes."""
+"""Two pictures of what a generator draws: the first seeds, and a grid of mixes. Saving them."""
+
+import io
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from stylegan import Generator
+from stylegan.files import write_whole
 from stylegan.images import image_grid, to_uint8
 from stylegan.latents import blend, sample_z
 
 NUM_COLUMNS, NUM_ROWS = 8, 4  # of the sample grid
 NUM_PARENTS, PARENTS_B, PSI = 7, 1000, 0.7  # of the mixing grid; first seed of its column
+
+
+def save_picture(picture: np.ndarray, path: Path) -> None:
+    """Write uint8 (H, W, 3) whole, as PNG or JPEG by the name's ending.
+
+    Raises: OSError naming the file if it cannot be written.
+    """
+    content, kind = io.BytesIO(), {".png": "PNG", ".jpg": "JPEG"}[path.suffix]
+    Image.fromarray(picture).save(content, kind, quality=90)
+    write_whole(path, content.getbuffer())
 
 
 def _styles(G: Generator, seeds: range, labels: list[int], psi: float) -> Tensor:

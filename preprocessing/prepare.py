@@ -206,7 +206,7 @@ def report(summary: Summary, out: Path) -> str:
 
 def named_path(text: str) -> Path:
     """A path that was named: an empty one, of a variable that is not set, is no folder."""
-    if not text:
+    if not text.strip():
         raise argparse.ArgumentTypeError("it is empty; name a folder, `.` for this one")
     return Path(text)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from stylegan.files import write_whole
 from stylegan.pretrained import find_pretrained
 
 DOMAINS = "domains.json"
@@ -60,7 +61,7 @@ def save_domains(domains: list[Domain], folder: str | Path) -> None:
         entry = dict(name=d.name, share=round(d.share, 4), seeds=d.seeds, scores=scores)
         lines.append(json.dumps(entry | {"centre": values}))
     text = "[\n" + ",\n".join(lines) + "\n]\n"
-    (Path(folder) / DOMAINS).write_text(text, encoding="utf-8")
+    write_whole(Path(folder) / DOMAINS, text)
 
 
 def _is_share(value: object) -> bool:

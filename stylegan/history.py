@@ -6,11 +6,16 @@ measured then, if anything was: `{"kimg": 8.0, "grid": "samples/kimg-000008.png"
 """
 
 import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from stylegan.files import write_whole
 
 HISTORY = "history.jsonl"
 MOST_KIMG = 10**9
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,29 @@ class Moment:
             raise ValueError(f"figures must be an object, got {self.figures!r}")
 
 
+def as_moment(line: str) -> Moment:
+    """Raises ValueError or TypeError for a line that is none."""
+    return Moment(**json.loads(line))
+
+
 def whole_lines(path: Path) -> list[str]:
     """Lines of a file, none if there is no file; without the last one if a kill cut it short."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
     return [line for line in lines if line.endswith("\n")]
+
+
+def parse_lines(path: Path, parse: Callable[[str], T]) -> Iterator[T]:
+    """What the lines of a file mean.
+
+    Raises: ValueError naming the file and the line that `parse` does not understand.
+    """
+    for number, line in enumerate(whole_lines(path), 1):
+        try:
+            yield parse(line)
+        except (ValueError, TypeError, RecursionError) as e:
+            raise ValueError(f"{path}, line {number}: {e}") from e
 
 
 def read_history(folder: str | Path) -> list[Moment]:
@@ -42,16 +66,18 @@ def read_history(folder: str | Path) -> list[Moment]:
 
     Raises: ValueError naming the file and the line that is no moment.
     """
-    path, moments = Path(folder) / HISTORY, []
-    for number, line in enumerate(whole_lines(path), 1):
-        try:
-            moments.append(Moment(**json.loads(line)))
-        except (ValueError, TypeError, RecursionError) as e:
-            raise ValueError(f"{path}, line {number}: {e}") from e
-    return moments
+    return list(parse_lines(Path(folder) / HISTORY, as_moment))
+
+
+def save_history(folder: str | Path, moments: Sequence[Moment]) -> None:
+    """Write all moments, a line each.
+
+    Raises: OSError naming the file if it cannot be written.
+    """
+    lines = (json.dumps(asdict(moment)) + "\n" for moment in moments)
+    write_whole(Path(folder) / HISTORY, "".join(lines))
 
 
 def add_moment(folder: str | Path, moment: Moment) -> None:
-    """Write another line."""
-    with (Path(folder) / HISTORY).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(moment)) + "\n")
+    """Write another line; raises as `read_history` and `save_history`."""
+    save_history(folder, [*read_history(folder), moment])

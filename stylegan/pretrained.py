@@ -61,8 +61,10 @@ def find_pretrained(
 ) -> Path:
     """The folder itself, or the local copy of one commit of a Hub repository.
 
-    Of a repository only the generator's files are copied, and those named in `also`. What follows
-    is for the Hub, as huggingface_hub's functions take it; a folder needs none of it.
+    Where a link leads now is returned: files read there belong together, even if it leads elsewhere
+    a moment later, as `best` of a run does. Of a repository only the generator's files are copied,
+    and those named in `also`. What follows is for the Hub, as huggingface_hub's functions take it;
+    a folder needs none of it.
 
     Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach; OSError
     for other answers of the Hub; ValueError if the name cannot be one or there is no token;
@@ -71,7 +73,7 @@ def find_pretrained(
     check_hub_options(revision, token, cache_dir)
     repo = str(folder_or_repo)
     if repo and Path(repo).is_dir():
-        return Path(repo)
+        return Path(repo).resolve()
     owner, _, name = repo.partition("/")
     if not (owner.strip(".") and name and "/" not in name):
         raise FileNotFoundError(f"{repo!r} is no folder and no user/repository name")

@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 
 import torch
-from filelock import AcquireReturnProxy, FileLock, Timeout
 from torch.optim import Optimizer
 
 from evaluation.dataset import ImageDataset
+from stylegan.files import write_whole
+from stylegan.pretrained import CARD
 from training.config import TrainConfig
 from training.processes import on_main
 from training.steps import Run
@@ -45,20 +46,43 @@ FIXED_FLAGS = (
     "seed",
 )
 SUM_BYTES = hashlib.sha256().digest_size
-CLAIM_SECONDS = 30
+RECORD = "config.json"
+
+
+def read_record(out: Path) -> dict[str, object]:
+    """The flags and pictures of the run in a folder; empty if it has no config.json.
+
+    Raises: ValueError naming a config.json that does not hold them.
+    """
+    path = out / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as e:
+        raise ValueError(f"{path} is damaged: {e}") from e
+    if path.exists() and not (isinstance(record, dict) and {"out", "pictures"} <= record.keys()):
+        raise ValueError(f"{path} is damaged: it does not hold the flags of a run")
+    return record
 
 
 def recorded(config: TrainConfig) -> dict[str, object]:
-    """The run folder's config.json; empty for a new one.
+    """How the run was begun; empty for a new one, or if nobody knows any more.
 
-    Raises: ValueError if there are states and no record of their flags.
+    Raises: ValueError naming a damaged record, and the mend, if there is a state to compare with.
     """
-    path = Path(config.out) / "config.json"
-    if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
-    if has_state(config):
-        raise ValueError(f"{config.out} holds a state but no config.json to compare with")
-    return {}
+    try:
+        record = read_record(Path(config.out))
+    except ValueError as e:
+        if has_state(config):
+            raise ValueError(
+                f"{e}; delete it, and give the flags that the run was begun with: its "
+                f"{CARD} tells them"
+            ) from e
+        print(f"{e}; it is made anew", file=sys.stderr)
+        return {}
+    if not record and has_state(config):
+        words = f"{config.out} has no {RECORD}; these flags are taken for those it was begun with"
+        print(words, file=sys.stderr)
+    return record
 
 
 def has_state(config: TrainConfig) -> bool:
@@ -88,25 +112,9 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
 
 def save_flags(config: TrainConfig, dataset: ImageDataset) -> None:
     """Write config.json into the run folder."""
-    path = Path(config.out) / "config.json"
     values = dataclasses.asdict(config)
     values |= {"pictures": dataset.identity(), "counts": dataset.counts()}
-    path.with_suffix(".new").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(path.with_suffix(".new"), path)
-
-
-def claim(config: TrainConfig) -> AcquireReturnProxy:
-    """Hold the run folder, made if need be, while the returned context lasts.
-
-    A run that was just told to stop may still be saving, so half a minute is waited for it.
-
-    Raises: ValueError if another process holds it still.
-    """
-    Path(config.out).mkdir(parents=True, exist_ok=True)
-    try:
-        return FileLock(Path(config.out) / ".lock").acquire(timeout=CLAIM_SECONDS)
-    except Timeout as e:
-        raise ValueError(f"--out {config.out} is in use by a run that has not ended") from e
+    write_whole(Path(config.out) / RECORD, json.dumps(values, indent=2) + "\n")
 
 
 def load_optimizer(optimizer: Optimizer, state: dict[str, object]) -> None:
@@ -151,22 +159,16 @@ class Checkpoint:
         state = {name: part.state_dict() for name, part in self.parts.items()}
         buffer = io.BytesIO()
         torch.save({"nimg": nimg, "mean_path": self.run.mean_path, **state}, buffer)
+        digest = hashlib.sha256(buffer.getbuffer()).digest()
+        buffer.seek(0, io.SEEK_END)
+        buffer.write(digest)
         self.folder.mkdir(exist_ok=True)
         path = self.folder / f"kimg-{nimg / 1000:010.3f}.pt"
-        new = path.with_suffix(".new")
         try:
-            with new.open("wb") as file:
-                file.write(buffer.getbuffer())
-                file.write(hashlib.sha256(buffer.getbuffer()).digest())
-                file.flush()
-                os.fsync(file.fileno())
+            write_whole(path, buffer.getbuffer())
         except OSError as e:
-            new.unlink(missing_ok=True)
-            raise OSError(
-                f"{path} cannot be saved: {e.strerror}; "
-                "once it can, the same command goes on from the state before it"
-            ) from e
-        os.replace(new, path)
+            words = "once it can, the same command goes on from the state before it"
+            raise OSError(f"{e}; {words}") from e
         for old in self._files()[: -1 - self.keep]:
             old.unlink()
 
@@ -187,7 +189,7 @@ class Checkpoint:
             os.replace(path, path.with_suffix(".torn"))
         if files:
             raise ValueError(
-                f"no state in {self.folder} is whole; delete the folder to begin anew, "
+                f"no state in {self.folder} is whole; delete {self.folder.parent} to begin anew, "
                 "or give --init-from one of the run's weights and another --out"
             )
         return None
@@ -195,15 +197,21 @@ class Checkpoint:
     def load(self) -> int:
         """Images shown so far; 0 without a state. The main process reads for all of them.
 
-        Raises: ValueError if there are only torn ones.
+        Raises: ValueError if there are only torn ones, or if it is one of other flags.
         """
         state = on_main(self._read)
         if state is None:
             return 0
-        for name, part in self.parts.items():
-            if isinstance(part, Optimizer):
-                load_optimizer(part, state[name])
-            else:
-                part.load_state_dict(state[name])
+        try:
+            for name, part in self.parts.items():
+                if isinstance(part, Optimizer):
+                    load_optimizer(part, state[name])
+                else:
+                    part.load_state_dict(state[name])
+        except (RuntimeError, KeyError, ValueError) as e:
+            reason = str(e).splitlines()[0]
+            raise ValueError(
+                f"the state in {self.folder} does not fit these flags: {reason}"
+            ) from e
         self.run.mean_path.copy_(state["mean_path"])
         return state["nimg"]

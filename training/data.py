@@ -73,10 +73,17 @@ def _leave_signals(worker: int) -> None:
 def endless_batches(
     dataset: ImageDataset, sampler: EndlessSampler
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Float32 images (N, 3, H, H) in [-1, 1] and labels (N,), without end."""
+    """Float32 images (N, 3, H, H) in [-1, 1] and labels (N,), without end.
+
+    Raises: ValueError naming a picture that cannot be read.
+    """
     num_workers = 0 if dataset.resolution <= SMALL else 2
     loader = DataLoader(
         dataset, batch_sampler=sampler, num_workers=num_workers, worker_init_fn=_leave_signals
     )
-    for images, labels in loader:
-        yield from_uint8(images), labels
+    try:
+        for images, labels in loader:
+            yield from_uint8(images), labels
+    except ValueError as e:  # a helper's ends with the line that says why
+        *told, reason = str(e).splitlines()
+        raise ValueError(reason.removeprefix("ValueError: ") if told else reason) from e

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from stylegan.history import Moment, read_history, whole_lines
+from stylegan.history import Moment, parse_lines, read_history
 from training.config import usual_gamma
 
 REPORTS = 8  # fewest of which something is said; a tenth of all is looked at, not fewer than these
@@ -193,10 +193,13 @@ def examine(run: str | Path) -> str:
     """
     run = Path(run)
     path = run / "config.json"
-    flags = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    try:
+        flags = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as e:
+        raise ValueError(f"{path} is damaged: {e}") from e
     if "counts" not in flags:
         raise ValueError(f"{run} holds no config.json of a run, so it is not the folder of one")
-    log = [json.loads(line) for line in whole_lines(run / "log.jsonl")]
+    log = list(parse_lines(run / "log.jsonl", json.loads))
     history = read_history(run)
     findings = diagnose(log, history, flags)
     if len(log) < REPORTS:

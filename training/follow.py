@@ -1,11 +1,10 @@
 """How a run is followed while it goes on: pictures and figures of the way, and the best weights."""
 
-import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from evaluation.catalogue import write_catalogue
@@ -14,10 +13,21 @@ from evaluation.quality import Reference
 from evaluation.sampling import draw
 from stylegan import Generator
 from stylegan.domains import DOMAINS
-from stylegan.history import HISTORY, Moment, add_moment
-from stylegan.pretrained import METRICS
+from stylegan.files import write_whole
+from stylegan.history import HISTORY, Moment, add_moment, as_moment, read_history
+from training.best import BEST, new_version, publish
 from training.config import TrainConfig
 from training.doctor import examine
+from training.handover import HANDOVER, handover
+from training.mend import (
+    damaged,
+    mend_best,
+    mend_history,
+    mend_snapshot,
+    score_of,
+    tell,
+    width_of_kinds,
+)
 from training.report import forget_after
 from training.snapshot import (
     name_at,
@@ -31,29 +41,52 @@ from training.snapshot import (
 SAMPLES = 500
 
 
+def _tells_kinds(folder: Path) -> bool:
+    """Whether there is a domains.json; a damaged one is told and counts as none."""
+    try:
+        return width_of_kinds(folder) is not None
+    except ValueError as e:
+        tell(f"{e}; it is made anew")
+        return False
+
+
 class Follower:
     """For the main process of a run that goes on at image `nimg`."""
 
     def __init__(self, config: TrainConfig, dataset: ImageDataset, nimg: int):
         self.config, self.dataset, self.out = config, dataset, Path(config.out)
-        forget_after(self.out / HISTORY, nimg)
-        restore(self.out / "best")
+        forget_after(self.out / HISTORY, nimg, lambda line: as_moment(line).kimg)
+        restore(self.out / BEST)
         self.reference = None
         if config.eval_kimg:
             try:
                 self.reference = Reference(dataset)
             except ValueError as e:
-                print(f"faces will not be measured: {e}", file=sys.stderr)
+                tell(f"faces will not be measured: {e}")
 
-    def _best(self) -> float:
-        """Score of the best weights so far."""
-        path = self.out / "best" / METRICS
-        return json.loads(path.read_text())["score"] if path.exists() else -1.0
+    def mend(self, G_ema: Generator, D: nn.Module, nimg: int) -> None:
+        """Make anew, from what goes on at `nimg`, or tell, what of the run's weights is damaged."""
+        mend_history(self.out, nimg)
+        config, moments = self.config, read_history(self.out)
+        for folder in sorted((self.out / "weights").glob("kimg-*")):
+            if folder.name == name_at(config, nimg) and (damaged(folder).keys() - {DOMAINS}):
+                tell(f"{folder} is damaged; it is made anew")
+                G = with_full_labels(G_ema, config.label_weight(nimg))
+                save_pictures(config, G, nimg)
+                figures = next((m.figures for m in moments if m.kimg == nimg / 1000), {})
+                save_weights(config, self.dataset, G, D, nimg, folder, figures)
+            elif folder.name != name_at(config, nimg):
+                mend_snapshot(folder, moments, config.data)
+        mend_best(self.out)
 
     def look(
-        self, G_ema: Generator, D: nn.Module, nimg: int, *, measure: bool, snapshot: bool
+        self, parts: dict[str, object], nimg: int, *, measure: bool, snapshot: bool
     ) -> dict[str, np.ndarray]:
-        """Draw, measure, save what is asked for; returns the grids, uint8 (H, W, 3)."""
+        """Draw, measure, save what is asked for; returns the grids, uint8 (H, W, 3).
+
+        `parts` are a `Checkpoint`'s; the best weights get what lets training go on from them.
+        """
+        G_ema, D = parts["G_ema"], parts["D"]
         config, dataset, name = self.config, self.dataset, name_at(self.config, nimg)
         G = with_full_labels(G_ema, config.label_weight(nimg))
         pictures, figures = save_pictures(config, G, nimg), {}
@@ -61,8 +94,12 @@ class Follower:
             figures = self.reference.judge(self.reference.look_at(draw(G, SAMPLES)))
             figures = {"kimg": nimg / 1000} | figures
         add_moment(self.out, Moment(nimg / 1000, f"samples/{name}.png", figures))
-        if figures and figures["score"] > self._best():
-            save_weights(config, dataset, G, D, nimg, self.out / "best", figures)
+        if figures and figures["score"] > score_of(self.out / BEST):
+            version = new_version(self.out)
+            save_weights(config, dataset, G, D, nimg, version, figures)
+            state = handover(parts["G"], D, parts["G_opt"], parts["D_opt"])
+            write_whole(version / HANDOVER, save(state))
+            publish(version, self.out)
         if snapshot:
             save_weights(config, dataset, G, D, nimg, self.out / "weights" / name, figures)
         if figures:
@@ -77,12 +114,12 @@ class Follower:
         Raises: OSError saying what to type if they cannot be pushed.
         """
         last = self.out / "weights" / name_at(self.config, nimg)
-        for folder in (last, self.out / "best"):
-            if self.reference and folder.exists() and not (folder / DOMAINS).exists():
+        for folder in (last, (self.out / BEST).resolve()):
+            if self.reference and folder.exists() and not _tells_kinds(folder):
                 G = Generator.from_pretrained(str(folder)).to(device)
                 try:
                     write_catalogue(G, self.reference, folder)
                 except ValueError as e:
-                    print(f"{folder} gets no {DOMAINS}: {e}", file=sys.stderr)
+                    tell(f"{folder} gets no {DOMAINS}: {e}")
         if self.config.push_to_hub and last.exists():
             push(self.config, nimg, last=True)

@@ -1,9 +1,11 @@
 """What one of several processes does for all of them, and how they end."""
 
+import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -17,7 +19,8 @@ def on_main(work: Callable[[], T]) -> T:
 
     So no process waits for one that has given up. For all processes to call.
 
-    Raises: the work's ValueError or OSError (of what safetensors could not write, too).
+    Raises: the work's ValueError or OSError (of what safetensors could not write, too); on the
+    other processes a SystemExit, for the main one says why.
     """
     answer = None
     if PartialState().is_main_process:
@@ -29,17 +32,35 @@ def on_main(work: Callable[[], T]) -> T:
             answer = OSError(str(e))
     answer = broadcast_object_list([answer])[0]
     if isinstance(answer, Exception):
-        raise answer
+        if PartialState().is_main_process:
+            raise answer
+        sys.exit(1)
     return answer
 
 
-def leave() -> None:
-    """End this process at once if it is one of several; nothing after it is done.
+def end_helpers() -> None:
+    """End the processes that this one started, which read pictures and do not end on request.
 
-    Python's own way out does not wait for gloo's threads. One that lets go of a tensor meanwhile
-    aborts a process that has done all its work.
+    Python would wait for them when it ends, and they for it.
     """
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch takes the end of one for an error
+    for helper in multiprocessing.active_children():
+        helper.kill()
+
+
+def leave(status: int | str) -> NoReturn:
+    """End this process with a status or, after a sentence that says why, with 1.
+
+    Nothing is done after it if there are several processes: Python's own way out does not wait for
+    gloo's threads. One that lets go of a tensor meanwhile aborts a process that has done all its
+    work.
+    """
+    end_helpers()
     if PartialState().num_processes > 1:
+        if isinstance(status, str):
+            print(status, file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+        os._exit(1 if isinstance(status, str) else status)
+    sys.exit(status)

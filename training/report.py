@@ -1,8 +1,9 @@
 """What a run says while it goes on: a line on the screen, and what accelerate's trackers get."""
 
 import json
-import os
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,38 @@ import torch
 from accelerate import Accelerator
 from accelerate.tracking import GeneralTracker
 
+from stylegan.files import write_whole
 from stylegan.history import whole_lines
 from stylegan.layers import mean_over_processes
 from training.steps import Stats
 
 
-def forget_after(path: Path, nimg: int) -> None:
-    """Drop from a file of JSON objects, a line each, those of steps that will be taken again."""
+def kimg_of(line: str) -> float:
+    """When a report of `log.jsonl` was made; raises ValueError, TypeError or KeyError for none."""
+    return float(json.loads(line)["kimg"])
+
+
+def forget_after(path: Path, nimg: int, when: Callable[[str], float]) -> None:
+    """Drop from a file of lines those of steps that will be taken again.
+
+    Lines of which `when` cannot tell the kimg are told and dropped; the file as it was then stays
+    beside it, as `NAME.damaged`.
+    """
     if not path.exists():
         return
-    kept = [line for line in whole_lines(path) if json.loads(line)["kimg"] <= nimg / 1000]
-    new = path.with_suffix(".new")
-    new.write_text("".join(kept), encoding="utf-8")
-    os.replace(new, path)
+    kept, wrong = [], []
+    for number, line in enumerate(whole_lines(path), 1):
+        try:
+            if when(line) <= nimg / 1000:
+                kept.append(line)
+        except (ValueError, TypeError, KeyError) as e:
+            wrong.append(f"line {number} is none: {e}")
+    if wrong:
+        aside = path.with_name(f"{path.name}.damaged")
+        write_whole(aside, path.read_bytes())
+        words = f"{path} is damaged, {wrong[0]} ({len(wrong)} such lines are dropped)"
+        print(f"{words}; as it was it is {aside}", file=sys.stderr)
+    write_whole(path, "".join(kept))
 
 
 class JsonLines(GeneralTracker):
@@ -36,15 +56,19 @@ class JsonLines(GeneralTracker):
     def __init__(self, path: Path, nimg: int):
         super().__init__()
         self.path = path
-        forget_after(path, nimg)
+        forget_after(path, nimg, kimg_of)
 
     @property
     def tracker(self) -> Path:
         return self.path
 
     def log(self, values: dict, step: int | None = None, **_) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(values) + "\n")
+        """Raises OSError naming the file if it cannot be written."""
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps(values) + "\n")
+        except OSError as e:
+            raise OSError(f"{self.path} cannot be written: {e.strerror}") from e
 
 
 class Reporter:

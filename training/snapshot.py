@@ -1,6 +1,7 @@
 """What a run leaves behind for others: weights with their card, pictures, a Hub repository."""
 
 import copy
+import hashlib
 import os
 import shlex
 import shutil
@@ -12,18 +13,22 @@ import torch
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
-from PIL import Image
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import save
 from torch import nn
 
 from evaluation.card import save_metrics, section
 from evaluation.dataset import ImageDataset
-from evaluation.grids import mixing_grid, sample_grid
+from evaluation.grids import mixing_grid, sample_grid, save_picture
 from stylegan import Generator
+from stylegan.files import sync, write_whole
 from stylegan.history import HISTORY, read_history
+from stylegan.pretrained import CARD, CONFIG, WEIGHTS
 from training.config import TrainConfig
 
 DISCRIMINATOR = "discriminator.safetensors"  # for training to begin with
+SAMPLES = "samples.png"
+SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 
 RUN_CARD = """\
 # A training run of StyleGAN PlayGround
@@ -39,7 +44,7 @@ on {num_pictures} pictures of {resolution} px: {labels}. The same command goes o
 | `history.jsonl` | a line per snapshot or measurement: images shown, grid of samples, figures |
 | `samples/kimg-N.png` | the same seeds at every one of them, not truncated |
 | `samples/kimg-N-mix.png` | a row of faces, a column of faces, every crossing half of each |
-| `best/` | the weights that measured best, with `metrics.json` |
+| `best/` | a link to the weights that measured best, with `metrics.json`; `cp -rL` copies them |
 | `weights/kimg-N/` | the averaged generator, to load and, without labels, to show with \
 `app.py --model`; the discriminator beside it is for `--init-from` |
 | `state/` | what the run goes on from; can go when it is over |
@@ -63,14 +68,14 @@ def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
 
 
 def save_run_card(config: TrainConfig, dataset: ImageDataset) -> None:
-    """Write the run folder's README.md."""
-    text = RUN_CARD.format(
-        command=shlex.join(sys.argv[1:]),
-        num_pictures=len(dataset),
-        resolution=dataset.resolution,
-        labels=", ".join(dataset.labels),
-    )
-    (Path(config.out) / "README.md").write_text(text, encoding="utf-8")
+    """Write the run folder's README.md, unless somebody wrote into it."""
+    start, _, rest = RUN_CARD.partition("{command}")
+    labels = ", ".join(dataset.labels)
+    end = rest.format(num_pictures=len(dataset), resolution=dataset.resolution, labels=labels)
+    path = Path(config.out) / CARD
+    found = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if not found or (found.startswith(start) and found.endswith(end)):
+        write_whole(path, start + shlex.join(sys.argv[1:]) + end)
 
 
 def with_full_labels(G: Generator, label_weight: float) -> Generator:
@@ -95,8 +100,8 @@ def save_pictures(config: TrainConfig, G: Generator, nimg: int) -> dict[str, np.
     folder, name = Path(config.out) / "samples", name_at(config, nimg)
     pictures = {"samples": sample_grid(G), "mix": mixing_grid(G)}
     folder.mkdir(exist_ok=True)
-    Image.fromarray(pictures["samples"]).save(folder / f"{name}.png")
-    Image.fromarray(pictures["mix"]).save(folder / f"{name}-mix.png")
+    save_picture(pictures["samples"], folder / f"{name}.png")
+    save_picture(pictures["mix"], folder / f"{name}-mix.png")
     return pictures
 
 
@@ -109,16 +114,41 @@ def save_weights(
     folder: Path,
     figures: dict[str, object],
 ) -> None:
-    """Write a folder of weights, whole or not at all, in place of an older one of that name."""
+    """Write a folder of weights, whole or not at all, in place of an older one of that name.
+
+    Raises: OSError naming the folder and why it cannot be saved.
+    """
     new = folder.parent / f".{folder.name}.new"
     shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
     summary = describe(config, dataset, nimg) + ("\n\n" + section(figures) if figures else "")
-    G.save_pretrained(new, model_card_kwargs={"summary": summary})
     weights = {name: x.contiguous() for name, x in D.state_dict().items()}
-    save_file(weights, new / DISCRIMINATOR)
-    if figures:
-        save_metrics(figures, new)
-    shutil.copy(Path(config.out) / "samples" / f"{name_at(config, nimg)}.png", new / "samples.png")
+    samples = Path(config.out) / "samples" / f"{name_at(config, nimg)}.png"
+    try:
+        G.save_pretrained(new, model_card_kwargs={"summary": summary})
+        write_whole(new / DISCRIMINATOR, save(weights))
+        if figures:
+            save_metrics(figures, new)
+        shutil.copy(samples, new / SAMPLES)
+        names = (CONFIG, WEIGHTS, DISCRIMINATOR, SAMPLES)
+        write_whole(new / SUMS, "".join(f"{sum_of(new / name)}  {name}\n" for name in names))
+        sync(new.iterdir())
+    except (OSError, SafetensorError) as e:
+        shutil.rmtree(new, ignore_errors=True)
+        raise OSError(
+            f"{folder} cannot be saved: {e}; "
+            "once it can, the same command goes on from the state before it"
+        ) from e
+    replace(new, folder)
+
+
+def sum_of(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace(new: Path, folder: Path) -> None:
+    """Put a folder in the place of an older one; `restore` mends a kill between the two steps."""
     restore(folder)
     old = folder.parent / f".{folder.name}.old"
     shutil.rmtree(old, ignore_errors=True)

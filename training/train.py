@@ -9,10 +9,10 @@ import dataclasses
 import importlib.util
 import os
 import sys
+import traceback
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # found without being installed
 # Read when torch is loaded: a waiting thread soon sleeps. Left to spin, it takes the core of the
@@ -33,7 +33,6 @@ from training.blur import blur_taps
 from training.checkpoint import (
     Checkpoint,
     check_flags,
-    claim,
     has_state,
     recorded,
     save_flags,
@@ -43,6 +42,7 @@ from training.cost import costs, training_flops
 from training.data import EndlessSampler, endless_batches
 from training.draws import Dealer, Share, send
 from training.ema import ema_decay, update_ema
+from training.folder import claim
 from training.follow import Follower
 from training.graphs import Graphed
 from training.precision import fastest_precision, weight_layout
@@ -57,7 +57,7 @@ from training.steps import (
     take_step,
 )
 from training.stop import Stopper, stop_with_launcher
-from training.transfer import begin_with, freeze
+from training.transfer import begin_with, freeze, go_on_from
 from training.verify import verify
 
 ADA_INTERVAL = 4  # steps between two changes of the augmentation's probability
@@ -114,7 +114,7 @@ def settle(config: TrainConfig, dataset: ImageDataset, device: torch.device) -> 
     if config.mixed_precision == "auto":
         precision = begun.get("mixed_precision") or fastest_precision(device)
         config = dataclasses.replace(config, mixed_precision=precision)
-    if has_state(config):
+    if begun and has_state(config):
         check_flags(config, dataset, begun)
     if config.push_to_hub:
         open_repository(config.push_to_hub)
@@ -128,7 +128,8 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     torch.manual_seed(config.seed)
     G = Generator(config.generator(dataset.resolution, len(dataset.labels)))
     D, see, loss = build_adversary(config, dataset)
-    if config.init_from and not on_main(lambda: has_state(config)):
+    begins_with_weights = config.init_from and not on_main(lambda: has_state(config))
+    if begins_with_weights:
         begin_with(G, D, config)
     freeze(D, config.freeze_d)
     for network in (G, D):
@@ -144,7 +145,10 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
 
     G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 1e9)
     D_opt = adam(D, config.d_lr, config.r1_interval if config.critic == "pixels" else 1e9)
+    raw = G, D
     G, D, G_opt, D_opt = accelerator.prepare(TrainedGenerator(G), D, G_opt, D_opt)
+    if begins_with_weights:
+        go_on_from(config, *raw, G_opt, D_opt)
     cap = config.ada_max if config.critic == "pixels" else 0.0
     ada = AdaptiveAugment(
         target=config.ada_target, kimg=config.ada_kimg, start=min(config.ada_start, cap), cap=cap
@@ -207,7 +211,7 @@ def keep(
     """Look at the run and save its state, as far as it is time for that; for the main process."""
     if snapshot or measure:
         how = dict(measure=measure, snapshot=snapshot)
-        pictures = follower.look(run.G_ema, checkpoint.parts["D"], nimg, **how)
+        pictures = follower.look(checkpoint.parts, nimg, **how)
         log_pictures(run.accelerator, pictures, nimg)
     if snapshot or stop:
         checkpoint.save(nimg)
@@ -223,15 +227,23 @@ def is_due(before: int, nimg: int, total: float, kimg: float) -> bool:
 def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) -> None:
     """Run from the last state, or from the start, to `config.total_kimg`.
 
-    Raises: FloatingPointError if a loss is no number; OSError if something cannot be saved.
+    Raises: FloatingPointError if a loss is no number; OSError if something cannot be saved;
+    ValueError for a picture that cannot be read.
     """
     run = build(config, accelerator, dataset)
     checkpoint = Checkpoint(run, config)
     nimg = checkpoint.load()
     stopper = Stopper()
     introduce(config, dataset, run, nimg)
-    if accelerator.is_main_process:
+    follower = None
+
+    def follow() -> None:
+        nonlocal follower
         accelerator.log_with.append(JsonLines(Path(config.out) / "log.jsonl", nimg))
+        follower = Follower(config, dataset, nimg)
+        follower.mend(run.G_ema, checkpoint.parts["D"], nimg)
+
+    on_main(follow)
     settings = {name: str(value) for name, value in dataclasses.asdict(config).items()}
     folder = {"wandb": {"dir": config.out}}
     accelerator.init_trackers(Path(config.out).resolve().name, settings, folder)
@@ -256,7 +268,6 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
 
     step = Graphed(once) if config.cuda_graphs else once
     total = 1000 * config.total_kimg
-    follower = Follower(config, dataset, nimg) if accelerator.is_main_process else None
     reporter = Reporter(accelerator, total, nimg)
     batches = endless_batches(dataset, sampler)
     while nimg < total:
@@ -318,24 +329,26 @@ def start(config: TrainConfig) -> None:
         train(config, dataset, accelerator)
 
 
-def fail(reason: str) -> NoReturn:
-    """End all processes; one of them says why."""
-    sys.exit(f"error: {reason}" if PartialState().is_main_process else 1)
-
-
 def main() -> None:
     """Train as the command line says, or end with one sentence."""
     config = parse_args()
     stop_with_launcher()
     keep_freed_memory()
     use_all_cores()
+    status = 0
     try:
         start(config)
-    except FloatingPointError as e:
-        fail(f"{e}; what was saved before it is kept")
+    except FloatingPointError as e:  # on all processes: one says it
+        told = f"error: {e}; what was saved before it is kept"
+        status = told if PartialState().is_main_process else 1
     except (ValueError, OSError) as e:
-        fail(str(e))
-    leave()
+        status = f"error: {e}"
+    except SystemExit as e:
+        status = e.code
+    except Exception:  # a mistake of ours, or the other processes are gone
+        traceback.print_exc()
+        status = 1
+    leave(status)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ Reference: Mo et al. 2020 (arXiv:2002.10964), Sec. 3, for freezing the discrimin
 import sys
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from stylegan import Generator
 from stylegan.pretrained import find_pretrained, load_pretrained, read_tensors
 from training.config import TrainConfig
+from training.handover import HANDOVER, take_over
 from training.snapshot import DISCRIMINATOR
 
 
@@ -83,3 +85,15 @@ def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
                     f"--freeze-d {config.freeze_d}: {config.init_from} has no {name} that fits, "
                     "so it has to be trained"
                 )
+
+
+def go_on_from(
+    config: TrainConfig, G: Generator, D: nn.Module, G_opt: Optimizer, D_opt: Optimizer
+) -> None:
+    """Take what `config.init_from` has for training to go on, the averaged generator being loaded.
+
+    Raises: as `take_over`.
+    """
+    path = find_pretrained(config.init_from, also=[HANDOVER]) / HANDOVER
+    if path.exists():
+        take_over(path, G, D, G_opt, D_opt)

@@ -118,5 +118,10 @@ def test_the_command_teaches_and_saves(face_folder, tmp_path, monkeypatch, capsy
     features.main(["--data", str(face_folder), "--out", str(tmp_path / "new"), "--kimg", "0.008"])
     assert load_features(tmp_path / "new")[1] != load_features()[1]
     with pytest.raises(SystemExit):
-        features.main(["--data", str(tmp_path / "nothing"), "--out", str(tmp_path)])
-    assert "holds no pictures" in capsys.readouterr().err
+        features.main(["--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "other")])
+    assert "holds no pictures" in capsys.readouterr().err and not (tmp_path / "other").exists()
+    taught = (tmp_path / "new/model.safetensors").read_bytes()
+    with pytest.raises(SystemExit):
+        features.main(["--data", str(face_folder), "--out", str(tmp_path / "new")])
+    assert "is not empty; name a new folder" in capsys.readouterr().err
+    assert (tmp_path / "new/model.safetensors").read_bytes() == taught

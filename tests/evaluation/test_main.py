@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -63,6 +64,28 @@ def test_what_does_not_fit_is_named(quick, face_folder, weights, tmp_path, capsy
     assert "--card is for a folder of weights, and alice/faces is none" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="error: --inception .*(not a file|pip install)"):
         evaluate.main([weights, *data, "--inception", str(tmp_path / "nothing")])
+
+
+def test_files_go_to_a_folder_of_their_own(face_folder, tmp_path, monkeypatch):
+    """New, empty or of the same weights and faces; by default another one for other weights."""
+    monkeypatch.chdir(tmp_path)
+    data, out = str(face_folder), tmp_path / "out"
+    found = evaluate.own_folder(None, "runs/first/best", data)
+    assert found == Path("evaluations/runs-first-best")
+    assert evaluate.own_folder(str(out), "mine", data) == out and not out.exists()
+    out.mkdir()
+    (out / "page.png").touch()
+    (out / "metrics.json").write_text(json.dumps({"weights": "mine", "data": data}))
+    assert evaluate.own_folder(str(out), "mine", data) == out
+    with pytest.raises(ValueError, match=f"--out {out} holds the figures of mine"):
+        evaluate.own_folder(str(out), "yours", data)
+    (out / "config.json").touch()
+    with pytest.raises(ValueError, match=f"--out {out} holds config.json; name a new folder"):
+        evaluate.own_folder(str(out), "mine", data)
+    with pytest.raises(ValueError, match="lie in one another"):
+        evaluate.own_folder(f"{data}/out", "mine", data)
+    with pytest.raises(ValueError, match="--out is empty"):
+        evaluate.own_folder("", "mine", data)
 
 
 def test_path_length_of_a_turning_direction(quick):

@@ -156,6 +156,7 @@ def test_without_any_face_there_is_no_dataset(tmp_path, capsys):
         (["in", "--out", "new", "--size", "big"], "--size: invalid int value: 'big'"),
         (["nowhere", "--out", "new"], "INPUT nowhere does not exist"),
         (["in", "--out", "full"], "--out full is not empty"),
+        (["in", "--out", ""], "it is empty; name a folder"),
         (["in", "--out", "full/file.txt"], "--out full/file.txt is a file"),
         (["in", "--out", "in/new"], "--out in/new must not lie inside INPUT in"),
         (["", "--out", "new"], "argument INPUT: it is empty"),

@@ -9,7 +9,7 @@ import torch
 from evaluation import catalogue
 from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, DiscriminatorConfig, Generator
-from stylegan.domains import load_domains
+from stylegan.domains import load_domains, save_domains
 from stylegan.history import Moment, add_moment, read_history
 from training import follow
 from training.checkpoint import save_flags
@@ -17,6 +17,14 @@ from training.config import TrainConfig
 from training.follow import Follower
 
 D = Discriminator(DiscriminatorConfig(64, channel_base=128, channel_max=8))
+
+
+def parts(G):
+    """As a checkpoint has them, before the first step."""
+    optimizers = {
+        f"{name}_opt": torch.optim.Adam(x.parameters()) for name, x in (("G", G), ("D", D))
+    }
+    return {"G": G, "D": D, "G_ema": G, **optimizers}
 
 
 @pytest.fixture
@@ -34,8 +42,8 @@ def test_the_best_weights_are_kept(following, weights, tmp_path, tiny):
     """Good ones, then ones that learned nothing: these are measured, told and not kept."""
     config, _, follower = following
     good, bad = Generator.from_pretrained(weights), Generator(tiny(img_resolution=64)).eval()
-    follower.look(good, D, 8000, measure=True, snapshot=False)
-    follower.look(bad, D, 16000, measure=True, snapshot=True)
+    follower.look(parts(good), 8000, measure=True, snapshot=False)
+    follower.look(parts(bad), 16000, measure=True, snapshot=True)
     first, second = read_history(tmp_path)
     assert (first.kimg, first.grid) == (8.0, "samples/kimg-000008.png")
     assert (tmp_path / first.grid).is_file() and (tmp_path / second.grid).is_file()
@@ -43,7 +51,7 @@ def test_the_best_weights_are_kept(following, weights, tmp_path, tiny):
     assert json.loads((tmp_path / "best/metrics.json").read_text()) == first.figures
     assert Generator.from_pretrained(tmp_path / "best").config == good.config
     assert Generator.from_pretrained(tmp_path / "weights/kimg-000016").config == bad.config
-    follower.look(good, D, 20_000, measure=True, snapshot=True)
+    follower.look(parts(good), 20_000, measure=True, snapshot=True)
     follower.finish(20_000, torch.device("cpu"))
     for folder in ("best", "weights/kimg-000020"):
         assert [kind.name for kind in load_domains(tmp_path / folder)] == ["dark", "light"]
@@ -52,7 +60,7 @@ def test_the_best_weights_are_kept(following, weights, tmp_path, tiny):
 def test_a_snapshot_between_measurements_has_a_picture_only(following, tiny, tmp_path):
     _, _, follower = following
     pictures = follower.look(
-        Generator(tiny(img_resolution=64)), D, 4000, measure=False, snapshot=True
+        parts(Generator(tiny(img_resolution=64))), 4000, measure=False, snapshot=True
     )
     assert read_history(tmp_path) == [Moment(4.0, "samples/kimg-000004.png")]
     assert pictures["samples"].shape == (4 * 64, 8 * 64, 3)
@@ -71,7 +79,7 @@ def test_too_few_pictures_are_not_measured_and_do_not_end_the_run(faces, tiny, t
     config = TrainConfig(str(faces), str(tmp_path), total_kimg=1.0)
     follower = Follower(config, ImageDataset(config.data), 0)
     assert "faces will not be measured: early has 4 pictures" in capsys.readouterr().err
-    follower.look(Generator(tiny()), D, 1000, measure=True, snapshot=True)
+    follower.look(parts(Generator(tiny())), 1000, measure=True, snapshot=True)
     follower.finish(1000, torch.device("cpu"))
     assert read_history(tmp_path) == [Moment(1.0, "samples/kimg-000001.png")]
     assert not (tmp_path / "best").exists()
@@ -80,7 +88,7 @@ def test_too_few_pictures_are_not_measured_and_do_not_end_the_run(faces, tiny, t
 def test_kinds_that_cannot_be_told_are_no_reason_to_fail(following, tiny, tmp_path, capsys):
     _, _, follower = following
     G = Generator(tiny(img_resolution=64, c_dim=3)).eval()
-    follower.look(G, D, 20_000, measure=True, snapshot=True)
+    follower.look(parts(G), 20_000, measure=True, snapshot=True)
     follower.finish(20_000, torch.device("cpu"))
     assert "gets no domains.json: the generator has 3 labels" in capsys.readouterr().err
     assert not (tmp_path / "best/domains.json").exists()
@@ -91,7 +99,7 @@ def test_a_run_killed_at_its_end_ends_when_it_is_started_again(
 ):
     """Once while best/ was replaced, once before domains.json and the push."""
     config, dataset, follower = following
-    follower.look(Generator.from_pretrained(weights), D, 20_000, measure=True, snapshot=True)
+    follower.look(parts(Generator.from_pretrained(weights)), 20_000, measure=True, snapshot=True)
     (tmp_path / "best").rename(tmp_path / ".best.old")
     pushed = []
     monkeypatch.setattr(follow, "push", lambda config, nimg, last: pushed.append((nimg, last)))
@@ -100,6 +108,7 @@ def test_a_run_killed_at_its_end_ends_when_it_is_started_again(
     assert len(load_domains(tmp_path / "best")) == 2
     assert pushed == [(20_000, True)]
     told = tmp_path / "best/domains.json"
-    told.write_text("[]")
+    kinds = load_domains(told.parent)
+    save_domains(kinds[::-1], told.parent)
     Follower(config, dataset, 20_000).finish(20_000, torch.device("cpu"))
-    assert told.read_text() == "[]"  # not found out again
+    assert [kind.name for kind in load_domains(told.parent)] == ["light", "dark"]  # as it was

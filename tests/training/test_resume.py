@@ -76,7 +76,7 @@ def test_a_full_disk_and_a_torn_state_cost_only_time(start, launch, faces, tmp_p
     launch(SCRIPT, *flags, "--out", str(unbroken), cwd=tmp_path)
     process = start(SCRIPT, *flags, "--out", str(broken), cwd=tmp_path)
     wait_for(lambda: newest(broken), process)
-    (broken / "state/kimg-000000.960.new").symlink_to("/dev/full")
+    (broken / "state/.kimg-000000.960.pt.new").symlink_to("/dev/full")
     output = process.communicate(timeout=200)[0]
     assert process.returncode == 1
     assert "kimg-000000.960.pt cannot be saved: No space left on device; once it can" in output
@@ -97,7 +97,7 @@ def test_a_run_of_which_nothing_is_whole_is_not_begun_anew(start, faces, tmp_pat
     path.write_bytes(b"nothing")
     process = start(SCRIPT, *flags, cwd=tmp_path)
     output = process.communicate(timeout=200)[0]
-    assert process.returncode == 1 and "no state in run/state is whole; delete" in output
+    assert process.returncode == 1 and "no state in run/state is whole; delete run " in output
     assert path.with_suffix(".torn").read_bytes() == b"nothing"
     assert (tmp_path / "run/log.jsonl").read_text().count("\n") == 1
 

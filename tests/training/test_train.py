@@ -103,6 +103,17 @@ def test_measuring_leaves_the_training_alone_and_goes_on_with_it(
     best = max(moment.figures["score"] for moment in history if moment.figures)
     assert json.loads((Path(measured.out) / "best/metrics.json").read_text())["score"] == best
     assert not any(moment.figures for moment in read_history(plain.out))
+    # best/ has what lets another run go on from it: G as it was trained, not the average
+    other = built(dataclasses.replace(config, init_from=str(Path(measured.out) / "best")))
+    assert all("exp_avg_sq" in other.G_opt.state[p] for p in other.G.parameters())
+    trained = {"G": other.G.G, "G_ema": other.G_ema}
+    held = load_file(Path(measured.out) / "best/training.safetensors")
+    for name, x in trained["G"].state_dict().items():
+        torch.testing.assert_close(x, held[f"G.{name}"].float(), rtol=0, atol=0)
+    assert any(
+        not torch.equal(x, y)
+        for x, y in zip(trained["G"].parameters(), trained["G_ema"].parameters(), strict=True)
+    )
 
 
 def test_training_moves_all_that_it_should(config):
