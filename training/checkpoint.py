@@ -45,6 +45,7 @@ FIXED_FLAGS = (
     "mixed_precision",
     "seed",
 )
+LATER_FLAGS = {"critic": "pixels"}  # what runs did that were begun before there was the flag
 SUM_BYTES = hashlib.sha256().digest_size
 RECORD = "config.json"
 
@@ -96,7 +97,7 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
     if config.conditional:
         fixed += ("total_kimg",)  # their weights follow the share of the run that is done
     for name in fixed:
-        value, was = getattr(config, name), begun.get(name)
+        value, was = getattr(config, name), begun.get(name, LATER_FLAGS.get(name))
         if value != was:
             flag = "--" + name.replace("_", "-")
             raise ValueError(

@@ -12,8 +12,9 @@ from PIL import Image
 
 SCRIPT = Path(__file__).parents[2] / "training/train.py"
 FLAGS = (
-    "--preset tiny --num-layers 3 --channel-base 128 --channel-max 4 --d-channel-base 256 "
-    "--d-channel-max 4 --z-dim 8 --mixed-precision no --eval-kimg 0 --snapshot-kimg 0.008"
+    "--preset tiny --critic pixels --num-layers 3 --channel-base 128 --channel-max 4 "
+    "--d-channel-base 256 --d-channel-max 4 --z-dim 8 --mixed-precision no --eval-kimg 0 "
+    "--snapshot-kimg 0.008"
 )
 
 pytestmark = pytest.mark.slow
@@ -37,7 +38,7 @@ def test_an_error_ends_every_process_with_a_sentence(start, large, tmp_path, pro
     """A picture that breaks, a disk that fills, a loss that is no number, each in a run of its own:
     ten seconds after the sentence no process is left."""
     sentences = {
-        "picture": "error: .*png cannot be read",
+        "picture": "error: .*png cannot be decoded",
         "disk": "cannot be saved: No space left on device",
         "nan": "is nan in the step",
     }

@@ -104,7 +104,8 @@ def test_measuring_leaves_the_training_alone_and_goes_on_with_it(
     assert json.loads((Path(measured.out) / "best/metrics.json").read_text())["score"] == best
     assert not any(moment.figures for moment in read_history(plain.out))
     # best/ has what lets another run go on from it: G as it was trained, not the average
-    other = built(dataclasses.replace(config, init_from=str(Path(measured.out) / "best")))
+    where = dict(init_from=str(Path(measured.out) / "best"), out=str(tmp_path / "other"))
+    other = built(dataclasses.replace(measured, **where))
     assert all("exp_avg_sq" in other.G_opt.state[p] for p in other.G.parameters())
     trained = {"G": other.G.G, "G_ema": other.G_ema}
     held = load_file(Path(measured.out) / "best/training.safetensors")

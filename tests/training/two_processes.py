@@ -66,4 +66,4 @@ if __name__ == "__main__":
     torch.save(found, folder / f"rank{accelerator.process_index}.pt")
     accelerator.wait_for_everyone()
     accelerator.end_training()
-    leave()
+    leave(0)
