@@ -16,12 +16,13 @@ PLAIN = dict(mirror=False, balance=False, ada_max=0.0)
 PRESETS = {
     # the published widths and no help for small data, as the first team ran it at 64 px
     "seed": dict(num_layers=14, channel_base=32768, channel_max=512, gamma=0.025, **PLAIN),
-    # a laptop without a GPU: faces after a night on two cores. A critic on features learns to tell
-    # faces from the first hour; small batches are more steps in that time: see docs/log.md
+    # a laptop without a GPU: faces after a night on two cores. Networks as small as these bear
+    # twice the rates, and augmentation from the beginning costs a part of the night: see
+    # docs/training.md
     "tiny": dict(
-        critic="features",
-        g_lr=0.004,
-        d_lr=0.001,
+        g_lr=0.005,
+        d_lr=0.004,
+        ada_start=0.0,
         channel_base=2048,
         channel_max=64,
         d_channel_base=4096,

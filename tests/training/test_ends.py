@@ -12,7 +12,7 @@ from PIL import Image
 
 SCRIPT = Path(__file__).parents[2] / "training/train.py"
 FLAGS = (
-    "--preset tiny --critic pixels --num-layers 3 --channel-base 128 --channel-max 4 "
+    "--preset tiny --num-layers 3 --channel-base 128 --channel-max 4 "
     "--d-channel-base 256 --d-channel-max 4 --z-dim 8 --mixed-precision no --eval-kimg 0 "
     "--snapshot-kimg 0.008"
 )

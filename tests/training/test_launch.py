@@ -17,7 +17,7 @@ from stylegan.latents import sample_z
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "training/train.py"
 TINY = (
-    "--preset tiny --critic pixels --num-layers 6 --channel-base 512 --channel-max 16 "
+    "--preset tiny --num-layers 6 --channel-base 512 --channel-max 16 "
     "--d-channel-base 512 --d-channel-max 16 --z-dim 16 --total-kimg 0.032 --mixed-precision no"
 )
 

@@ -13,7 +13,7 @@ from training.checkpoint import SUM_BYTES
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "training/train.py"
 FLAGS = (
-    "--preset tiny --critic pixels --num-layers 4 --channel-base 128 --channel-max 8 "
+    "--preset tiny --num-layers 4 --channel-base 128 --channel-max 8 "
     "--d-channel-base 128 --d-channel-max 8 --z-dim 8 --r1-interval 3 --path-length 2 "
     "--conditional --ada-start 0.5 --ada-kimg 0.5 --mixed-precision no --snapshot-kimg 0.12"
 )

@@ -137,9 +137,8 @@ def test_widths_batches_and_lengths_of_the_presets(tmp_path):
     D = tiny.discriminator(64, 2)
     assert (D.channel_base, D.channel_max) == (4096, 128)
     assert tiny.snapshot_kimg == tiny.eval_kimg == 4
-    assert [c.g_lr for c in (tiny, space, quality)] == [0.004, 0.0025, 0.0025]
-    assert [c.d_lr for c in (tiny, space, quality)] == [0.001, 0.002, 0.002]
-    assert [c.critic for c in (tiny, space, quality)] == ["features", "pixels", "pixels"]
+    assert [c.g_lr for c in (tiny, space, quality)] == [0.005, 0.0025, 0.0025]
+    assert [c.d_lr for c in (tiny, space, quality)] == [0.004, 0.002, 0.002]
     for config in (tiny, space, quality):  # what helps with few pictures
         assert config.mirror and config.balance and config.ada_max == 0.8
 
