@@ -1,9 +1,15 @@
 """What a test does with the page: look at a picture, wait for the next one, move a slider."""
 
+import base64
+import io
 import time
 
 import numpy as np
+import torch
+from PIL import Image
 from playwright.sync_api import Page, expect
+
+from benchmarks.load import is_close
 
 SECONDS = 30
 
@@ -11,19 +17,18 @@ SECONDS = 30
 def picture(page: Page, elem_id: str) -> np.ndarray:
     """The pixels of the picture that an element shows, (H, W, 3)."""
     image = page.locator(f"#{elem_id} img")
-    pixels = image.evaluate(
+    address = image.evaluate(
         """async image => {
             await image.decode();
             const canvas = document.createElement('canvas');
             canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
             const context = canvas.getContext('2d');
             context.drawImage(image, 0, 0);
-            return [image.naturalWidth, image.naturalHeight,
-                    Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data)];
+            return canvas.toDataURL('image/png');
         }"""
     )
-    width, height, data = pixels
-    return np.array(data, dtype=np.uint8).reshape(height, width, 4)[:, :, :3]
+    png = base64.b64decode(address.partition(",")[2])
+    return np.array(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
 def wait_for_another(page: Page, elem_id: str, before: str) -> None:
@@ -38,12 +43,20 @@ def source(page: Page, elem_id: str) -> str:
 
 
 def wait_until_drawn(page: Page, elem_id: str) -> None:
-    """Until a picture that is drawn row by row has not changed for a second."""
+    """Until a picture that is drawn row by row has not changed for two seconds."""
     deadline, before = time.monotonic() + SECONDS, None
     while (now := source(page, elem_id)) != before:
         assert time.monotonic() < deadline
         before = now
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(2000)
+
+
+def wait_until_alike(page: Page, elem_id: str, other: str, dtype: torch.dtype) -> None:
+    """Until two elements show the same face, as far as the page's type draws it alike."""
+    deadline = time.monotonic() + SECONDS
+    while not is_close(picture(page, elem_id), picture(page, other), dtype):
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(200)
 
 
 def slide(page: Page, elem_id: str, value: float) -> None:

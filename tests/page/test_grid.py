@@ -16,7 +16,10 @@ def test_a_crossing_of_the_grid_opens_in_mix(page, dtype):
     before = source(page, "face-mix")
     page.get_by_role("tab", name="Grid").click()
     expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    wait_until_drawn(page, "grid")
+    old = source(page, "grid")
     slide(page, "grid-psi", 0.4)
+    wait_for_another(page, "grid", old)
     wait_until_drawn(page, "grid")
     seeds = [
         page.get_by_label(name).input_value().split(", ") for name in ("Seeds across", "Seeds down")
