@@ -66,12 +66,15 @@ def more_augmentation(p: float, flags: dict[str, object]) -> str:
     return f"let the augmentation come sooner (--ada-kimg {faster:g}) or add images"
 
 
+def on_features(flags: dict[str, object]) -> bool:
+    """Whether the critic judges features; runs from before there was a choice judge pixels."""
+    return flags.get("critic") == "features"
+
+
 def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """What the images and D's judgement of them tell, folder by folder."""
     findings, shares = [], shown_shares(flags)
-    pixels = (
-        flags.get("critic", "pixels") == "pixels"
-    )  # the other kind is sure of most reals always
+    pixels = not on_features(flags)  # such a critic is sure of most reals always
     for name, count in flags["counts"].items():
         sign = now.get(f"signs/real/{name}", 0.0)
         if pixels and sign > SURE and 1000 * now["kimg"] * shares[name] > OFTEN * count:
@@ -87,7 +90,7 @@ def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
 
 def balance(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """Whether G and D learn from each other."""
-    if flags.get("critic", "pixels") == "features":
+    if on_features(flags):
         loss = f"its loss is {now['loss/D']:.2f}"
         if now["loss/D"] < HINGE_WINS and now["kimg"] > EARLY:
             what = f"the critic tells drawn from real without effort ({loss})"
@@ -107,7 +110,7 @@ def balance(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
 
 def slope(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """Whether R1 holds D's slope."""
-    if flags.get("critic", "pixels") == "features":
+    if on_features(flags):
         return []  # R1 is not used
     usual = usual_gamma(flags["pictures"]["resolution"], flags["batch"])
     gamma = usual if flags["gamma"] is None else flags["gamma"]
