@@ -2,6 +2,8 @@
 
 import math
 import re
+import tempfile
+from functools import cache, lru_cache
 from pathlib import Path
 
 import gradio as gr
@@ -15,13 +17,12 @@ from playground.files import Picture
 from playground.limits import Turns
 from playground.mistake import Mistake, plain
 from playground.mix import MixTab
-from playground.model import Model, Models
+from playground.model import OTHERS, Model, Models
 from playground.programs import offer
 from playground.seeds import good_seeds
 from playground.share import first_scene, scene_values
 from playground.words import WORDS
 from stylegan.history import Moment
-from stylegan.pretrained import WEIGHTS
 
 PSIS = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0]  # shown side by side
 PAGE = re.compile(r"(?:https://)?(?:huggingface\.co|hf\.co)/([^/]+/[^/?#]+).*")  # of a model
@@ -43,16 +44,15 @@ def facts(model: Model) -> str:
     """A table of what is known of a network."""
     config = model.G.config
     millions = sum(p.numel() for p in model.G.parameters()) / 1e6
+    size = f", {model.weights_bytes / 1e6:.1f} MB" if model.weights_bytes else ""
     rows = {
         "pictures": f"{config.img_resolution}x{config.img_resolution} pixels, "
         + ("grey" if config.img_channels == 1 else "colour"),
         "network": f"StyleGAN3, {'R' if config.conv_kernel == 1 else 'T'}, {config.num_layers} "
         f"layers; z {config.z_dim} and w {config.w_dim} wide",
-        "size": f"{millions:.2f} million parameters",
+        "size": f"{millions:.2f} million parameters" + size,
         "drawn here in": str(model.dtype).removeprefix("torch."),
     }
-    if model.folder:
-        rows["size"] += f", {(model.folder / WEIGHTS).stat().st_size / 1e6:.1f} MB"
     if model.key:
         rows["revision"] = model.key.partition("@")[2]
     if model.domains:
@@ -77,15 +77,27 @@ def words_of(moment: Moment) -> str:
     return f"After {moment.kimg:g} thousand pictures: {measured}"
 
 
-def history_picture(path: Path) -> tuple[np.ndarray | None, str]:
-    """Uint8 (H, W, 3), or None and a sentence that says why it cannot be shown."""
-    try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError("it is too large")
-            return np.asarray(picture.convert("RGB")), ""
-    except Exception as e:  # a damaged file can raise almost anything from its decoder
-        return None, f"Its picture {plain(path.name)} cannot be shown: {plain(str(e))}."
+class History:
+    """How a model was trained; each picture is read once, when it is first asked for."""
+
+    def __init__(self, model: Model):
+        self.moments = model.history
+        self._folder = tempfile.TemporaryDirectory(prefix="playground-history-")
+        self.picture = cache(self._picture)
+
+    def _picture(self, place: int) -> tuple[str | None, str]:
+        """Path of a PNG of its pixels alone, or None and a sentence why it cannot be shown."""
+        path = self.moments[place][1]
+        try:
+            with Image.open(path, formats=["PNG"]) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise ValueError("it is too large")
+                pixels = picture.convert("RGB")
+        except Exception as e:  # a damaged file can raise almost anything from its decoder
+            return None, f"Its picture {plain(path.name)} cannot be shown: {plain(str(e))}."
+        shown = Path(self._folder.name) / f"{place}.png"
+        Image.frombytes("RGB", pixels.size, pixels.tobytes()).save(shown)  # without its texts
+        return str(shown), ""
 
 
 class Place(gr.Slider):
@@ -102,6 +114,7 @@ class About:
 
     def __init__(self, models: Models):
         self.models, self.pictures = models, Turns()
+        self.histories = lru_cache(OTHERS + 1)(History)
 
     def psis(self, model: str = "") -> list[np.ndarray]:
         """The best face of either kind at every psi, a row each."""
@@ -110,19 +123,22 @@ class About:
         ws = [shown.styles([seed], psi) for seed in (a, b) for psi in PSIS]
         return list(shown.draw_many(torch.cat(ws)))
 
-    def moment(self, place: float, model: str = "") -> tuple[np.ndarray | None, str]:
-        """A moment of the training, counted from 0: faces of the same seeds, and what it was.
+    def moment(self, place: float, model: str = "") -> tuple[str | None, str]:
+        """A moment of the training, counted from 0: faces of the same seeds, as a file, and what it
+        was.
 
         What cannot be shown of it is told in its place.
         """
-        known = self.models[model].history
+        shown = self.models[model]
+        known = shown.history
         if not known:
             return None, NOTHING
-        moment, path = known[min(max(int(place), 0), len(known) - 1)]
-        picture, problem = self.pictures.take(lambda: history_picture(path))
-        return picture, f"{words_of(moment)}. {problem}" if problem else words_of(moment)
+        place = min(max(int(place), 0), len(known) - 1)
+        history, words = self.histories(shown), words_of(known[place][0])
+        picture, problem = self.pictures.take(lambda: history.picture(place))
+        return picture, f"{words}. {problem}" if problem else words
 
-    def known_moment(self, place: float, model: str = "") -> tuple[np.ndarray, str]:
+    def known_moment(self, place: float, model: str = "") -> tuple[str, str]:
         """As `moment`. Raises: Mistake if there is no such moment, or no picture of it."""
         last = len(self.models[model].history) - 1
         if last >= 0 and place not in range(last + 1):

@@ -1,7 +1,7 @@
 """One face, moved on the page and changed along directions of W."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import gradio as gr
@@ -48,8 +48,6 @@ class Explorer:
         down: float,
         turn: float,
         model: str,
-        saved: Tensor | None,
-        along: float,
         common_1: float,
         common_2: float,
         common_3: float,
@@ -58,19 +56,22 @@ class Explorer:
         strong_2: float,
         strong_3: float,
         strong_4: float,
+        saved: Tensor | None = None,
+        along: float = 0.0,
     ) -> tuple[np.ndarray | dict, str]:
         """A face, uint8 (H, W, 3), turned clockwise by degrees, moved by percent of its side, and
-        gone by standard deviations along each direction; what is wrong with the seed."""
+        gone by standard deviations along each direction and along a visitor's own; what is wrong
+        with the seed."""
         words = problem_with_seed(seed, "")
         if words:
             return gr.skip(), words
         shown = self.models[model]
         steps = common_1, common_2, common_3, common_4, strong_1, strong_2, strong_3, strong_4
-        ws = shown.styles([int(seed)], psi) + self.way(model, saved, along, *steps)
+        ws = shown.styles([int(seed)], psi) + self.way(model, steps, saved, along)
         moved = translation(right / 100, down / 100)
         return shown.draw(ws, rotation(math.radians(turn)) @ moved)[0], ""
 
-    def way(self, model: str, saved: Tensor | None, along: float, *steps: float) -> Tensor:
+    def way(self, model: str, steps: Sequence[float], saved: Tensor | None, along: float) -> Tensor:
         """Where the sliders lead, (w_dim,): along each direction, and along the visitor's own."""
         way = torch.tensor(steps, dtype=torch.float32) @ self.directions(self.models[model])
         return way if saved is None else way + along * saved
@@ -148,11 +149,11 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
             label=WORDS("saved_direction"), file_types=[".json"], height=120, elem_id="given"
         )
 
-    inputs, outputs = [seed, psi, *moves, model, saved, along, *steps], [image, words]
+    inputs, outputs = [seed, psi, *moves, model, *steps, saved, along], [image, words]
     hidden = {"api_visibility": "private", **LIVE}
     moved = [control.input for control in (*moves, along, *steps)]
     gr.on(moved, explorer.face, inputs, outputs, **hidden)
-    offer(or_raise(explorer.face), inputs, image, "explore", queue=False)
+    offer(or_raise(explorer.face), inputs[:-2], image, "explore", queue=False)
     changes = [tab.select, seed.input, psi.input]
     drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
     drawn.then(explorer.ways, [seed, psi, model], strips, **hidden)  # after, see playground.mix
@@ -167,9 +168,9 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
 
         return go
 
-    def keep(name: str, model: str, *direction: Tensor | float | None) -> str:
+    def keep(name: str, model: str, saved: Tensor | None, along: float, *steps: float) -> str:
         """A file with where the sliders lead."""
-        return save_direction(name, explorer.way(model, *direction), models[model])
+        return save_direction(name, explorer.way(model, steps, saved, along), models[model])
 
     def give(path: str, model: str) -> tuple[Tensor, gr.Slider]:
         """A saved direction and the slider that goes along it, one standard step at first."""

@@ -3,9 +3,14 @@
 Gradio's own limits bind its queue only; events that skip it, and programs, come as they like.
 """
 
+import math
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import gradio as gr
@@ -27,11 +32,13 @@ COSTLIEST = GeneratorCost(  # of what a stranger's config may ask of one face
     parameters=200_000_000, largest_map=32_000_000, multiply_adds=40_000_000_000
 )
 SLOWEST = 1  # seconds a face of a stranger's model; a step of the search for a face takes three
+NICE = 15  # of what strangers' models do: where both want a core, one part in 29 is theirs
+PLACES = 8  # of those who wait for the same stranger's model; each takes one of Gradio's 40 threads
 WAIT_SECONDS = 30  # for a turn
 MOST_SECONDS = 60  # of one film or grid
 QUEUE = 40  # that wait in Gradio's queue for the same action
 SESSIONS = 300  # that Gradio remembers, at a third of a megabyte; the oldest is forgotten first
-BUSY = "Too many visitors are drawing just now. Try again in a minute."
+BUSY = "Too many visitors ask for this just now. Try again in {} seconds."
 TOO_LONG = "This takes too long just now. Ask for less, or try again in five minutes."
 FULL = "Too many visitors are waiting for this just now. Try again in two minutes."
 
@@ -58,42 +65,78 @@ def _short(number: int) -> str:
     return f"{number:.3g}" if number < 1e15 else "more than 1e15"
 
 
+def go_last() -> None:
+    """Let all others have the cores first, from now on in this thread and those that it begins."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.nice(NICE)
+
+
 class Turns:
     """One computes at a time, in the order of asking: two at once would only share the same cores.
 
     Heavy work waits for other heavy work first, so that what is light waits for one piece of it at
-    most. All is done by one thread: each thread that ever drew would keep memory of its own.
+    most. All is done by one thread: each thread that ever drew would keep memory of its own. With
+    `last` the work of all other turns goes first, and few may wait.
     """
 
-    def __init__(self):
-        self._one, self._heavy = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    def __init__(self, *, last: bool = False):
+        self._one = ThreadPoolExecutor(1, initializer=go_last if last else None)
+        self._heavy = ThreadPoolExecutor(1)
+        self._places = PLACES if last else math.inf
+        self._ends, self._changing = {}, threading.RLock()  # when what is asked for is done
+
+    @contextmanager
+    def _until(self, end: float, places: float = math.inf) -> Iterator[None]:
+        """While something goes on that is over then; raises gr.Error without a place for it."""
+        mine = object()
+        with self._changing:
+            if len(self._ends) >= places:
+                raise self._busy()
+            self._ends[mine] = end
+        try:
+            yield
+        finally:
+            with self._changing:
+                del self._ends[mine]
+
+    def _busy(self) -> gr.Error:
+        """It says when all that is asked for now is done or given up."""
+        with self._changing:
+            seconds = max(self._ends.values(), default=0) - time.monotonic()
+        return gr.Error(BUSY.format(max(math.ceil(seconds), 2)))
 
     def take(self, work: Callable[[], Result], *, heavy: bool = False) -> Result:
-        """What the work returns.
+        """What the work returns; what is heavy is a step of `in_time`.
 
         Raises: gr.Error if others do not end; what the work raises.
         """
-        if heavy:
-            done = self._heavy.submit(lambda: self._one.submit(work).result())
-        else:
-            done = self._one.submit(work)
-        try:
-            return done.result(WAIT_SECONDS)
-        except TimeoutError as e:
-            done.cancel()
-            raise gr.Error(BUSY) from e
+        begun, first = threading.Event(), threading.Lock()
 
+        def begin() -> Result | None:
+            if first.acquire(blocking=False):  # nobody has given up
+                begun.set()
+                return work()
 
-def in_time(steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps of heavy work.
+        with self._until(time.monotonic() + WAIT_SECONDS, math.inf if heavy else self._places):
+            if heavy:
+                done = self._heavy.submit(lambda: self._one.submit(begin).result())
+            else:
+                done = self._one.submit(begin)
+            if not begun.wait(WAIT_SECONDS) and first.acquire(blocking=False):
+                raise self._busy()
+            return done.result()
 
-    Raises: gr.Error when they have taken too long.
-    """
-    until = time.monotonic() + MOST_SECONDS
-    for step in steps:
-        if time.monotonic() > until:
-            raise gr.Error(TOO_LONG)
-        yield step
+    def in_time(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """The steps of heavy work.
+
+        Raises: gr.Error when they have taken too long.
+        """
+        until = time.monotonic() + MOST_SECONDS
+        with self._until(until, self._places):
+            for step in steps:
+                if time.monotonic() > until:
+                    raise gr.Error(TOO_LONG)
+                yield step
 
 
 def tell_when_full(page: gr.Blocks) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from playground.gpu import LENT, MANY, draw_there
 from playground.hub import Copy, fetch
-from playground.limits import BUSY, SLOWEST, WAIT_SECONDS, TooMuch, Turns, in_time
+from playground.limits import MOST_SECONDS, SLOWEST, TooMuch, Turns
 from playground.mistake import Mistake
 from playground.told import read_told, reason
 from playground.trial import seconds_a_face
@@ -24,7 +24,7 @@ from stylegan.history import HISTORY, Moment
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
 from stylegan.precision import draw, fastest_dtype
-from stylegan.pretrained import CARD, METRICS, find_pretrained
+from stylegan.pretrained import CARD, METRICS, WEIGHTS, find_pretrained
 from stylegan.projection import project
 
 AT_ONCE = 4  # pictures drawn before another visitor may draw
@@ -47,15 +47,30 @@ class Model:
     card: str = ""  # HTML
     left_out: list[str] = field(default_factory=list)  # sentences on what it tells badly
     dtype: torch.dtype = torch.float32  # of the wide features while drawing
-    at_once: int = AT_ONCE
+    weights_bytes: int = 0
+    seconds: float = 0.0  # a face, if a stranger's was measured
     turns: Turns = field(default_factory=Turns)
-    folder: Path | None = None  # with its files
     copy: Copy | None = None  # of what a visitor named; keeps the folder
 
     @property
     def key(self) -> str:
         """What `Models` finds it by: empty for the page's own one."""
         return self.copy.key if self.copy else ""
+
+    @property
+    def at_once(self) -> int:
+        """Pictures drawn before others draw; of a slow model no more than a second's."""
+        return max(1, int(min(AT_ONCE, SLOWEST / self.seconds))) if self.seconds else AT_ONCE
+
+    def _parts(self, ws: Tensor) -> tuple[Tensor, ...]:
+        """Of ws, to be drawn one by one; raises Mistake if together they take too long."""
+        if (seconds := len(ws) * self.seconds) > MOST_SECONDS:
+            most = int(MOST_SECONDS / self.seconds)
+            raise Mistake(
+                f"{len(ws)} faces of {self.name} take about {seconds:.0f} s here, longer than the "
+                f"{MOST_SECONDS} that there are: ask for at most {most}."
+            )
+        return ws.split(self.at_once)
 
     @torch.inference_mode()
     def styles(self, seeds: Sequence[int], psi: float, *, own: bool = False) -> Tensor:
@@ -82,18 +97,19 @@ class Model:
         return self.turns.take(work, heavy=heavy)
 
     def draw_many(self, ws: Tensor) -> np.ndarray:
-        """As `draw`, a few at a time, so that others may draw between."""
-        return np.concatenate([self.draw(part) for part in ws.split(self.at_once)])
+        """As `draw`, a few at a time, so that others may draw between; raises as `draw_parts`."""
+        return np.concatenate([self.draw(part) for part in self._parts(ws)])
 
     def draw_parts(self, ws: Tensor) -> Iterator[np.ndarray]:
         """As `draw`, what is heavy, part by part: on the GPU if one is lent for it.
 
-        Raises: gr.Error if it takes too long.
+        Raises: gr.Error if it takes too long, or would by what was measured.
         """
         if LENT:
             yield from (draw_there(self.G, part) for part in ws.split(MANY))
         else:
-            yield from in_time(self.draw(part, heavy=True) for part in ws.split(self.at_once))
+            drawn = (self.draw(part, heavy=True) for part in self._parts(ws))
+            yield from self.turns.in_time(drawn)
 
     def project(
         self, target: Tensor, start: Tensor, spread: Tensor, steps: int
@@ -119,7 +135,8 @@ def _own(folder_or_repo: str | Path, name: str, problem: str = "") -> Model:
     folder = find_pretrained(folder_or_repo, also=ALSO)
     G = _load(folder)
     told = read_told(folder, G, is_copy=False)
-    return Model(G, name, problem, dtype=fastest_dtype(G), folder=folder, **vars(told))
+    size = (folder / WEIGHTS).stat().st_size
+    return Model(G, name, problem, dtype=fastest_dtype(G), weights_bytes=size, **vars(told))
 
 
 def load_model(folder_or_repo: str | None = None) -> Model:
@@ -143,14 +160,15 @@ class Models:
     """Finds a generator by its key, "user/repository@commit" or, for the page's own, nothing.
 
     The last few of the Hub stay loaded; another takes the place of the one that nobody used for
-    longest, which is fetched again when it is asked for again.
+    longest, which is fetched again when it is asked for again. Each draws in turns of its own,
+    after what the page's own one draws.
     """
 
     def __init__(self, own: Model):
         self.own = own
         self._others: OrderedDict[str, Model] = OrderedDict()
         self._refused: OrderedDict[str, str] = OrderedDict()  # why, by key
-        self._changing, self._loading = threading.Lock(), threading.Lock()
+        self._changing, self._loading = threading.Lock(), Turns(last=True)
 
     def _find(self, key: str) -> Model | None:
         with self._changing:
@@ -170,14 +188,12 @@ class Models:
 
         Raises: gr.Error with a sentence for what cannot be shown.
         """
-        if not self._loading.acquire(timeout=WAIT_SECONDS):
-            raise gr.Error(BUSY)
-        try:
+
+        def work() -> Model:
             copy = Copy(repo, revision)
-            found = self._find(copy.key) or self._add(copy)
-        finally:
-            self._loading.release()
-        return found
+            return self._find(copy.key) or self._add(copy)
+
+        return self._loading.take(work)
 
     def _refuse(self, key: str, sentence: str) -> None:
         """From now on."""
@@ -208,9 +224,9 @@ class Models:
             G,
             copy.repo,
             dtype=self.own.dtype,
-            at_once=max(1, min(AT_ONCE, int(SLOWEST / seconds))),
-            turns=self.own.turns,
-            folder=copy.folder,
+            weights_bytes=(copy.folder / WEIGHTS).stat().st_size,
+            seconds=seconds,
+            turns=Turns(last=True),
             copy=copy,
             **vars(read_told(copy.folder, G, is_copy=True)),
         )

@@ -3,7 +3,6 @@
     python -m playground.trial FOLDER TYPE MOST     prints seconds, or ends after MOST seconds
 
 Seconds are those that a processor works, so that nobody is refused because others draw, too.
-Whoever else draws goes first.
 """
 
 import os
@@ -51,8 +50,6 @@ def end_at(most: float) -> None:
 @torch.inference_mode()
 def main(folder: str, name: str, most: str) -> None:
     """Draw a face and print how long it took."""
-    if hasattr(os, "nice"):
-        os.nice(10)
     G = Generator.from_pretrained(folder)
     ws = G.mapping(sample_z([0], G.z_dim))
     until = time.process_time() + float(most) * torch.get_num_threads()

@@ -15,8 +15,7 @@ from playground.model import Models
 from stylegan.images import to_uint8
 from stylegan.transforms import rotation, translation
 
-REST = ("", None, 0)  # the page's own model, no saved direction
-STILL = (0, 0, 0, *REST) + (0,) * (2 * COUNT)
+STILL = (0, 0, 0, "") + (0,) * (2 * COUNT)  # the page's own model
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +59,13 @@ def test_ways_are_rows_of_steps_whose_middle_is_the_face(explorer):
     assert all(close(row[PLACES.index(0)], face) for row in ways)
     steps = [0.0] * 2 * COUNT
     steps[5] = 2
-    stepped, _ = explorer.face(3, 0.65, 0, 0, 0, *REST, *steps)
+    stepped, _ = explorer.face(3, 0.65, 0, 0, 0, "", *steps)
     assert close(ways[5][PLACES.index(2)], stepped)
 
 
 def test_steps_add_up(explorer):
     model, steps = explorer.models.own, torch.arange(2.0 * COUNT) / 4
-    found, _ = explorer.face(3, 0.65, 0, 0, 0, *REST, *steps.tolist())
+    found, _ = explorer.face(3, 0.65, 0, 0, 0, "", *steps.tolist())
     ws = model.styles([3], 0.65) + (steps[:, None] * explorer.directions(model)).sum(dim=0)
     assert close(found, model.draw(ws)[0])
 
@@ -87,11 +86,11 @@ def test_a_named_direction_is_saved_and_followed(explorer, tmp_path, monkeypatch
     """From a file, three standard steps back, it is what the sliders led to, gone backwards."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "not" / "there"))
     model, steps = explorer.models.own, [0.5, *[0.0] * (2 * COUNT - 2), -1.0]
-    path = save_direction(" older ", explorer.way("", None, 0, *steps), model)
+    path = save_direction(" older ", explorer.way("", steps, None, 0), model)
     name, direction = load_direction(path, model)
     assert name == "older" and json.loads(Path(path).read_text())["model"] == model.name
-    there, _ = explorer.face(3, 0.65, 0, 0, 0, "", None, 0, *[-3 * step for step in steps])
-    again, _ = explorer.face(3, 0.65, 0, 0, 0, "", direction, -3, *[0] * (2 * COUNT))
+    there, _ = explorer.face(3, 0.65, 0, 0, 0, "", *[-3 * step for step in steps])
+    again, _ = explorer.face(3, 0.65, *STILL, direction, -3)
     assert close(there, again)
 
 

@@ -1,5 +1,6 @@
 """Generators of the Hub that visitors name, with the real client against a Hub on loopback."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -15,7 +16,7 @@ from playground import limits, trial
 from playground import model as models_module
 from playground.about import About, facts, status
 from playground.mix import Mixer
-from playground.model import OTHERS, Model, Models
+from playground.model import OTHERS, Model, Models, load_model
 from playground.share import from_address
 from playground.told import read_told
 from stylegan import Generator, GeneratorConfig
@@ -98,7 +99,11 @@ def test_what_a_model_is_and_how_it_was_trained_is_told(api, saved, models):
     assert model.card.split() == ["<h1>Other", "faces</h1>", "<p>", "</p>"]
     assert len(model.history) == 2
     picture, words = about.moment(1, key)
-    assert picture.shape == (32, 64, 3) and (picture == (200, 0, 0)).all()
+    with Image.open(picture) as shown:
+        assert shown.size == (64, 32) and shown.getcolors() == [(64 * 32, (200, 0, 0))]
+    for _, path in model.history:
+        path.unlink()
+    assert about.moment(1, key)[0] == picture and "2.png" not in words  # it is read once
     assert words == "After 8 thousand pictures: score 22.0 of 100"
     assert len(about.psis(key)) == 12 and about.psis(key)[0].shape == (64, 64, 3)
     assert about.load("", "")[0] == "" and "not yet" in facts(models.own)
@@ -120,7 +125,7 @@ def test_only_weights_json_the_card_and_the_history_are_fetched(api, saved, mode
     for name in ("pytorch_model.bin", "model.py", "samples/other.png"):
         (saved / name).write_text("no")
     push(api, saved)
-    folder = models.load("alice/faces").folder
+    folder = models.load("alice/faces").copy.folder
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     found = {name for name in found if not name.startswith(".cache")}
     names = {"config.json", "model.safetensors", "README.md", "history.jsonl"}
@@ -131,7 +136,7 @@ def test_a_copy_goes_when_it_made_room(api, saved, models, monkeypatch):
     folders = []
     for i in range(OTHERS + 1):
         push(api, saved, f"alice/faces{i}")
-        folders.append(models.load(f"alice/faces{i}").folder)
+        folders.append(models.load(f"alice/faces{i}").copy.folder)
     assert [folder.exists() for folder in folders] == [False, *[True] * OTHERS]
 
 
@@ -230,7 +235,27 @@ def test_a_model_that_draws_too_slowly_is_refused_and_not_tried_again(
         with pytest.raises(gr.Error, match="alice/slow cannot be shown: it takes more than 0.1 s"):
             models.load("alice/slow")
     assert tried[1:] == [math.inf]
-    assert models[f"alice/faces@{commit}"].turns is own.turns
+    assert models[f"alice/faces@{commit}"].turns is not own.turns
+
+
+def test_what_takes_longer_than_there_is_time_is_refused_before_it_is_drawn(own):
+    """By what was measured of a stranger's model, however it is asked for."""
+    slow = dataclasses.replace(own, name="alice/slow", seconds=0.9)
+    ws = slow.styles(range(67), 0.65)
+    assert slow.at_once == 1 and dataclasses.replace(own, seconds=0.3).at_once == 3
+    for draw in (slow.draw_many, lambda ws: list(slow.draw_parts(ws))):
+        with pytest.raises(gr.Error, match="67 faces of alice/slow take about 60 s .* at most 66"):
+            draw(ws)
+    assert len(own.draw_many(ws[:5])) == 5 and len(slow.draw_many(ws[:1])) == 1
+
+
+def test_the_page_goes_on_telling_of_weights_that_are_gone(saved):
+    """A run's best weights, an hour after better ones."""
+    models = Models(load_model(str(saved)))
+    before = facts(models.own)
+    shutil.rmtree(saved)
+    assert facts(models.own) == before and "MB" in before
+    assert About(models).load("", "") == ("", before)
 
 
 def test_a_hub_that_is_away_is_told(models, monkeypatch):

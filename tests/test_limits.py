@@ -1,6 +1,8 @@
 """How visitors wait for each other."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ import gradio as gr
 import pytest
 
 from playground import limits
-from playground.limits import FULL, LARGEST, Turns, in_time, tell_when_full
+from playground.limits import FULL, LARGEST, NICE, PLACES, Turns, tell_when_full
 from stylegan import GeneratorConfig
 
 
@@ -67,11 +69,49 @@ def test_light_work_waits_for_one_piece_of_heavy_work_at_most():
     assert len(ended) == 51 and ended.index("light") - before <= 2
 
 
+def test_who_is_refused_is_told_when_what_runs_is_over(monkeypatch):
+    turns, go_on = Turns(), threading.Event()
+    monkeypatch.setattr(limits, "WAIT_SECONDS", 0.05)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(turns.take, lambda: go_on.wait(10))
+        with pytest.raises(gr.Error, match="Try again in 2 seconds"):
+            turns.take(int)
+        film = turns.in_time(range(2))
+        next(film)
+        with pytest.raises(gr.Error, match="Try again in (59|60) seconds."):
+            turns.take(int)
+        film.close()
+        with pytest.raises(gr.Error, match="Try again in 2 seconds"):
+            turns.take(int)
+        go_on.set()
+
+
+def test_few_wait_for_a_strangers_model_and_the_rest_are_told_at_once():
+    turns, go_on = Turns(last=True), threading.Event()
+    with ThreadPoolExecutor(PLACES) as others:
+        asked = [others.submit(turns.take, lambda: go_on.wait(10)) for _ in range(PLACES)]
+        while len(turns._ends) < PLACES:
+            time.sleep(0.01)
+        for ask in (lambda: turns.take(int), lambda: next(turns.in_time([1]))):
+            with pytest.raises(gr.Error, match="Too many visitors .* in (29|30) seconds"):
+                ask()
+        go_on.set()
+    assert all(each.result() for each in asked) and turns.take(lambda: 3) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no rank of their own")
+def test_strangers_models_draw_after_all_others():
+    mine = os.nice(0)
+    assert Turns().take(lambda: os.nice(0)) == mine
+    assert Turns(last=True).take(lambda: os.nice(0)) == min(mine + NICE, 19)
+    assert os.nice(0) == mine
+
+
 def test_heavy_work_that_takes_too_long_ends_with_a_sentence(monkeypatch):
-    assert list(in_time(range(3))) == [0, 1, 2]
+    assert list(Turns().in_time(range(3))) == [0, 1, 2]
     monkeypatch.setattr(limits, "MOST_SECONDS", -1)
     with pytest.raises(gr.Error, match="takes too long just now"):
-        next(in_time(range(3)))
+        next(Turns().in_time(range(3)))
 
 
 def test_every_field_of_a_config_has_a_limit():

@@ -27,6 +27,8 @@ def test_every_action_can_be_called_from_code(client):
     assert set(endpoints) == actions
     labels = [x["label"] for e in endpoints.values() for x in (*e["parameters"], *e["returns"])]
     assert not [label for label in labels if re.match("value_|__i18n__|[0-9]", label)]
+    names = {e: {x["parameter_name"] for x in endpoints[e]["parameters"]} for e in endpoints}
+    assert "along" not in names["/explore"]  # it has no direction that a program could give
     mix = 34, 29, 0.5, 0.65, True, 0, 0, 0, []
     mixed = client.predict(*mix, api_name="/mix")
     a, again, b = client.predict(*mix, api_name="/faces")
@@ -35,7 +37,7 @@ def test_every_action_can_be_called_from_code(client):
     assert len(client.predict(34, 29, 0.65, True, 0, 0, 0, [], api_name="/strip")) == 11
     grid = client.predict("1, 2", "3", 0.5, 0.65, True, api_name="/grid")
     assert Image.open(grid).size == (3 * 384, 2 * 384)
-    face = client.predict(34, 0.65, 10, 0, 0, "", 0, *[0] * 8, api_name="/explore")
+    face = client.predict(34, 0.65, 10, 0, 0, "", *[0] * 8, api_name="/explore")
     assert Image.open(face).size == (64, 64)
     film = client.predict("1, 2", 2, 10, "GIF", 0.65, True, api_name="/make_film")
     assert Image.open(film).n_frames == 4
