@@ -36,7 +36,7 @@ class SeedBox(gr.Number):
     is_template = True
 
     def preprocess(self, payload: float | None) -> float | None:
-        if payload is None or isinstance(payload, int | float):
+        if payload is None or type(payload) in (int, float):
             return payload
         return math.nan
 

@@ -44,7 +44,10 @@ def only_uploaded(message: GradioModel | GradioRootModel | None) -> None:
 
 def only_small(message: ImageData | None) -> None:
     """Raises Mistake for a picture larger than a face can be, or none, before it is decoded."""
-    for path in paths_in(message.model_dump() if message else None):
+    paths = list(paths_in(message.model_dump() if message else None))
+    if message and not paths:
+        raise Mistake("This names no picture: upload one first.")
+    for path in paths:
         name = Path(path).name
         try:
             with Image.open(path) as image:

@@ -32,7 +32,10 @@ COSTLIEST = GeneratorCost(  # of what a stranger's config may ask of one face
     parameters=200_000_000, largest_map=32_000_000, multiply_adds=40_000_000_000
 )
 SLOWEST = 1  # seconds a face of a stranger's model; a step of the search for a face takes three
-NICE = 15  # of what strangers' models do: where both want a core, one part in 29 is theirs
+LOADING, DRAWING = (
+    10,
+    15,
+)  # how nice strangers' models are: of a core that all want, a part in 10, 29
 PLACES = 8  # of those who wait for the same stranger's model; each takes one of Gradio's 40 threads
 WAIT_SECONDS = 30  # for a turn
 MOST_SECONDS = 60  # of one film or grid
@@ -65,24 +68,24 @@ def _short(number: int) -> str:
     return f"{number:.3g}" if number < 1e15 else "more than 1e15"
 
 
-def go_last() -> None:
-    """Let all others have the cores first, from now on in this thread and those that it begins."""
-    if sys.platform == "linux":  # elsewhere it would be the whole process
-        os.nice(NICE)
+def go_last(nice: int) -> None:
+    """Let others have the cores first, from now on in this thread and what it begins."""
+    if nice and sys.platform == "linux":  # elsewhere it would be the whole process
+        os.nice(nice)
 
 
 class Turns:
     """One computes at a time, in the order of asking: two at once would only share the same cores.
 
     Heavy work waits for other heavy work first, so that what is light waits for one piece of it at
-    most. All is done by one thread: each thread that ever drew would keep memory of its own. With
-    `last` the work of all other turns goes first, and few may wait.
+    most. All is done by one thread: each thread that ever drew would keep memory of its own. What
+    is `nice` lets the work of all other turns go first, and few may wait for it.
     """
 
-    def __init__(self, *, last: bool = False):
-        self._one = ThreadPoolExecutor(1, initializer=go_last if last else None)
+    def __init__(self, *, nice: int = 0):
+        self._one = ThreadPoolExecutor(1, initializer=go_last, initargs=[nice])
         self._heavy = ThreadPoolExecutor(1)
-        self._places = PLACES if last else math.inf
+        self._places = PLACES if nice else math.inf
         self._ends, self._changing = {}, threading.RLock()  # when what is asked for is done
 
     @contextmanager

@@ -42,7 +42,7 @@ Picture = np.ndarray | Image.Image | dict
 
 def problem_with_layers(layers: Sequence[float]) -> str:
     """What is wrong with offsets that somebody's program gave; empty if they are fine."""
-    few = isinstance(layers, Sequence) and len(layers) <= MOST_LAYERS
+    few = isinstance(layers, list | tuple) and len(layers) <= MOST_LAYERS
     if few and all(isinstance(x, int | float) and -1 <= x <= 1 for x in layers):
         return ""
     return f"Layers must be at most {MOST_LAYERS} numbers from -1 to 1."

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from playground.gpu import LENT, MANY, draw_there
 from playground.hub import Copy, fetch
-from playground.limits import MOST_SECONDS, SLOWEST, TooMuch, Turns
+from playground.limits import DRAWING, LOADING, MOST_SECONDS, SLOWEST, TooMuch, Turns
 from playground.mistake import Mistake
 from playground.told import read_told, reason
 from playground.trial import seconds_a_face
@@ -168,7 +168,7 @@ class Models:
         self.own = own
         self._others: OrderedDict[str, Model] = OrderedDict()
         self._refused: OrderedDict[str, str] = OrderedDict()  # why, by key
-        self._changing, self._loading = threading.Lock(), Turns(last=True)
+        self._changing, self._loading = threading.Lock(), Turns(nice=LOADING)
 
     def _find(self, key: str) -> Model | None:
         with self._changing:
@@ -226,7 +226,7 @@ class Models:
             dtype=self.own.dtype,
             weights_bytes=(copy.folder / WEIGHTS).stat().st_size,
             seconds=seconds,
-            turns=Turns(last=True),
+            turns=Turns(nice=DRAWING),
             copy=copy,
             **vars(read_told(copy.folder, G, is_copy=True)),
         )

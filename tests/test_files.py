@@ -56,6 +56,8 @@ def test_a_face_is_no_larger_than_faces_are(folder):
     for name, sentence in (("large", "large.png is larger than"), ("none", "none.png is no pic")):
         with pytest.raises(gr.Error, match=sentence):
             Picture().preprocess(ImageData(path=str(folder / "uploads" / "a" / f"{name}.png")))
+    with pytest.raises(gr.Error, match="names no picture"):
+        Picture().preprocess(ImageData(url="https://example.org/a.png"))
 
 
 def test_a_picture_is_whole_whenever_it_is_read(folder):

@@ -13,7 +13,7 @@ import gradio as gr
 import pytest
 
 from playground import limits
-from playground.limits import FULL, LARGEST, NICE, PLACES, Turns, tell_when_full
+from playground.limits import DRAWING, FULL, LARGEST, PLACES, Turns, tell_when_full
 from stylegan import GeneratorConfig
 
 
@@ -87,7 +87,7 @@ def test_who_is_refused_is_told_when_what_runs_is_over(monkeypatch):
 
 
 def test_few_wait_for_a_strangers_model_and_the_rest_are_told_at_once():
-    turns, go_on = Turns(last=True), threading.Event()
+    turns, go_on = Turns(nice=DRAWING), threading.Event()
     with ThreadPoolExecutor(PLACES) as others:
         asked = [others.submit(turns.take, lambda: go_on.wait(10)) for _ in range(PLACES)]
         while len(turns._ends) < PLACES:
@@ -103,7 +103,7 @@ def test_few_wait_for_a_strangers_model_and_the_rest_are_told_at_once():
 def test_strangers_models_draw_after_all_others():
     mine = os.nice(0)
     assert Turns().take(lambda: os.nice(0)) == mine
-    assert Turns(last=True).take(lambda: os.nice(0)) == min(mine + NICE, 19)
+    assert Turns(nice=DRAWING).take(lambda: os.nice(0)) == min(mine + DRAWING, 19)
     assert os.nice(0) == mine
 
 

@@ -50,7 +50,7 @@ def test_every_action_can_be_called_from_code(client):
 
 WRONG = {
     "/mix": dict(seed_a=-1, seed_b="x", weight=7, psi="much", own="x", shape=2, layers=[2]),
-    "/faces": dict(seed_b=None, weight="x", features=-2, layers="x", model="x"),
+    "/faces": dict(seed_a=True, seed_b=None, weight="x", features=-2, layers="", model="x"),
     "/strip": dict(seed_a=3.5, psi=None, own=3, texture=[], model="../x"),
     "/grid": dict(across="x", down="1 2 3 4 5 6 7 8 9", weight=-0.1, psi="x", own=None),
     "/explore": dict(seed=2**32, psi=2, right=51, turn=0.5, common_1=4, model="x"),
