@@ -32,10 +32,8 @@ COSTLIEST = GeneratorCost(  # of what a stranger's config may ask of one face
     parameters=200_000_000, largest_map=32_000_000, multiply_adds=40_000_000_000
 )
 SLOWEST = 1  # seconds a face of a stranger's model; a step of the search for a face takes three
-LOADING, DRAWING = (
-    10,
-    15,
-)  # how nice strangers' models are: of a core that all want, a part in 10, 29
+LOADING = 10  # how nice it is to load a stranger's model: of a core that others want, a tenth
+DRAWING = 15  # how nice it is to draw with it: of a core that others want, one part in 29
 PLACES = 8  # of those who wait for the same stranger's model; each takes one of Gradio's 40 threads
 WAIT_SECONDS = 30  # for a turn
 MOST_SECONDS = 60  # of one film or grid
