@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from PIL.Image import Transpose
 
-from preprocessing.bounded import BoundedFile
+from preprocessing.bounded import BoundedFile, tile_pixels
 
 MAX_PIXELS = 50_000_000  # 150 MB as RGB; above every phone's usual setting, below a bomb
 # Only these decoders are tried, by content and not by file name. Others run programs, as EPS does,
@@ -34,7 +34,6 @@ HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 # Folders that systems and programs make: copies, thumbnails and waste.
 NO_ALBUMS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information")
 ORIENTATION_TAG = 0x0112
-MAX_EXIF = 65_536  # characters; the orientation stands at the beginning
 UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
@@ -132,7 +131,8 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     path = Path(path)
     try:
         with opened(path) as image:
-            if image.width * image.height > max_pixels:  # known from the header, nothing decoded
+            # known from the header, nothing decoded
+            if max(image.width * image.height, tile_pixels(image)) > max_pixels:
                 raise Image.DecompressionBombError
             if image.mode == "F":  # measurements; nothing says which value is white
                 raise UnidentifiedImageError
@@ -163,8 +163,6 @@ def what_it_is(path: Path) -> str:
 
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF orientation asks; unreadable EXIF data asks for nothing."""
-    for kind in {"exif", "Raw profile type exif"} & image.info.keys():
-        image.info[kind] = image.info[kind][:MAX_EXIF]  # each tag in it may ask for all of it
     try:
         orientation = image.getexif().get(ORIENTATION_TAG)
     except Exception:

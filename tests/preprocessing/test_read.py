@@ -208,6 +208,85 @@ def test_the_same_bytes_are_not_given_without_end(tmp_path):
             file.read(1 << 20)
 
 
+def directory(tags):
+    """The beginning of a TIFF or of EXIF data: tags of (number, type, count, value or place)."""
+    entries = b"".join(struct.pack("<HHLL", *tag) for tag in sorted(tags))
+    return b"II*\0" + struct.pack("<LH", 8, len(tags)) + entries + bytes(4)
+
+
+def tiff(*more, size=(64, 64), packed=False, tail=b""):
+    """A grey TIFF whose further tags may name what follows them by the place 200."""
+    tags = [(256, 4, 1, size[0]), (257, 4, 1, size[1]), (258, 3, 1, 8), (262, 3, 1, 1)]
+    tags += [(259, 3, 1, 8 if packed else 1), (277, 3, 1, 1), *more]
+    return directory(tags).ljust(200, b"\0") + tail
+
+
+@pytest.fixture
+def takes_gigabytes(picture, tmp_path):
+    """Small files that a decoder makes gigabytes of, in a folder."""
+    tags = directory([(1000 + i, 7, 30_000, 8) for i in range(60_000)])
+    empty = directory([]).ljust(len(tags), b"\0")
+    picture.save(tmp_path / "exif.avif", exif=empty)
+    content = (tmp_path / "exif.avif").read_bytes()
+    (tmp_path / "exif.avif").write_bytes(content.replace(empty, tags))
+    strips = dict(size=(4, 3_000_000), tail=bytes(12_000_000))
+    content = tiff((273, 4, 3_000_000, 200), (278, 4, 1, 1), **strips)
+    (tmp_path / "strips.tif").write_bytes(content)
+    side = 30_000
+    pack = zlib.compressobj(1)
+    flat = b"".join(pack.compress(bytes(side * 1000)) for _ in range(side // 1000)) + pack.flush()
+    of_tile = (323, 4, 1, side), (324, 4, 1, 200), (325, 4, 1, len(flat))
+    content = tiff((322, 4, 1, side), *of_tile, packed=True, tail=flat)
+    (tmp_path / "tile.tif").write_bytes(content)
+    both = (322, 4, 1, 64), (322, 4, 1, side)  # a reader takes the first or the last
+    entry = [struct.pack("<HHLL", *tag) for tag in both]
+    content = tiff(*both, *of_tile, packed=True, tail=flat)
+    content = content.replace(b"".join(entry), b"".join(reversed(entry)))
+    (tmp_path / "twice.tif").write_bytes(content)
+    with (tmp_path / "long.avif").open("wb") as file:
+        file.write((tmp_path / "exif.avif").read_bytes()[:100])
+        file.truncate(2 << 30)
+    return tmp_path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of memory")
+def test_a_small_file_does_not_take_gigabytes(takes_gigabytes):
+    """In a process of its own, which may not have more than 3 GB."""
+    code = """if True:
+        import resource, sys
+        from preprocessing.read import read_image
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+        for path in sys.argv[1:]:
+            open("/proc/self/clear_refs", "w").write("5")  # forget the peak
+            try:
+                read_image(path)
+            except ValueError as e:
+                told = e
+            peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+            print(peak.split()[1], told)
+    """
+    files = sorted(map(str, takes_gigabytes.iterdir()))
+    child = [sys.executable, "-c", code, *files]
+    output = subprocess.run(child, cwd=ROOT, text=True, capture_output=True, check=True).stdout
+    peaks, sentences = zip(*(line.split(" ", 1) for line in output.splitlines()), strict=True)
+    assert sentences == (
+        "exif.avif cannot be decoded (its tags hold more than those of a picture)",
+        "long.avif cannot be decoded (it has more than 500 MB)",
+        "strips.tif cannot be decoded (its tags hold more than those of a picture)",
+        "tile.tif has more than 50 million pixels",
+        "twice.tif cannot be decoded (it tells the size of its tiles twice)",
+    )
+    assert max(map(int, peaks)) < 300_000, output  # kB
+
+
+def test_a_tag_that_names_more_than_there_is_does_not_lose_the_picture(picture, tmp_path):
+    exif = directory([(0x0112, 3, 1, 3), (1000, 4, 2**31, 8), (1001, 7, 10**6, 8)])
+    picture.save(tmp_path / "a.jpg", quality=95, exif=b"Exif\0\0" + exif)
+    with pytest.warns(UserWarning, match="Truncated"):
+        turned = read_image(tmp_path / "a.jpg")
+    assert np.abs(turned[::-1, ::-1].astype(int) - np.asarray(picture)).mean() < 9
+
+
 def test_the_size_is_known_from_the_header(picture, tmp_path):
     picture.save(tmp_path / "a.png")
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:60])
