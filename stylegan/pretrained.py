@@ -139,6 +139,9 @@ def check_numbers(state: dict[str, Tensor], source: str | Path) -> None:
             raise ValueError(f"{source}: the tensor {name} holds {kind}, not real numbers")
         if not tensor.float().isfinite().all():
             raise ValueError(f"{source}: the tensor {name} holds NaN, or more than float32 can")
+        if name.endswith("magnitude_ema") and not (tensor.float() > 0).all():  # a mean square
+            least = tensor.float().min()
+            raise ValueError(f"{source}: the tensor {name} must be above 0, got {least:g}")
 
 
 def check_fit(network: nn.Module, state: dict[str, Tensor], source: str | Path) -> None:

@@ -118,6 +118,15 @@ def test_a_tensor_of_no_weights_is_named(folder, spoil, sentence):
         Generator.from_pretrained(folder)
 
 
+@pytest.mark.parametrize("value, told", [(0.0, "0"), (-0.5, "-0.5"), (1e-60, "0")])
+def test_a_magnitude_that_cannot_be_divided_by_is_named(folder, value, told):
+    """A layer divides by the root of it: zero and less make NaN of every picture."""
+    name, value = "synthesis.L3_32_4.magnitude_ema", torch.tensor(value, dtype=torch.float64)
+    change_weights(folder, lambda state: state.update({name: value}))
+    with pytest.raises(ValueError, match=f"the tensor {name} must be above 0, got {told}$"):
+        Generator.from_pretrained(folder)
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
