@@ -19,7 +19,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import httpx
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from stylegan.checks import check_hub_options
@@ -165,7 +165,7 @@ def check_fit(network: nn.Module, state: dict[str, Tensor], source: str | Path) 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file by name; ValueError names the file and what is wrong in it."""
     try:
-        state = load_file(path)
+        state = load(path.read_bytes())  # a path, safetensors takes in UTF-8 only
     except SafetensorError as e:
         raise ValueError(f"{path} is not a whole safetensors file: {e}") from e
     check_numbers(state, path)

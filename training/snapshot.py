@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import nn
 
 from evaluation.card import save_metrics, section
-from evaluation.dataset import ImageDataset
+from evaluation.dataset import ImageDataset, readable
 from evaluation.grids import mixing_grid, sample_grid, save_picture
 from stylegan import Generator
 from stylegan.files import sync, write_whole
@@ -54,7 +54,7 @@ on {num_pictures} pictures of {resolution} px: {labels}. The same command goes o
 def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
     """What the weights are and how they came about, for their card."""
     resolution = dataset.resolution
-    start = f", beginning with {config.init_from}" if config.init_from else ""
+    start = f", beginning with {readable(config.init_from)}" if config.init_from else ""
     judge = "judged by frozen features"
     if config.critic == "pixels":
         judge = f"R1 gamma {config.r1_gamma(resolution):g}"
@@ -67,6 +67,14 @@ def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
     )
 
 
+def typed(argument: str) -> str:
+    """An argument as it is typed in a shell; bytes that are no UTF-8 as bash takes them."""
+    text = readable(argument)
+    if text == argument:
+        return shlex.quote(text)
+    return "$'" + text.replace("'", "\\'") + "'"
+
+
 def save_run_card(config: TrainConfig, dataset: ImageDataset) -> None:
     """Write the run folder's README.md, unless somebody wrote into it."""
     start, _, rest = RUN_CARD.partition("{command}")
@@ -75,7 +83,7 @@ def save_run_card(config: TrainConfig, dataset: ImageDataset) -> None:
     path = Path(config.out) / CARD
     found = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if not found or (found.startswith(start) and found.endswith(end)):
-        write_whole(path, start + shlex.join(sys.argv[1:]) + end)
+        write_whole(path, start + " ".join(map(typed, sys.argv[1:])) + end)
 
 
 def with_full_labels(G: Generator, label_weight: float) -> Generator:

@@ -1,6 +1,7 @@
 """Saved weights: the same pixels after loading, and a sentence for everything that does not fit."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -54,6 +55,12 @@ def test_the_same_pixels_after_loading(tiny, tmp_path):
     assert loaded.config == G.config and not loaded.training
     assert torch.equal(loaded(z, c, truncation_psi=0.5), G(z, c, truncation_psi=0.5))
     assert Generator.from_pretrained(str(tmp_path / "a")).config == G.config
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_folder_whose_name_is_no_utf8_is_read(folder, tmp_path):
+    named = folder.rename(tmp_path / os.fsdecode(b"Andr\xe9"))
+    assert Generator.from_pretrained(named).z_dim == 8
 
 
 def test_files_hold_flat_values_and_official_names(saved):

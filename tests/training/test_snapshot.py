@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -120,6 +122,25 @@ def test_a_run_folder_says_what_it_is(faces, tmp_path, monkeypatch):
     assert "on 8 pictures of 32 px: early, late" in text
     for name in ("config.json", "log.jsonl", "history.jsonl", "samples/", "weights/", "best/"):
         assert name in text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_the_card_of_paths_that_are_no_utf8_has_the_command_for_a_shell(
+    faces, tmp_path, monkeypatch
+):
+    data, out = (tmp_path / os.fsdecode(name) for name in (b"d\xe9 'ta", b"o\xe9t"))
+    shutil.copytree(faces, data)
+    out.mkdir()
+    monkeypatch.setattr("sys.argv", ["train.py", "--data", str(data), "--out", "a b"])
+    config = TrainConfig(str(data), str(out), init_from=str(out))
+    for _ in range(2):  # a second time in place of the first
+        save_run_card(config, ImageDataset(str(data)))
+    line = (out / "README.md").read_text(encoding="utf-8").splitlines()[2]
+    command = line.partition("train.py ")[2]
+    shell = ["bash", "-c", f"printf '%s\n' {command}"]
+    printed = subprocess.run(shell, capture_output=True, check=True).stdout
+    assert printed.split(b"\n")[:-1] == [b"--data", os.fsencode(data), b"--out", b"a b"]
+    assert f"beginning with {tmp_path}/o\\xe9t." in describe(config, ImageDataset(str(data)), 0)
 
 
 def test_a_failed_push_is_told_and_stops_only_the_last_snapshot(
