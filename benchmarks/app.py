@@ -30,7 +30,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.machine import machine, save_json
+from benchmarks.machine import machine, report_file, save_json
 from benchmarks.serving import CHROMIUM_FLAGS, ROOT, serving
 from stylegan import Generator, sample_z
 from stylegan.images import to_uint8
@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.app", allow_abbrev=False)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--drags", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/app.json"))
+    parser.add_argument("--out", type=report_file, default=Path("benchmarks/results/app.json"))
     args = parser.parse_args(argv)
     chromium = shutil.which("chromium")
     if chromium is None:

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import plain
-from benchmarks.machine import gemm_gflops, machine, save_json
+from benchmarks.machine import gemm_gflops, machine, report_file, save_json
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.memory import keep_freed_memory
 from stylegan.precision import draw
@@ -182,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--resolution", nargs="+", type=int, default=[64])
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8, 25])
     parser.add_argument("--repeat", type=int, default=7, help="rounds that count (default: 7)")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/draw.json"))
+    parser.add_argument("--out", type=report_file, default=Path("benchmarks/results/draw.json"))
     args = parser.parse_args(argv)
     for name in ("resolution", "batch", "repeat"):
         value = getattr(args, name)

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks.machine import machine, save_json
+from benchmarks.machine import machine, report_file, save_json
 from stylegan import ops
 from stylegan.filters import lowpass
 from stylegan.specs import LayerSpec, layer_specs
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--resolution", type=int, default=64)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeat", type=int, default=20, help="rounds that count (default: 20)")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/fused.json"))
+    parser.add_argument("--out", type=report_file, default=Path("benchmarks/results/fused.json"))
     args = parser.parse_args(argv)
     if not torch.cuda.is_available():
         parser.error("this comparison needs a GPU with CUDA, and there is none")

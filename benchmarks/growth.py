@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.draw import convolution_flops
-from benchmarks.machine import machine, save_json
+from benchmarks.machine import machine, report_file, save_json
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.memory import keep_freed_memory
 
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--axis", nargs="+", choices=AXES, default=list(AXES))
     parser.add_argument("--repeat", type=int, default=5, help="drawings that count (default: 5)")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/growth.json"))
+    parser.add_argument("--out", type=report_file, default=Path("benchmarks/results/growth.json"))
     args = parser.parse_args(argv)
     if args.repeat < 1:
         parser.error("--repeat must be at least 1")

@@ -33,7 +33,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.machine import machine, save_json
+from benchmarks.machine import machine, report_file, save_json
 from benchmarks.serving import ROOT, serving
 from stylegan import Generator, sample_z
 from stylegan.domains import load_domains, own_centres
@@ -260,7 +260,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", allow_abbrev=False)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/load.json"))
+    parser.add_argument("--out", type=report_file, default=Path("benchmarks/results/load.json"))
     args = parser.parse_args(argv)
     report = measure(args.clients, args.seconds, WARM_SECONDS)
     save_json(report, args.out)

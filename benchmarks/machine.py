@@ -1,5 +1,6 @@
 """What every benchmark reports: the machine that times depend on, and where it is kept."""
 
+import argparse
 import json
 import os
 import platform
@@ -8,6 +9,8 @@ import time
 from pathlib import Path
 
 import torch
+
+from stylegan.files import write_whole
 
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 GEMM_SIZE, GEMM_REPEAT = 1024, 9
@@ -44,7 +47,25 @@ def gemm_gflops(dtype: torch.dtype) -> float:
     return statistics.median(rates)
 
 
+def report_file(name: str) -> Path:
+    """The file that `--out` names: a new one or an older report; a picture may lie beside it.
+
+    Raises: argparse.ArgumentTypeError for what is somebody's.
+    """
+    path = Path(name)
+    if path.suffix != ".json":
+        raise argparse.ArgumentTypeError(f"{name} must end in .json")
+    try:
+        known = path.exists() and "machine" in json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError, OSError):
+        known = False
+    for file in (path, path.with_suffix(".png")):
+        if file.exists() and not known:
+            raise argparse.ArgumentTypeError(f"{file} is no benchmark's; name a new file")
+    return path
+
+
 def save_json(report: dict[str, object], path: Path) -> None:
     """Write over the file, in a folder that need not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(report, indent=1) + "\n")

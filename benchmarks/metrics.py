@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from benchmarks.machine import machine, save_json
+from benchmarks.machine import machine, report_file, save_json
 from evaluation.dataset import ImageDataset
 from evaluation.quality import COPY, SPLITS, Figure, Reference, score
 from evaluation.sampling import draw
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", required=True, help="folder of sub-folders of faces")
     parser.add_argument("--weights", nargs="+", default=["weights/faces-64"])
     parser.add_argument("--samples", type=int, default=1000)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/metrics.json"))
+    parser.add_argument("--out", type=report_file, default=Path("benchmarks/results/metrics.json"))
     args = parser.parse_args(argv)
     keep_freed_memory()
     reference = Reference(ImageDataset(args.data))

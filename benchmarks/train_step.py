@@ -29,7 +29,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
 import torch
 
-from benchmarks.machine import machine, save_json
+from benchmarks.machine import machine, report_file, save_json
 from benchmarks.trainer import INSIDE, VARIANTS, Noise, Trainer, per_step
 from evaluation.dataset import ImageDataset
 from stylegan.memory import keep_freed_memory
@@ -206,7 +206,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--precision", nargs="+", choices=("no", "bf16"), default=["no", "bf16"])
     parser.add_argument("--repeat", type=int, default=5, help="rounds that count (default: 5)")
     parser.add_argument("--threads", type=int, help="left out: all cores")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/train_step.json"))
+    parser.add_argument(
+        "--out", type=report_file, default=Path("benchmarks/results/train_step.json")
+    )
     args = parser.parse_args(argv)
     for name in ("repeat", "threads"):
         if (value := getattr(args, name)) is not None and value < 1:

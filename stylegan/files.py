@@ -34,6 +34,11 @@ def write_whole(path: Path, content: str | bytes | memoryview) -> None:
         raise OSError(f"{path} cannot be saved: {e.strerror}") from e
 
 
+def older_of(folder: Path) -> Path:
+    """What a folder is called that makes way for a newer one, until that has its name."""
+    return folder.parent / f".{folder.name}.old"
+
+
 def is_free(folder: Path) -> bool:
     """Whether there is no such folder yet, or nothing in it."""
     return not folder.exists() or not any(folder.iterdir())

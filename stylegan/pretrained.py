@@ -5,6 +5,7 @@ from the config), and what is stored must match the network tensor by tensor.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -25,10 +26,12 @@ from torch import Tensor, nn
 from stylegan.checks import check_hub_options
 from stylegan.config import GeneratorConfig
 from stylegan.cost import generator_cost
+from stylegan.files import older_of
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 METRICS = "metrics.json"  # what evaluation measured, if it was
 CARD = "README.md"  # what people are told of the weights
+REPLACING_SECONDS = 0.5  # in which the second of two renamings has come, unless there was a kill
 NEARLY = 10**6  # parameters that cost little to make
 
 MODEL_CARD = """\
@@ -62,7 +65,9 @@ def find_pretrained(
     """The folder itself, or the local copy of one commit of a Hub repository.
 
     Where a link leads now is returned: files read there belong together, even if it leads elsewhere
-    a moment later, as `best` of a run does. Of a repository only the generator's files are copied,
+    a moment later, as `best` of a run does. On a disk without links `best` is a folder, replaced in
+    two steps: between them it is waited for, but files read while it is replaced may be of both its
+    versions. Of a repository only the generator's files are copied,
     and those named in `also`. What follows is for the Hub, as huggingface_hub's functions take it;
     a folder needs none of it.
 
@@ -72,6 +77,10 @@ def find_pretrained(
     """
     check_hub_options(revision, token, cache_dir)
     repo = str(folder_or_repo)
+    if repo and (older := older_of(Path(repo))).is_dir() and not Path(repo).is_dir():
+        time.sleep(REPLACING_SECONDS)
+        if not Path(repo).is_dir() and older.is_dir():  # it was killed between the steps
+            return older.resolve()
     if repo and Path(repo).is_dir():
         return Path(repo).resolve()
     owner, _, name = repo.partition("/")

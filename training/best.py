@@ -3,6 +3,10 @@
 A link changes in one step, and the folder it leads to never does. Who asks once where it leads and
 reads there gets files that belong together, whatever is saved meanwhile. What the link has left
 stays an hour for those who read it still.
+
+A disk without links gets a folder instead, which two renamings put in the place of the one before:
+for a moment there is none, for which `find_pretrained` waits. Who reads several files just then may
+get some of either; no renaming that all systems have can change that.
 """
 
 import os

@@ -9,6 +9,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from stylegan import Generator
+from stylegan.cost import generator_cost
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def costs(G: Generator, D: nn.Module, see: Callable[[torch.Tensor], object]) -> 
     device = G.mapping.w_avg.device
     labels = (torch.zeros(1, G.c_dim, device=device),) if G.c_dim else ()
     img = torch.zeros(1, G.img_channels, G.img_resolution, G.img_resolution, device=device)
-    g = _cost(G, torch.zeros(1, G.z_dim, device=device), *labels)
+    of_g = generator_cost(G.config)
+    g = Cost(of_g.parameters, 2 * of_g.multiply_adds)
     return Costs(g, _cost(D, see(img), *labels), _cost(see, img))
 
 

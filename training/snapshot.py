@@ -21,7 +21,7 @@ from evaluation.card import save_metrics, section
 from evaluation.dataset import ImageDataset, readable
 from evaluation.grids import mixing_grid, sample_grid, save_picture
 from stylegan import Generator
-from stylegan.files import sync, write_whole
+from stylegan.files import older_of, sync, write_whole
 from stylegan.history import HISTORY, read_history
 from stylegan.pretrained import CARD, CONFIG, WEIGHTS
 from training.config import TrainConfig
@@ -158,7 +158,7 @@ def sum_of(path: Path) -> str:
 def replace(new: Path, folder: Path) -> None:
     """Put a folder in the place of an older one; `restore` mends a kill between the two steps."""
     restore(folder)
-    old = folder.parent / f".{folder.name}.old"
+    old = older_of(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.replace(folder, old)
@@ -168,9 +168,14 @@ def replace(new: Path, folder: Path) -> None:
 
 def restore(folder: Path) -> None:
     """Put the older folder of that name back if a run was killed while it was replaced."""
-    old = folder.parent / f".{folder.name}.old"
+    old = older_of(folder)
     if old.exists() and not folder.exists():
         os.replace(old, folder)
+
+
+def on_one_line(error: Exception) -> str:
+    """What the Hub's client says, which it says on several."""
+    return " ".join(str(error).split())
 
 
 def open_repository(repo_id: str) -> None:
@@ -181,7 +186,7 @@ def open_repository(repo_id: str) -> None:
     try:
         HfApi().create_repo(repo_id, exist_ok=True)
     except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
-        raise ValueError(f"--push-to-hub {repo_id} cannot be written: {e}") from e
+        raise ValueError(f"--push-to-hub {repo_id} cannot be written: {on_one_line(e)}") from e
 
 
 def push(config: TrainConfig, nimg: int, *, last: bool) -> None:
@@ -200,6 +205,8 @@ def push(config: TrainConfig, nimg: int, *, last: bool) -> None:
     try:
         HfApi().create_commit(repo_id, added, commit_message=f"Weights at {name}")
     except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
+        why = on_one_line(e)
         if last:
-            raise OSError(f"pushing to {repo_id} failed: {e}; the same command tries again") from e
-        print(f"pushing to {repo_id} failed, the next snapshot tries again: {e}", file=sys.stderr)
+            words = f"pushing to {repo_id} failed: {why}; the same command tries again"
+            raise OSError(words) from e
+        print(f"pushing to {repo_id} failed, the next snapshot tries again: {why}", file=sys.stderr)

@@ -344,7 +344,7 @@ def main() -> None:
     except (ValueError, OSError) as e:
         status = f"error: {e}"
     except SystemExit as e:
-        status = e.code
+        status = e.code or 0  # None: all is well
     except Exception:  # a mistake of ours, or the other processes are gone
         traceback.print_exc()
         status = 1

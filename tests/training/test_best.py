@@ -81,6 +81,25 @@ def test_a_disk_without_links_has_a_folder(tmp_path, monkeypatch):
     assert (tmp_path / BEST).is_symlink() and read(tmp_path / BEST) == [3, 3]
 
 
+def test_there_is_a_best_at_every_moment_without_links_too(tmp_path, monkeypatch):
+    """Between the two renamings, as long as they take, and for good if a kill comes there."""
+
+    def refuse(*args, **kwargs):
+        raise OSError("Operation not supported")
+
+    monkeypatch.setattr("pathlib.Path.symlink_to", refuse)
+    save(tmp_path, 1)
+    (tmp_path / BEST).rename(tmp_path / ".best.old")
+    version = tmp_path / "next"
+    version.mkdir()
+    later = threading.Timer(0.1, version.rename, [tmp_path / BEST])
+    later.start()
+    assert find_pretrained(tmp_path / BEST) == (tmp_path / BEST).resolve()
+    later.join()
+    (tmp_path / BEST).rmdir()
+    assert read(find_pretrained(tmp_path / BEST)) == [1, 1]
+
+
 def test_what_a_kill_left_is_no_obstacle(tmp_path):
     (tmp_path / ".best.new").mkdir()
     (tmp_path / ".best.link").symlink_to("nowhere")

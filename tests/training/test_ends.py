@@ -57,17 +57,38 @@ def test_an_error_ends_every_process_with_a_sentence(start, large, tmp_path, pro
         name = f".kimg-{step * 8 / 1000:010.3f}.pt.new"
         (tmp_path / "disk/state" / name).symlink_to("/dev/full")
     for what, process in runs.items():
-        output = ""
-        while "error: " not in output:
-            line = process.stdout.readline()
-            assert line, output
-            output += line
-        said = time.monotonic()
-        output += process.communicate(timeout=60)[0]
-        took = time.monotonic() - said
-        assert process.returncode != 0 and took < 10, (what, took, output)
-        assert re.search(sentences[what], output), output
-        assert process.pid not in sessions(), what
+        assert_ends(process, sentences[what])
+
+
+def test_a_last_push_that_is_refused_ends_every_process(start, large, tmp_path, hub, hub_env):
+    """The repository was made, then the token is withdrawn: the first push is told, the last is an
+    error."""
+    flags = f"--data {large('data')} --out run {FLAGS} --total-kimg 0.016".split()
+    flags += ["--push-to-hub", "alice/faces"]
+    process = start(SCRIPT, *flags, processes=2, cwd=tmp_path, env=hub_env)
+    deadline = time.monotonic() + 120
+    while not hub.repos and time.monotonic() < deadline:
+        time.sleep(0.05)
+    hub.tokens.clear()
+    output = assert_ends(process, "error: pushing to alice/faces failed: .*; the same command")
+    assert "alice/faces failed, the next snapshot tries again" in output
+    assert (tmp_path / "run/weights/kimg-000000.016").is_dir()
+
+
+def assert_ends(process, sentence):
+    """Ten seconds after it was said, no process is left."""
+    output = ""
+    while "error: " not in output:
+        line = process.stdout.readline()
+        assert line, output
+        output += line
+    said = time.monotonic()
+    output += process.communicate(timeout=60)[0]
+    took = time.monotonic() - said
+    assert process.returncode != 0 and took < 10, (took, output)
+    assert re.search(sentence, output, re.DOTALL), output
+    assert process.pid not in sessions(), output
+    return output
 
 
 def sessions():

@@ -384,3 +384,16 @@ def test_a_run_goes_on_where_weights_lie_otherwise(config, tmp_path, channels_la
     assert torch.equal(
         Generator.from_pretrained(folder).mapping.fc0.weight, actual["G_ema"]["mapping.fc0.weight"]
     )
+
+
+@pytest.mark.parametrize("code, status", [(None, 0), (0, 0), (3, 3), ("why", "why")])
+def test_the_status_of_a_run_that_is_left_is_passed_on(config, monkeypatch, code, status):
+    def leave_it(config):
+        raise SystemExit(code)
+
+    left = []
+    monkeypatch.setattr(training.train, "parse_args", lambda: config)
+    monkeypatch.setattr(training.train, "start", leave_it)
+    monkeypatch.setattr(training.train, "leave", left.append)
+    training.train.main()
+    assert left == [status]
