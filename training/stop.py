@@ -39,7 +39,12 @@ class Stopper:
         return bool(asked)
 
 
-def stop_with_launcher() -> None:
-    """Have this process asked to stop when `accelerate launch`, if it started it, is killed."""
+def stop_with_launcher(parent: int) -> None:
+    """Have this process asked to stop when `accelerate launch`, if it started it, is killed.
+
+    `parent` is who started it; if that is gone already, this process ends.
+    """
     if sys.platform == "linux" and "ACCELERATE_MIXED_PRECISION" in os.environ:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            sys.exit("error: accelerate launch has ended")

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # found without be
 # Read when torch is loaded: a waiting thread soon sleeps. Left to spin, it takes the core of the
 # thread it waits for as soon as another program wants a core too.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+PARENT = os.getppid()  # before the seconds in which libraries load, for it can be killed meanwhile
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
@@ -332,7 +333,7 @@ def start(config: TrainConfig) -> None:
 def main() -> None:
     """Train as the command line says, or end with one sentence."""
     config = parse_args()
-    stop_with_launcher()
+    stop_with_launcher(PARENT)
     keep_freed_memory()
     use_all_cores()
     status = 0

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -73,6 +74,23 @@ def test_a_last_push_that_is_refused_ends_every_process(start, large, tmp_path, 
     output = assert_ends(process, "error: pushing to alice/faces failed: .*; the same command")
     assert "alice/faces failed, the next snapshot tries again" in output
     assert (tmp_path / "run/weights/kimg-000000.016").is_dir()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's end")
+def test_a_trainer_whose_launcher_was_killed_meanwhile_ends(start, large, tmp_path):
+    """While it loads its libraries, before it can be told."""
+    flags = f"--data {large('data')} --out run {FLAGS}".split()
+    process = start(SCRIPT, *flags, cwd=tmp_path)
+    launcher = psutil.Process(process.pid)
+    while not (trainers := launcher.children()):
+        time.sleep(0.01)
+    maps = Path(f"/proc/{trainers[0].pid}/maps")
+    while "libtorch" not in maps.read_text():
+        time.sleep(0.01)
+    launcher.kill()
+    trainers[0].wait(timeout=60)
+    assert not (tmp_path / "run").exists()
+    assert "error: accelerate launch has ended" in process.communicate()[0]
 
 
 def assert_ends(process, sentence):
