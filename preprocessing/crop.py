@@ -11,7 +11,7 @@ import math
 import cv2
 import numpy as np
 
-from preprocessing.detect import Box, Face
+from preprocessing.detect import Box, Face, tilt
 
 MARGIN = 1.45  # side of the crop in sides of the box: hair, chin and ears fit in
 LIFT = 0.04  # the crop's centre lies this much of the box's side above the box's centre
@@ -49,8 +49,8 @@ def crop_face(image: np.ndarray, face: Face | Box, size: int, *, level: bool = F
 
     Where the square leaves the picture, the picture is reflected at its border. The square shrinks
     with an area filter, which averages and never aliases; a square smaller than `size` is enlarged
-    with a cubic one. If `level`, the square turns about the centre of the face's box until the line
-    between the eyes is level.
+    with a cubic one. If `level`, the square turns about the centre of the face's box until the head
+    is upright, the line between the eyes level.
 
     Raises:
         ValueError: `level` is asked for a face without points.
@@ -88,9 +88,8 @@ def levelled(image: np.ndarray, face: Face | Box) -> np.ndarray:
     """
     if not isinstance(face, Face) or face.points is None:
         raise ValueError("levelling needs the points of a face, which only YuNet gives")
-    (x0, y0), (x1, y1) = face.points[:2]
-    roll = math.atan2(y1 - y0, x1 - x0)
-    turn = np.array([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]])
+    angle = tilt(face.points)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     centre = np.array(face.box[:2]) + face.box.size / 2
     left, top, side = crop_square(face.box)
 

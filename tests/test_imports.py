@@ -11,7 +11,7 @@ OURS = {"app", "benchmarks", "evaluation", "playground", "preprocessing", "style
 
 ALLOWED_OURS = {  # whole packages, or single modules of them
     "app.py": {"playground", "stylegan"},
-    "benchmarks": {"benchmarks", "training", "evaluation", "stylegan"},
+    "benchmarks": {"benchmarks", "training", "evaluation", "stylegan", "preprocessing"},
     "evaluation": {"evaluation", "stylegan", "preprocessing.read"},
     "playground": {"playground", "stylegan", "preprocessing"},
     "preprocessing": {"preprocessing"},

@@ -74,18 +74,13 @@ def test_any_box_on_any_picture_gives_a_full_crop(box, shape, level):
 
 
 def tilted(box, degrees):
-    """A face in a box whose head is tilted by so much clockwise; only its eyes are told."""
+    """A face in a box whose head is tilted by so much clockwise."""
     turn = math.radians(degrees)
-    x, y = box.x + box.size / 2, box.y + box.size / 2
-    across, down = 0.2 * box.size, 0.1 * box.size
-    eyes = [
-        (
-            x + side * across * math.cos(turn) + down * math.sin(turn),
-            y + side * across * math.sin(turn) - down * math.cos(turn),
-        )
-        for side in (-1, 1)
-    ]
-    return Face(box, (*eyes, (x, y), (x, y), (x, y)), 1.0)
+    across = np.array([math.cos(turn), math.sin(turn)]) * 0.2 * box.size
+    down = np.array([-math.sin(turn), math.cos(turn)]) * 0.2 * box.size
+    middle = np.array(box[:2]) + box.size / 2
+    points = [-across - down, across - down, 0 * down, down - across / 2, down + across / 2]
+    return Face(box, tuple(tuple(middle + point) for point in points), 1.0)
 
 
 def test_an_upright_face_is_the_same_levelled():

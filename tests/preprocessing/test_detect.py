@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from preprocessing.detect import DETECTORS, MAX_PIXELS, Box, Face, apart, clean, find_faces
+from preprocessing.detect import DETECTORS, MAX_PIXELS, Box, Face, apart, clean, find_faces, tilt
 
 EYES = [(203, 101), (246, 103)]  # of the astronaut, (x, y), by eye
 
@@ -118,6 +118,19 @@ def test_noise_has_no_face(detector):
 
 def test_a_face_on_its_side_is_none_for_the_cascade(astronaut):
     assert find_faces(np.ascontiguousarray(np.rot90(astronaut[:256]))) == []
+
+
+@pytest.mark.parametrize("degrees", [-25, -12, 12, 25])
+def test_yunet_tells_the_tilt_of_a_head_and_frames_it_as_upright(astronaut, degrees):
+    """Turned about the middle of its box, a face keeps that box; its eyes turn with it."""
+    (upright,) = find_faces(astronaut, detector="yunet")
+    turn = cv2.getRotationMatrix2D(centre(upright.box), -degrees, 1)
+    (tilted,) = find_faces(cv2.warpAffine(astronaut, turn, (512, 512)), detector="yunet")
+    assert math.degrees(tilt(tilted.points)) == pytest.approx(degrees, abs=6)
+    assert tilted.box.size == pytest.approx(upright.box.size, rel=0.2)
+    assert math.dist(centre(tilted.box), centre(upright.box)) < 0.08 * upright.box.size
+    expected = np.array(upright.points) @ turn[:, :2].T + turn[:, 2]
+    assert np.abs(np.array(tilted.points) - expected).max() < 9
 
 
 @both
