@@ -1,4 +1,7 @@
-"""A visitor's own picture: the faces in it, cropped as the training data was; one is found."""
+"""A visitor's own picture: the faces in it, cropped as the training data was; one is found.
+
+`prepare` cropped the training data with the same `crop_face`, not levelled, so this does too.
+"""
 
 from pathlib import Path
 
@@ -33,26 +36,27 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
         return [], ""
     try:  # OpenCV asks for system libraries that a server may lack; the page opens without them
         from preprocessing.crop import crop_face
-        from preprocessing.detect import detect_faces
+        from preprocessing.detect import find_faces
     except ImportError as e:
         return [], f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1."
     try:
         image = read_image(path, MAX_PIXELS)
     except ValueError as e:
         return [], f"{e}. Try another picture."
-    boxes = detect_faces(image, MIN_FACE)[:MOST_FACES]
-    if not boxes:
+    found = find_faces(image, MIN_FACE) or find_faces(image, MIN_FACE, "yunet")  # drawn ones
+    faces = found[:MOST_FACES]
+    if not faces:
         return [], (
             "No face was found. The detector knows upright faces that look at the camera: "
             "try another picture, or more light."
         )
     which = (
         "One face was found."
-        if len(boxes) == 1
-        else f"The largest of {len(boxes)} faces; take another by a click."
+        if len(faces) == 1
+        else f"The largest of {len(faces)} faces; take another by a click."
     )
-    scale = f"{boxes[0].size} pixels wide in your picture, cropped to {size}x{size}."
-    return [crop_face(image, box, size) for box in boxes], f"{which} This one is {scale}"
+    scale = f"{faces[0].box.size} pixels wide in your picture, cropped to {size}x{size}."
+    return [crop_face(image, face, size) for face in faces], f"{which} This one is {scale}"
 
 
 def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:

@@ -20,12 +20,15 @@ from playground.model import Model, Models, load_model
 from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
 from playground.upload import crop_upload
+from preprocessing.detect import find_faces
+from preprocessing.read import read_image
 from stylegan import Generator, GeneratorConfig
 from stylegan.domains import Domain, save_domains
 from stylegan.images import to_uint8
 from stylegan.latents import mix_styles, sample_z
 from stylegan.projection import unlikeness
 from stylegan.specs import style_bands
+from tests.conftest import SHARED
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +240,39 @@ def test_every_face_of_a_picture_is_cropped(portrait, two_faces):
     assert len(faces) == 2 and "The largest of 2 faces" in words
     for face in faces:
         assert np.corrcoef(face.ravel(), alone.ravel())[0, 1] > 0.8
+
+
+def drawn_on_white(face, degrees, path):
+    """A face (64, 64, 3), three times as large, tilted on a sheet; where it lies, (192, 192, 3)."""
+    sheet = Image.new("RGB", (400, 300), "white")
+    sheet.paste(Image.fromarray(face).resize((192, 192), Image.Resampling.BICUBIC), (104, 54))
+    sheet = sheet.rotate(degrees, Image.Resampling.BICUBIC, fillcolor="white")
+    sheet.save(path)
+    return np.asarray(sheet)[54:246, 104:296]
+
+
+@pytest.mark.parametrize("degrees, detector", [(0, "haar"), (30, "yunet")])
+def test_a_drawn_face_comes_back_as_it_was_cropped(model, tmp_path, degrees, detector):
+    """The cascade finds no tilted face, so YuNet is asked; both give the crop of the training."""
+    seed = model.domains[0].seeds[2]
+    ws = model.G.mapping(sample_z([seed], model.G.z_dim), truncation_psi=0.65)
+    drawn = to_uint8(model.G.synthesis(ws))[0]
+    patch = drawn_on_white(np.asarray(drawn), degrees, tmp_path / "drawn.png")
+    sheet = np.asarray(Image.open(tmp_path / "drawn.png"))
+    assert bool(find_faces(sheet, 24)) == (detector == "haar")
+    (face,), words = crop_upload(str(tmp_path / "drawn.png"), 64)
+    expected = np.asarray(Image.fromarray(patch).resize((64, 64), Image.Resampling.BOX))
+    assert np.corrcoef(face.ravel(), expected.ravel())[0, 1] > 0.75
+    assert "One face was found" in words
+
+
+def test_a_face_of_a_series_that_the_cascade_misses_is_found():
+    path = SHARED / "data/cartoon_arcane_research/arcane_01.jpg"
+    if not path.exists():
+        pytest.skip("the faces of a series are not here: ../shared/data")
+    assert find_faces(read_image(path), 24) == []
+    (face,), words = crop_upload(str(path), 64)
+    assert face.shape == (64, 64, 3) and "One face was found" in words
 
 
 def test_a_picture_of_more_than_40_million_pixels_is_refused(tmp_path):
