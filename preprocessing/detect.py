@@ -81,7 +81,9 @@ class Face(NamedTuple):
     score: float
 
 
-def find_faces(image: np.ndarray, min_size: int = 48, detector: str = "haar") -> list[Face]:
+def find_faces(
+    image: np.ndarray, min_size: int = 48, detector: str = "haar", enough: int = 0
+) -> list[Face]:
     """Find faces at least `min_size` pixels wide; safe to call from any thread.
 
     A picture beyond MAX_PIXELS is searched in a reduced copy, in which a face must still be WINDOW
@@ -92,6 +94,8 @@ def find_faces(image: np.ndarray, min_size: int = 48, detector: str = "haar") ->
     Args:
         image: uint8 RGB (H, W, 3) or grey (H, W) of any size.
         detector: one of DETECTORS.
+        enough: pixels; if the cascade finds faces so wide, none below are looked for. It looks for
+            them in a reduced copy, where one face is found two to three times as quickly.
 
     Returns:
         Faces with boxes in pixels of `image`, largest first; empty when there is none. Boxes of
@@ -104,7 +108,10 @@ def find_faces(image: np.ndarray, min_size: int = 48, detector: str = "haar") ->
         raise ValueError(f"detector must be one of {', '.join(DETECTORS)}, got {detector}")
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    faces = by_yunet(image, min_size) if detector == "yunet" else by_cascade(image, min_size)
+    if detector == "yunet":
+        faces = by_yunet(image, min_size)
+    else:
+        faces = by_cascade(image, min_size, enough)
     return sorted(faces, key=lambda face: (-face.box.size, face.box.y, face.box.x))
 
 
@@ -136,12 +143,24 @@ def cascade() -> cv2.CascadeClassifier:
     return _local.cascade
 
 
-def by_cascade(image: np.ndarray, min_size: int) -> list[Face]:
+def by_cascade(image: np.ndarray, min_size: int, enough: int = 0) -> list[Face]:
     """Frontal faces in RGB (H, W, 3), in any order."""
     scale = largest_scale(image)
     if scale * min(image.shape[:2]) < WINDOW:
         return []
-    grey, scale = resized(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), scale)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if enough * scale > WINDOW:  # in a copy where such a face just fills the window
+        faces = seen_by_cascade(grey, WINDOW / enough, enough)
+        if len(faces) > 1:  # a group, in which the copy may have lost some
+            faces = seen_by_cascade(grey, scale, enough)
+        if faces:
+            return faces
+    return seen_by_cascade(grey, scale, min_size)
+
+
+def seen_by_cascade(grey: np.ndarray, scale: float, min_size: int) -> list[Face]:
+    """What the cascade reports of a picture (H, W) that is reduced first, cleaned."""
+    grey, scale = resized(grey, scale)
     smallest = max(WINDOW, round(min_size * scale))
     boxes, _, scores = cascade().detectMultiScale3(
         grey,

@@ -96,6 +96,19 @@ def test_min_size_is_in_pixels_of_the_picture(astronaut, detector):
     assert find_faces(astronaut, min_size=150, detector=detector) == []
 
 
+def test_smaller_faces_are_looked_for_if_there_is_no_large_one(astronaut):
+    """A face of 95 pixels beside one of 190: the small one is found alone, not beside the other."""
+    large = cv2.resize(astronaut[:400, :400], (800, 800), interpolation=cv2.INTER_CUBIC)
+    image = np.full((800, 1100, 3), 128, np.uint8)
+    image[:300, 800:] = astronaut[:300, 60:360]
+    (small,) = find_faces(image, enough=150)
+    assert holds_the_face(small._replace(box=small.box._replace(x=small.box.x - 740)))
+    image[:, :800] = large
+    (face,) = find_faces(image, enough=150)
+    assert holds_the_face(face, scale=2)
+    assert len(find_faces(image)) == 2
+
+
 def test_boxes_of_the_cascade_lie_inside_the_picture(astronaut):
     """Also in a picture that is reduced and cut close to the face."""
     image = cv2.resize(astronaut[60:180, 160:290], (2600, 2400), interpolation=cv2.INTER_CUBIC)
