@@ -55,7 +55,7 @@ YUNET_DISTANCE = 0.5  # as MIN_DISTANCE; heads may touch, as it reports nothing 
 # give the centre better than the rectangle does: 0.02 against 0.04 sides, drawn 0.03 against 0.08.
 YUNET_SIDE = 1.07
 YUNET_BELOW_EYES = 0.10
-UPRIGHT = math.radians(4)  # a head that is less tilted needs no second look
+UPRIGHT = math.radians(2)  # a head that is less tilted needs no second look
 
 _local = threading.local()
 
