@@ -6,7 +6,7 @@
     describe(crop)         192 numbers; pictures of one person in one scene lie close together
 
     size         side of the box in pixels of the picture
-    sharpness    1 / sqrt(1/3 + blur^2), where blur is the sigma in pixels of the crop with which a
+    sharpness    1 / sqrt(1/2 + blur^2), where blur is the sigma in pixels of the crop with which a
                  Gaussian makes its strongest edges out of ideal ones, in the softest direction
     exposure     middle of the face's darkest and lightest 5 %, 0 black to 1 white
     frontal      1 looks at the camera, 0 is in profile; missing without the five points
@@ -33,7 +33,7 @@ COLOUR = 0.2  # weight of the colours in a description; with less, two drawn cha
 class Limits(NamedTuple):
     """Beyond these a face is refused."""
 
-    min_sharpness: float = 0.72  # a blur of 1.26 pixels
+    min_sharpness: float = 0.82  # a blur of 1 pixel
     min_exposure: float = 0.12
     max_exposure: float = 0.9
     min_frontal: float = 0.4  # turned by 54 degrees
@@ -71,29 +71,30 @@ def face_mask(size: int) -> np.ndarray:
 
 
 def sharpness(grey: np.ndarray) -> float:
-    """Of uint8 (size, size), 0 to about 1.7; see the top of this file.
+    """Of uint8 (size, size), 0 to about 1.4; see the top of this file.
 
-    A further blur of 1 pixel makes an edge of blur s flatter. With the square of the flatter slope
-    as weight, which counts edges and forgets noise, the mean ratio r of the slopes is
-    r^2 = 1 + 2 / (3 s^2 + 1). It is taken along four directions, as motion blurs along one only.
+    A further blur of 1 pixel makes the slopes of an edge of blur s flatter: the factor r that
+    brings the flat ones nearest to those before is r^2 = 1 + 1 / (2 s^2 + 1). Strong edges weigh
+    most in it, and most noise cancels. It is taken along four directions, as motion blurs along
+    one only.
 
     Reference: Zhuo and Sim 2011, "Defocus map estimation from a single image", Sec. 3.
     """
-    sharp = grey.astype(np.float32)
-    blurred = cv2.GaussianBlur(sharp, (0, 0), 1)
+    before = grey.astype(np.float32)
+    after = cv2.GaussianBlur(before, (0, 0), 1)
     mask = face_mask(len(grey))[1:-1, 1:-1]
-    ratios = []
-    for before, after in zip(slopes(sharp), slopes(blurred), strict=True):
-        before, after = before[mask], after[mask]
-        ratios.append((after**2 * before).sum() / max((after**3).sum(), 1e-9))
-    return math.sqrt(1.5 * max(min(ratios) ** 2 - 1, 0))
+    factors = []
+    for steep, flat in zip(slopes(before), slopes(after), strict=True):
+        steep, flat = steep[mask], flat[mask]
+        factors.append((flat * steep).sum() / max((flat * flat).sum(), 1e-9))
+    return math.sqrt(2 * max(min(factors) ** 2 - 1, 0))
 
 
 def slopes(image: np.ndarray) -> list[np.ndarray]:
     """Steps from each pixel to four neighbours: right, down and the lower two; (H - 2, W - 2)."""
     middle = image[1:-1, 1:-1]
     neighbours = image[1:-1, 2:], image[2:, 1:-1], image[2:, 2:], image[2:, :-2]
-    return [abs(other - middle) for other in neighbours]
+    return [other - middle for other in neighbours]
 
 
 def exposure(grey: np.ndarray) -> float:

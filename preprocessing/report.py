@@ -32,7 +32,7 @@ BY_HAND = "rejected by a person"
 BINS = 24
 SCORES = {
     "size": "pixels of the picture across a face",
-    "sharpness": "1: edges are blurred by 0.8 pixels",
+    "sharpness": "1: edges are blurred by 0.7 pixels",
     "exposure": "0: black, 1: white",
     "frontal": "1: towards the camera, 0: in profile",
 }

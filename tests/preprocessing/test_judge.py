@@ -78,7 +78,7 @@ def test_the_unit_is_one_over_the_blur_in_pixels(sigma):
     squares = np.zeros((96, 96, 3), np.uint8)
     squares[:48, 48:] = squares[48:, :48] = 200
     blurred = cv2.GaussianBlur(squares, (0, 0), sigma)
-    assert sharpness(blurred) == pytest.approx((1 / 3 + sigma**2) ** -0.5, rel=0.1)
+    assert sharpness(blurred) == pytest.approx((1 / 2 + sigma**2) ** -0.5, rel=0.1)
 
 
 def test_sharpness_knows_no_size(crops):
