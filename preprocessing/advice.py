@@ -18,6 +18,7 @@ FEW_PICTURES = 3  # pictures or frames that should not give
 MUCH = 0.2  # of a label's faces
 TURNED = 15  # degrees; a face turned further is not seen from the front
 FEW_TURNED = 0.05  # of a label's faces
+SPREAD = 10  # faces from which a spread is told
 UNEVEN = 2  # times as many faces under one label as under another
 LIGHT = 0.1  # of exposure between two labels, from black to white
 SOFT = 1.25  # times as sharp
@@ -88,17 +89,19 @@ def several(number: int, one: str, more: str = "") -> str:
 
 def summary(label: Label) -> str:
     """How many faces, of how many pictures and look-alikes, how turned and how light."""
-    parts = f"{several(label.faces, 'face')} from {several(len(label.pictures), 'picture')}"
+    frames = all(frame is not None for _, frame in label.pictures)
+    where = several(len(label.pictures), "frame" if frames else "picture")
+    parts = f"{several(label.faces, 'face')} from {where}"
     if label.people:
         groups = several(len(label.people), "group")
         parts += f", {groups} of look-alikes (one person may be in several)"
-    if "frontal" in label.scores:
+    if len(label.scores.get("frontal", ())) >= SPREAD:
         half, tenth = 90 * (1 - np.percentile(label.scores["frontal"], (50, 10)))
         parts += (
             f"; half of them are turned by less than {half:.0f} degrees, "
             f"one in ten by more than {tenth:.0f}"
         )
-    if "exposure" in label.scores:
+    if len(label.scores.get("exposure", ())) >= SPREAD:
         low, high = 100 * np.percentile(label.scores["exposure"], (10, 90))
         parts += f"; light from {low:.0f} to {high:.0f} of 100"
     return parts
@@ -173,8 +176,9 @@ def between(labels: dict[str, Label]) -> list[str]:
     few, *_, many = sorted(labels, key=lambda name: labels[name].faces)
     a, b = labels[few].faces, labels[many].faces
     if b >= UNEVEN * a:
+        times = f"{b / a:.{1 if b < 10 * a else 0}f}"
         words.append(
-            f"{quoted(many)} has {b / a:.1f} times as many faces as {quoted(few)} ({b} and {a}): "
+            f"{quoted(many)} has {times} times as many faces as {quoted(few)} ({b} and {a}): "
             f"add to {quoted(few)} or keep fewer of {quoted(many)}."
         )
     if extremes := far_apart(labels, "exposure"):

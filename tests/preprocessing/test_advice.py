@@ -40,6 +40,13 @@ def test_a_good_set_gets_its_summary_alone():
     assert "light from 50 to 50 of 100" in words[1]
 
 
+def test_a_spread_needs_some_faces_and_films_have_frames():
+    film = rows("film", 9, source="film.mkv", frame=lambda i: i)
+    assert said(film)[0] == (
+        '"film": 9 faces from 9 frames, 9 groups of look-alikes (one person may be in several).'
+    )
+
+
 def test_no_face():
     assert said([]) == ["No face is kept, so there is nothing to train on."]
 
@@ -88,6 +95,7 @@ def test_labels_of_unlike_number_light_and_sharpness():
 
     assert len(both()) == 2
     assert '"b" has 2.0 times as many faces as "a" (400 and 200)' in one(both(400), "times as many")
+    assert '"a" has 20 times as many faces as "b"' in one(both(10), "times as many")
     assert '"b" is darker than "a" (30 and 50 of 100)' in one(both(exposure=0.3), "darker")
     assert '"b" is softer than "a"' in one(both(sharpness=0.8), "softer")
 
