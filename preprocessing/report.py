@@ -93,11 +93,15 @@ def write_report(folder: str | Path) -> Path:
         OSError: if the page cannot be written.
     """
     folder = Path(folder)
+    files = {row["file"] for row in kept(folder)}
     listing = read_listing(folder)
-    chosen = kept(folder)
-    files = {row["file"] for row in chosen}
-    others = [row for row in (*listing.faces, *listing.rejected) if row["file"] not in files]
-    now = replace(listing, faces=chosen, rejected=[{"reason": BY_HAND} | row for row in others])
+    faces, rejected = [], []
+    for row in sorted((*listing.faces, *listing.rejected), key=lambda row: row["file"]):
+        if row["file"] in files:
+            faces.append(row)
+        else:
+            rejected.append({"reason": BY_HAND} | row)
+    now = replace(listing, faces=faces, rejected=rejected)
     of_preparation = advise(listing)
     words = [word for word in listing.words if word not in of_preparation] + advise(now)
     with whole_file(folder / REPORT) as file:
