@@ -131,16 +131,16 @@ def one_sided(name: str, label: Label) -> list[str]:
     words, faces = [], label.faces
     most = label.pictures.most_common(FEW_PICTURES)
     number = sum(count for _, count in most)
-    if number > max(MUCH * faces, 2 * FEW_PICTURES) and len(label.pictures) > FEW_PICTURES:
+    if number > max(MUCH * faces, 2 * FEW_PICTURES):
         where = ", ".join(place(*picture) for picture, _ in most)
         words.append(
-            f"{number} of {faces} faces of {quoted(name)} come from {FEW_PICTURES} pictures "
-            f"({where})."
+            f"{number} of {faces} faces of {quoted(name)} come from "
+            f"{several(len(most), 'picture')} ({where})."
         )
     if label.people and faces >= USEFUL and faces > ALIKE * len(label.people):
         words.append(
-            f"The {faces} faces of {quoted(name)} are only {len(label.people)} groups of "
-            "look-alikes; other scenes, people or films make it more various."
+            f"The {faces} faces of {quoted(name)} are only {several(len(label.people), 'group')} "
+            "of look-alikes; other scenes, people or films make it more various."
         )
     elif label.people and max(label.people.values()) > max(MUCH * faces, 2 * FEW_PICTURES):
         person, number = label.people.most_common(1)[0]

@@ -116,7 +116,10 @@ def page(folder: Path, listing: Listing, words: list[str]) -> str:
     by_label, by_reason = sorted_by(listing.faces, "label"), sorted_by(listing.rejected, "reason")
     sheets = max(1, len(by_label) + len(by_reason))
     shown = min(MAX_SHEET, max(MIN_SHEET, MAX_SHOWN // sheets))
-    settings = " ".join(f"{key}={value}" for key, value in listing.settings.items())
+    settings = ", ".join(
+        f"{key} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in listing.settings.items()
+    )
     parts = [
         f"<header><h1>{name}</h1><p class=soft>{several(len(listing.faces), 'face')} of "
         f"{listing.size} pixels kept, of {found} found.</p><small>{escaped(settings)}</small>"

@@ -70,6 +70,11 @@ def test_many_faces_of_three_frames():
     assert word.startswith('312 of 900 faces of "drawn" come from 3 pictures (film.mkv frame 0, ')
 
 
+def test_all_faces_of_one_picture():
+    crowd = rows("crowd", 150, source="crowd.jpg")
+    assert '150 of 150 faces of "crowd" come from 1 picture (crowd.jpg).' in said(crowd)
+
+
 def test_look_alikes_and_copies():
     alike = one(said(rows("a", 200, person=lambda i: i if i < 100 else 100)), "look alike")
     assert alike.startswith('100 of 200 faces of "a" look alike (group 100)')
