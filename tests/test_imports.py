@@ -20,9 +20,12 @@ ALLOWED_OURS = {  # whole packages, or single modules of them
     "training": {"training", "evaluation", "stylegan", *READERS},
 }
 ALLOWED_OTHERS = {
-    "preprocessing": {"numpy", "cv2", "PIL", "tqdm"},
+    "preprocessing": {"numpy", "cv2", "PIL", "tqdm", "huggingface_hub"},
     "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors", "triton"},
-    "evaluation": {"torch", "numpy", "huggingface_hub", "safetensors", "PIL", "torch_fidelity"},
+    "evaluation": {
+        *("torch", "numpy", "huggingface_hub", "safetensors", "PIL", "torch_fidelity"),
+        "filelock",
+    },
     "training": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "accelerate", "PIL"),
         *("filelock", "tqdm", "trackio"),

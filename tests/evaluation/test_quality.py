@@ -82,7 +82,9 @@ def test_few_fakes_of_a_folder_are_not_judged(reference, good):
 def test_few_pictures_are_refused(tmp_path):
     for i in range(3):
         Image.new("RGB", (32, 32), (80 * i, 0, 0)).save(tmp_path / f"{i}.png")
-    with pytest.raises(ValueError, match="has 3 pictures; 100 are the fewest"):
+    with pytest.raises(
+        ValueError, match="has 3 pictures; 16 are the fewest to measure anything, 100"
+    ):
         Reference(ImageDataset(str(tmp_path)))
 
 
