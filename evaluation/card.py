@@ -21,8 +21,9 @@ def _plain(figures: dict[str, object]) -> dict[str, float]:
 
 def roughly(figures: dict[str, object]) -> str:
     """How few real faces of some labels there are; empty if they are enough."""
-    few = ", ".join(f"{count} of {name}" for name, count in figures.get("few", {}).items())
-    return f"rough: real faces are only {few}" if few else ""
+    few = figures.get("few", {}).items()
+    told = ", ".join(f"{name} {count}".removeprefix(". ") for name, count in few)
+    return f"rough, with few real faces: {told}" if told else ""
 
 
 def table(figures: dict[str, object]) -> str:

@@ -147,8 +147,9 @@ class Reference:
             rough = f"its figures are rough, of {count // 2} pictures beside {count // 2}"
             if count < 2 * LEAST:
                 rough = f"by itself it is not measured, for which {2 * LEAST} are needed"
+            what = "the folder" if name == "." else name
             told.append(
-                f"{name} has {count} pictures, fewer than {USEFUL}: {rough}, and those of all "
+                f"{what} has {count} pictures, fewer than {USEFUL}: {rough}, and those of all "
                 f"together too; add {USEFUL - count} to compare runs by them"
             )
         return told
