@@ -11,7 +11,7 @@ from preprocessing.listing import Row
 
 MARK = "<!-- preprocessing.push writes this card anew; delete this line and it stays as it is -->"
 NAMED = 5  # films and archives of a label
-WORDS = ("haar", "yunet")  # values of flags that are told, beside numbers
+CHOICES = ("each", "largest", "union"), ("haar", "yunet")  # that are flags, and values of one
 
 CARD = """\
 {mark}
@@ -78,9 +78,11 @@ def _flags(settings: dict[str, object]) -> str:
     told = []
     for name, value in settings.items():
         flag = f"--{str(name).replace('_', '-')}"
-        if value is True:
-            told.append(flag)
-        elif value in WORDS or (isinstance(value, int | float) and value is not False):
+        if not value:
+            continue
+        if value is True or value in CHOICES[0]:
+            told.append(flag if value is True else f"--{value}")
+        elif isinstance(value, int | float) or value in CHOICES[1]:
             told.append(f"{flag} {value}")
     return f" (`{' '.join(told)}`)" if told else ""
 

@@ -188,8 +188,12 @@ def test_a_card_tells_no_path_and_is_safe_with_any_name():
     assert plain_name("album.zip/in/a\udce9.jpg") == "a\\xe9.jpg"
     row = {"label": "a|b\n<c>", "source": "/srv/x/Album.zip/in/1.jpg"}
     card = card_text(
-        "alice/faces", [row], 64, {"out": "/srv/x", "every": 0.5, "level": False}, None
+        "alice/faces",
+        [row],
+        64,
+        {"inputs": ["/srv/x"], "every": 0.5, "level": False, "faces": "union", "pick": 0},
+        None,
     )
-    assert "| a\\|b &lt;c> | 1 | Album.zip (1) |" in card and "(`--every 0.5`)" in card
+    assert "| a\\|b &lt;c> | 1 | Album.zip (1) |" in card and "(`--every 0.5 --union`)" in card
     assert "None is given" in card and "/srv" not in card
     assert [size_category(n) for n in (999, 1000, 200_000)] == ["n<1K", "1K<n<10K", "100K<n<1M"]
