@@ -121,15 +121,6 @@ def read_size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def is_grey(path: Path) -> bool:
-    """Whether a picture is stored without colours, from its header."""
-    try:
-        with opened(path) as image:
-            return image.mode in GREY
-    except Exception:  # whatever a decoder raises; `read_image` says why
-        return False
-
-
 def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """The picture in a file as uint8 RGB (H, W, 3).
 
@@ -190,3 +181,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)  # hidden pixels contribute nothing
     return image if image.mode == "RGB" else image.convert("RGB")  # convert() always copies
+
+
+def is_grey(path: Path) -> bool:
+    """Whether a picture is stored without colours, from its header."""
+    try:
+        with opened(path) as image:
+            return image.mode in GREY
+    except Exception:  # whatever a decoder raises; `read_image` says why
+        return False
