@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     forms = {"convolutions": ops.convolved_lrelu, "fused": fused.filtered_lrelu}
     results = []
     for dtype in (torch.float32, torch.bfloat16):
-        for spec in layer_specs(TrainConfig(data="").generator(args.resolution, 0))[:-1]:
+        for spec in layer_specs(TrainConfig(data=".", out=".").generator(args.resolution, 0))[:-1]:
             side = spec.in_size + spec.kernel - 1
             x = torch.randn(args.batch, spec.out_channels, side, side, device="cuda", dtype=dtype)
             x = x.to(memory_format=torch.channels_last)

@@ -28,8 +28,9 @@ from evaluation.grids import mixing_grid, save_picture
 from evaluation.inception import check_inception, inception_distances
 from evaluation.metrics import decibels, eq_r, eq_t, eq_t_frac
 from evaluation.mixing import compare_blends
-from evaluation.quality import FEWEST, Pictures, Reference, reference_for
+from evaluation.quality import Pictures, Reference, reference_for
 from evaluation.sampling import BATCH, draw, styles
+from preprocessing.listing import USEFUL
 from stylegan import Generator
 from stylegan.files import check_out, is_free
 from stylegan.images import image_grid, to_uint8
@@ -160,7 +161,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m evaluation", description=__doc__.splitlines()[0], allow_abbrev=False
     )
     parser.add_argument("weights", metavar="FOLDER_OR_REPO", help="a generator's")
-    parser.add_argument("--data", required=True, help="folder of sub-folders of real faces")
+    parser.add_argument(
+        "--data", required=True, help="real faces: a folder, a zip or a data set of the Hub"
+    )
     parser.add_argument("--samples", type=int, default=1000, help="faces to draw (default: 1000)")
     parser.add_argument("--out", help="folder for the files (default: one in evaluations/)")
     parser.add_argument("--card", action="store_true", help="also into FOLDER and its README.md")
@@ -170,8 +173,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.card and not Path(args.weights).is_dir():
         parser.error(f"--card is for a folder of weights, and {args.weights} is none")
-    if args.samples < 2 * FEWEST:
-        parser.error(f"--samples must be at least {2 * FEWEST}")
+    if args.samples < USEFUL:
+        parser.error(f"--samples must be at least {USEFUL}")
     keep_freed_memory()
     try:
         out = own_folder(args.out, args.weights, args.data)
@@ -180,6 +183,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = find_pretrained(args.weights)
         G = Generator.from_pretrained(folder)
         reference = reference_for(G, args.data)
+        for sentence in reference.warnings():
+            print(sentence, file=sys.stderr)
         figures = {"weights": args.weights, "data": args.data}
         figures |= evaluate(G, reference, args.samples, args.inception)
         print(table(figures))

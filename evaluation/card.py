@@ -19,10 +19,17 @@ def _plain(figures: dict[str, object]) -> dict[str, float]:
     return {name: value for name, value in alone.items() if name != "score"} | shares
 
 
+def roughly(figures: dict[str, object]) -> str:
+    """How few real faces of some labels there are; empty if they are enough."""
+    few = figures.get("few", {}).items()
+    told = ", ".join(f"{name} {count}".removeprefix(". ") for name, count in few)
+    return f"rough, with few real faces: {told}" if told else ""
+
+
 def table(figures: dict[str, object]) -> str:
     """A row per figure; value and floor of each group side by side."""
     distances = figures["distances"]
-    lines = [f"score {figures['score']:.1f} of 100"]
+    lines = [f"score {figures['score']:.1f} of 100", *filter(None, [roughly(figures)])]
     lines.append(f"{'':26}" + "".join(f"{group:>14}{'floor':>10}" for group in distances))
     for name in next(iter(distances.values())):
         pairs = [group[name] for group in distances.values()]
@@ -46,6 +53,7 @@ def section(figures: dict[str, object]) -> str:
         f"Score **{figures['score']:.1f}** of 100, at which drawn faces would be as close to the "
         f"real ones as other real ones; {figures['samples']} faces, features "
         f"`{figures['features']}`. Beside each distance stands its floor, that of real faces.",
+        *([f"The figures are {roughly(figures)}."] if figures.get("few") else []),
         "",
         "| " + "".join(f"| {group} | floor " for group in distances) + "|",
         rule,

@@ -137,7 +137,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("weights", type=Path, help="folder of a generator")
-    parser.add_argument("--data", required=True, help="folder of sub-folders of real faces")
+    parser.add_argument(
+        "--data", required=True, help="real faces: a folder, a zip or a data set of the Hub"
+    )
     args = parser.parse_args(argv)
     keep_freed_memory()
     folder = args.weights.resolve()  # of a run's best/ the version that is loaded

@@ -28,6 +28,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from evaluation.dataset import ImageDataset
+from evaluation.source import open_dataset
 from stylegan.files import check_out, is_free, write_whole
 from stylegan.images import from_uint8
 from stylegan.memory import keep_freed_memory
@@ -46,7 +47,7 @@ class FeatureNetwork(nn.Module):
     and how strong they are does not. Otherwise they are what each layer finds on average over the
     picture: how much of everything there is, wherever it is.
 
-    Shapes: img (N, 3, H, H) in [-1, 1] -> (N, 4096) by place or (N, 480).
+    Shapes: img (N, 3 or 1, H, H) in [-1, 1] -> (N, 4096) by place or (N, 480).
     """
 
     def __init__(self, *, by_place: bool):
@@ -63,9 +64,9 @@ class FeatureNetwork(nn.Module):
 
     def maps(self, img: Tensor) -> list[Tensor]:
         """What each layer finds, (N, C, H, H)."""
-        x, found = img, []
+        x, found = img.expand(-1, 3, -1, -1), []
         if img.shape[2] != SIDE:
-            x = F.interpolate(img, size=(SIDE, SIDE), mode="bilinear", antialias=True)
+            x = F.interpolate(x, size=(SIDE, SIDE), mode="bilinear", antialias=True)
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.1)
             found.append(x)
@@ -176,11 +177,11 @@ def teach(img: Tensor, kimg: float) -> FeatureNetwork:
 
 
 def balanced(dataset: ImageDataset) -> tuple[Tensor, Tensor]:
-    """All pictures, uint8 (N, 3, H, H), and labels (N,); folders take turns while they last."""
+    """All pictures in RGB, uint8 (N, 3, H, H), and labels (N,), in turns while they last."""
     groups = dataset.groups(balance=True)
     order = [g[i] for i in range(max(map(len, groups))) for g in groups if i < len(g)]
     pictures, labels = zip(*(dataset[i, False] for i in order), strict=True)
-    return torch.stack(pictures), torch.tensor(labels)
+    return torch.stack(pictures).expand(-1, 3, -1, -1), torch.tensor(labels)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -190,7 +191,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__.splitlines()[0],
         allow_abbrev=False,
     )
-    parser.add_argument("--data", required=True, help="folder of sub-folders of faces")
+    parser.add_argument(
+        "--data", required=True, help="faces: a folder, a zip or a data set of the Hub"
+    )
     parser.add_argument("--out", required=True, help="new or empty folder for the network")
     parser.add_argument("--kimg", type=float, default=300.0, help="pictures to show, in thousands")
     args = parser.parse_args(argv)
@@ -199,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         out = check_out(args.out, args.data)
         if not is_free(out):
             raise ValueError(f"--out {out} is not empty; name a new folder")
-        img = from_uint8(balanced(ImageDataset(args.data))[0])
+        img = from_uint8(balanced(open_dataset(args.data))[0])
         out.mkdir(parents=True, exist_ok=True)  # fails now rather than after the lesson
         network = teach(img, args.kimg)
         state = {name: x.half() for name, x in network.state_dict().items()}

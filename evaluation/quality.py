@@ -17,6 +17,7 @@ from torch import Tensor
 
 from evaluation.dataset import ImageDataset
 from evaluation.distances import (
+    NEIGHBOURS,
     coverage,
     density,
     frechet_distance,
@@ -28,13 +29,15 @@ from evaluation.distances import (
 )
 from evaluation.domains import DomainClassifier
 from evaluation.features import balanced, features_of, load_features, random_network
+from evaluation.source import open_dataset
+from preprocessing.listing import USEFUL
 from stylegan import Generator
 from stylegan.images import from_uint8
 
 ALL = "all"  # the sub-folders together, equally many of each
 SPLITS = 3  # into halves, over which figures are averaged
 DIRECTIONS = 64  # principal ones, between which the Frechet distance is taken
-FEWEST = 50  # pictures of which anything is said
+LEAST = 8  # pictures on either side of a comparison: each has five neighbours and some others
 COPY = 0.25  # closeness to a real face below which a drawn one is taken for a copy
 HALF = 0.1  # kernel distance above the floor at which the score is 50
 TURNED = 300  # pictures of which it is learned what upright is
@@ -75,16 +78,25 @@ class Pictures(NamedTuple):
 class Reference:
     """The reals of a dataset, as the feature networks see them.
 
-    Raises: ValueError if a sub-folder has fewer than 100 pictures.
+    `few` counts the pictures of labels with fewer than are useful; figures of them are rough.
+
+    Raises: ValueError if nothing can be measured, so few pictures has a label.
     """
 
     def __init__(self, dataset: ImageDataset):
         self.names = dataset.labels
         img, self.labels = balanced(dataset)
-        counts = self.labels.bincount()
-        if counts.min() < 2 * FEWEST:
-            name, count = self.names[counts.argmin()], counts.min()
-            raise ValueError(f"{name} has {count} pictures; {2 * FEWEST} are the fewest to measure")
+        counts = dict(zip(self.names, self.labels.bincount().tolist(), strict=True))
+        name, needed = (
+            min(counts, key=counts.get),
+            max(NEIGHBOURS + 1, 2 * -(-LEAST // len(counts))),
+        )
+        if counts[name] < needed:
+            raise ValueError(
+                f"{name} has {counts[name]} pictures; {needed} are the fewest to measure anything, "
+                f"{USEFUL} to measure well: add some"
+            )
+        self.few = {name: count for name, count in counts.items() if count < USEFUL}
         img = from_uint8(img)
         self.random = random_network(img)
         self.taught, self.features_name = load_features()
@@ -128,6 +140,20 @@ class Reference:
         first, second = ([o[i : i + each] for o in orders] for i in (0, each))
         return torch.cat(first), torch.cat(second)
 
+    def warnings(self) -> list[str]:
+        """Sentences on labels of few pictures: what can be measured, and what to do."""
+        told = []
+        for name, count in self.few.items():
+            rough = f"its figures are rough, of {count // 2} pictures beside {count // 2}"
+            if count < 2 * LEAST:
+                rough = f"by itself it is not measured, for which {2 * LEAST} are needed"
+            what = "the folder" if name == "." else name
+            told.append(
+                f"{what} has {count} pictures, fewer than {USEFUL}: {rough}, and those of all "
+                f"together too; add {USEFUL - count} to compare runs by them"
+            )
+        return told
+
     def compare(self, fake: Pictures) -> dict[str, dict[str, Figure]]:
         """Figures by group: all together, then each sub-folder; too few fakes are left out."""
         found = {ALL: self.compare_with(fake, list(range(len(self.names))))}
@@ -141,7 +167,7 @@ class Reference:
         """Figures beside reals of these labels, equally many of each; {} of too few fakes."""
         fewest = min(int((self.labels == i).sum()) // 2 for i in members)
         n = min(len(fake.img) // len(members), fewest) * len(members)
-        if n < FEWEST:
+        if n < max(LEAST, min(USEFUL // 2, fewest * len(members))):
             return {}
         values, floors = [], []
         for split in range(SPLITS):
@@ -173,7 +199,7 @@ class Reference:
             "nearest real": closeness.median().item(),
             "as close as a copy": copies,
             "turned": (self.turns.labels(fake.taught) > 0).float().mean().item(),
-        }
+        } | ({"few": self.few} if self.few else {})
 
     def nearest(self, fake: Pictures) -> tuple[Tensor, Tensor]:
         """The real face closest to each fake, (N,), and how close it is (N,): 1 is as close as the
@@ -185,11 +211,11 @@ class Reference:
 
 
 def reference_for(G: Generator, data: str) -> Reference:
-    """The reals of a folder, for the faces of a generator.
+    """The reals that `--data` names, for the faces of a generator.
 
-    Raises: ValueError if they have another size, or as `ImageDataset` and `Reference`.
+    Raises: ValueError if they have another size, or as `open_dataset` and `Reference`.
     """
-    dataset = ImageDataset(data)
+    dataset = open_dataset(data)
     if dataset.resolution != G.img_resolution:
         raise ValueError(
             f"the generator draws {G.img_resolution} pixels and the pictures of {data} have "

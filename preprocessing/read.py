@@ -5,6 +5,7 @@ per channel, transparent parts on white. What cannot be shown becomes one `Value
 
     list_pictures(folder)   the picture files below a folder, and what was passed over
     read_size(path)         width and height
+    is_grey(path)           whether it has no colours
     read_image(path)        uint8 RGB (H, W, 3)
 
 What prepares faces, trains on them, measures them or takes a visitor's picture reads it here, so
@@ -33,6 +34,7 @@ REPORTED = (".heic", ".heif", ".ppm", ".pgm", ".pbm")  # pictures that are named
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 # Folders that systems and programs make: copies, thumbnails and waste.
 NO_ALBUMS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information")
+GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")  # Pillow's modes of one value a pixel
 ORIENTATION_TAG = 0x0112
 UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -179,3 +181,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)  # hidden pixels contribute nothing
     return image if image.mode == "RGB" else image.convert("RGB")  # convert() always copies
+
+
+def is_grey(path: Path) -> bool:
+    """Whether a picture is stored without colours, from its header."""
+    try:
+        with opened(path) as image:
+            return image.mode in GREY
+    except Exception:  # whatever a decoder raises; `read_image` says why
+        return False

@@ -56,6 +56,8 @@ def check_out(out: str, data: str) -> Path:
     if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
         raise ValueError(f"--out {out} is no folder; name a new one")
     inner, outer = folder.resolve(), Path(data).resolve()
+    if not outer.is_dir():  # what is unpacked or downloaded lies elsewhere
+        return folder
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise ValueError(
             f"--out {out} and --data {data} lie in one another; name an --out beside the pictures"

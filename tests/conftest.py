@@ -15,6 +15,7 @@ from accelerate.state import AcceleratorState
 from PIL import Image
 
 from playground.model import Model, load_model
+from preprocessing.listing import Listing, write_listing
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.images import to_uint8
 
@@ -199,3 +200,35 @@ def hub(tmp_path) -> Iterator[object]:
 def hub_env(hub, tmp_path) -> dict[str, str]:
     """Environment of a process that talks to it as alice."""
     return {**os.environ, **hub.env("hf_alice", tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def hub_here(hub, tmp_path, monkeypatch) -> object:
+    """That Hub for the client in this process, as alice; the client and ours cache in tmp_path."""
+    template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return hub
+
+
+@pytest.fixture
+def prepared(tmp_path) -> Path:
+    """A data set as preparation writes it: six faces of 32 pixels of two labels, one of a film, and
+    two more that were refused."""
+    folder, rows = tmp_path / "prepared", []
+    for number in range(8):
+        label = "photos" if number % 2 else "film"
+        file = f"{'rejected/' if number > 5 else ''}{label}/{number:06d}-1.png"
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(folder / file)
+        source = f"/home/alice/holiday/{number}.jpg" if number % 2 else "C:\\alice\\film.mkv"
+        row = {"file": file, "label": label, "source": source, "box": [0, 0, 32]}
+        row |= {} if number % 2 else {"time": number / 2, "frame": number}
+        rows.append(row | ({"reason": "blurred"} if number > 5 else {}))
+    settings = {"inputs": ["/home/alice/holiday"], "size": 32, "detector": "haar", "level": True}
+    write_listing(folder, Listing(32, settings, rows[:6], rows[6:]))
+    return folder

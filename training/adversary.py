@@ -53,7 +53,7 @@ def build_adversary(config: TrainConfig, dataset: ImageDataset) -> Adversary:
     """
     num_labels = len(dataset.labels)
     if config.critic == "pixels":
-        D = Discriminator(config.discriminator(dataset.resolution, num_labels))
+        D = Discriminator(config.discriminator(dataset.resolution, num_labels, dataset.channels))
         return Adversary(D.eval(), identity, LOGISTIC)
     D = FeatureCritic(dataset.resolution, num_labels if config.conditional else 0)
     D.calibrate(spread(dataset, CALIBRATION))

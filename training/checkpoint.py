@@ -91,6 +91,10 @@ def has_state(config: TrainConfig) -> bool:
     return any((Path(config.out) / "state").glob("kimg-*.pt"))
 
 
+def _told(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} of {name}" for name, count in counts.items())
+
+
 def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, object]) -> None:
     """Raise ValueError naming what differs from the record of a run that has a state."""
     fixed = FIXED_FLAGS
@@ -105,16 +109,28 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
                 "give another --out to begin anew"
             )
     if not dataset.is_the_one(begun.get("pictures") or {}):
+        was, now = begun.get("counts"), dataset.counts()
+        counts = f" (it had {_told(was)}, now {_told(now)})" if was and was != now else ""
         raise ValueError(
-            f"{config.data} does not hold the pictures that {config.out} was begun with; "
+            f"{config.data} does not hold the pictures that {config.out} was begun with{counts}; "
             "give another --out, and --init-from to begin with its weights"
         )
+
+
+def commit_to_go_on_with(config: TrainConfig) -> str | None:
+    """Of a data set on the Hub, the one that the run was begun with; None for the newest."""
+    try:
+        record = read_record(Path(config.out)) if has_state(config) else {}
+    except ValueError:  # told when it is read for its flags
+        return None
+    return record.get("commit") if record.get("data") == config.data else None
 
 
 def save_flags(config: TrainConfig, dataset: ImageDataset) -> None:
     """Write config.json into the run folder."""
     values = dataclasses.asdict(config)
     values |= {"pictures": dataset.identity(), "counts": dataset.counts()}
+    values |= {"commit": dataset.commit} if dataset.commit else {}
     write_whole(Path(config.out) / RECORD, json.dumps(values, indent=2) + "\n")
 
 

@@ -5,9 +5,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import get_args, get_type_hints
 
+from evaluation.source import on_hub
 from stylegan import DiscriminatorConfig, GeneratorConfig
 
 PROGRAM = "accelerate launch training/train.py"
@@ -68,7 +68,9 @@ class TrainConfig:
     Raises: ValueError naming the flag and its value.
     """
 
-    data: str = option("folder written by preprocessing.prepare: sub-folders of square pictures")
+    data: str = option(
+        "square pictures: a folder of preprocessing.prepare, a zip, or a data set of the Hub"
+    )
     out: str = option("folder of the run; its README.md says what it holds")
     preset: str = option("sizes and recipe to start from", "space", tuple(PRESETS))
     critic: str = option(
@@ -131,8 +133,7 @@ class TrainConfig:
         for name in ("gamma", "freeze_d"):
             if self.critic == "features" and getattr(self, name):
                 raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels")
-        if not Path(self.data).is_dir():
-            raise ValueError(f"--data {self.data} is not a folder")
+        on_hub(self.data)  # refuses what can be no pictures
         if self.init_from is None and (self.partial or self.freeze_d):
             flag = "--partial" if self.partial else "--freeze-d"
             raise ValueError(f"{flag} needs --init-from, the weights to begin with")
@@ -167,11 +168,14 @@ class TrainConfig:
             return 1.0
         return min(max(nimg / (1000 * self.total_kimg) / 0.2 - 1, 0.0), 1.0)
 
-    def generator(self, img_resolution: int, num_labels: int) -> GeneratorConfig:
+    def generator(
+        self, img_resolution: int, num_labels: int, img_channels: int = 3
+    ) -> GeneratorConfig:
         """The generator that the flags describe."""
         preset = {"t": GeneratorConfig.stylegan3_t, "r": GeneratorConfig.stylegan3_r}[self.config]
         return preset(
             img_resolution,
+            img_channels=img_channels,
             z_dim=self.z_dim,
             w_dim=self.z_dim,
             c_dim=num_labels if self.conditional else 0,
@@ -180,10 +184,13 @@ class TrainConfig:
             channel_max=self.channel_max,
         )
 
-    def discriminator(self, img_resolution: int, num_labels: int) -> DiscriminatorConfig:
+    def discriminator(
+        self, img_resolution: int, num_labels: int, img_channels: int = 3
+    ) -> DiscriminatorConfig:
         """The discriminator that the flags describe."""
         return DiscriminatorConfig(
             img_resolution,
+            img_channels=img_channels,
             c_dim=num_labels if self.conditional else 0,
             channel_base=self.d_channel_base or self.channel_base,
             channel_max=self.d_channel_max or self.channel_max,

@@ -80,7 +80,8 @@ class FeatureCritic(nn.Module):
     With labels the logits for the whole picture get the projection of a head's features on the
     label's direction (Miyato and Koyama 2018, arXiv:1802.05637, Sec. 3).
 
-    Shapes: img (N, 3, S, S) -> see -> four maps (N, C, s, s) -> forward -> logits (N, 8 PLACES).
+    Shapes: img (N, 3, S, S), or (N, 1, S, S) -> see -> four maps (N, C, s, s) -> forward -> logits
+    (N, 8 PLACES).
     Raises: FileNotFoundError if the trunk's weights are missing.
     """
 
@@ -108,6 +109,7 @@ class FeatureCritic(nn.Module):
 
     def _features(self, img: Tensor) -> list[Tensor]:
         """Fine to coarse, in one channel count per scale, before they meet."""
+        img = img.expand(-1, 3, -1, -1)  # the trunk sees grey as colours that are alike
         if img.shape[2] < self.side:
             img = F.interpolate(img, size=(self.side, self.side), mode="bilinear")
         maps = zip(self.trunk(img), range(4), strict=True)

@@ -73,7 +73,7 @@ def _leave_signals(worker: int) -> None:
 def endless_batches(
     dataset: ImageDataset, sampler: EndlessSampler
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Float32 images (N, 3, H, H) in [-1, 1] and labels (N,), without end.
+    """Float32 images (N, C, H, H) in [-1, 1] and labels (N,), without end.
 
     Raises: ValueError naming a picture that cannot be read.
     """

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from evaluation.card import roughly
 from evaluation.catalogue import write_catalogue
 from evaluation.dataset import ImageDataset
 from evaluation.quality import Reference
@@ -61,6 +62,8 @@ class Follower:
         if config.eval_kimg:
             try:
                 self.reference = Reference(dataset)
+                for sentence in self.reference.warnings():
+                    tell(sentence)
             except ValueError as e:
                 tell(f"faces will not be measured: {e}")
 
@@ -103,8 +106,9 @@ class Follower:
         if snapshot:
             save_weights(config, dataset, G, D, nimg, self.out / "weights" / name, figures)
         if figures:
-            words = f"score {figures['score']:.1f} at kimg {nimg / 1000:g}\n{examine(self.out)}"
-            print(words, flush=True)
+            rough = f" ({roughly(figures)})" if self.reference.few else ""
+            words = f"score {figures['score']:.1f} at kimg {nimg / 1000:g}{rough}"
+            print(f"{words}\n{examine(self.out)}", flush=True)
         return pictures
 
     def finish(self, nimg: int, device: torch.device) -> None:

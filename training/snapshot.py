@@ -59,7 +59,8 @@ def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
     if config.critic == "pixels":
         judge = f"R1 gamma {config.r1_gamma(resolution):g}"
     return (
-        f"Config {config.config.upper()}, {resolution}x{resolution} pixels, "
+        f"Config {config.config.upper()}, {resolution}x{resolution} pixels"
+        f"{', grey' if dataset.channels == 1 else ''}, "
         f"{config.num_layers} layers, channel base {config.channel_base}, channel max "
         f"{config.channel_max}. Trained for {nimg / 1000:g} thousand images (batch {config.batch}, "
         f"{judge}) on {len(dataset)} pictures of: "

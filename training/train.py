@@ -25,6 +25,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.utils import ProjectConfiguration
 
 from evaluation.dataset import ImageDataset
+from evaluation.source import open_dataset
 from stylegan import Generator
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
@@ -34,6 +35,7 @@ from training.blur import blur_taps
 from training.checkpoint import (
     Checkpoint,
     check_flags,
+    commit_to_go_on_with,
     has_state,
     recorded,
     save_flags,
@@ -95,7 +97,9 @@ def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> Non
         )
     if config.conditional and num_labels < 2:
         raise ValueError(f"--conditional needs sub-folders to tell apart, {config.data} has one")
-    config.generator(dataset.resolution, num_labels)  # refuses a resolution that no network has
+    config.generator(
+        dataset.resolution, num_labels, dataset.channels
+    )  # refuses a resolution that no network has
     if config.cuda_graphs and not torch.cuda.is_available():
         raise ValueError("--cuda-graphs needs a GPU, and there is none")
     if config.cuda_graphs and num_processes > 1:
@@ -127,7 +131,8 @@ def settle(config: TrainConfig, dataset: ImageDataset, device: torch.device) -> 
 def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) -> Run:
     """Networks and optimizers from the seed or `--init-from`, the same on every process."""
     torch.manual_seed(config.seed)
-    G = Generator(config.generator(dataset.resolution, len(dataset.labels)))
+    shape = dataset.resolution, len(dataset.labels), dataset.channels
+    G = Generator(config.generator(*shape))
     D, see, loss = build_adversary(config, dataset)
     begins_with_weights = config.init_from and not on_main(lambda: has_state(config))
     if begins_with_weights:
@@ -183,15 +188,18 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
     accelerator, resolution = run.accelerator, dataset.resolution
     cost = costs(accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D), run.see)
     flops = training_flops(cost, config.r1_interval if config.critic == "pixels" else None)
+    kind = "grey pictures" if dataset.channels == 1 else "pictures"
+    version = f" ({config.data} at commit {dataset.commit[:7]})" if dataset.commit else ""
     judge = "judged by features"
     if config.critic == "pixels":
         judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
     accelerator.print(
         f"preset {config.preset}: G {cost.g}\n"
         f"preset {config.preset}: D {cost.d}; training {flops / 1e9:.1f} GFLOP per image shown\n"
-        f"{len(dataset)} pictures of {resolution} px, {accelerator.num_processes} process(es) "
-        f"on {accelerator.device.type}, precision {accelerator.mixed_precision}, "
-        f"{judge}, {'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}",
+        f"{len(dataset)} {kind} of {resolution} px{version}, "
+        f"{accelerator.num_processes} process(es) on {accelerator.device.type}, "
+        f"precision {accelerator.mixed_precision}, {judge}, "
+        f"{'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}",
         flush=True,
     )
     if nimg >= 1000 * config.total_kimg:
@@ -301,6 +309,16 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
     accelerator.end_training()
 
 
+def open_alike(config: TrainConfig) -> ImageDataset:
+    """The pictures of a run, the same on every process, whatever is sent to the Hub meanwhile.
+
+    Raises: as `open_dataset`.
+    """
+    dataset = open_dataset(config.data, on_main(lambda: commit_to_go_on_with(config)))
+    commit = on_main(lambda: dataset.commit)
+    return dataset if commit == dataset.commit else open_dataset(config.data, commit)
+
+
 def start(config: TrainConfig) -> None:
     """Refuse what does not fit before anything is built, then train.
 
@@ -309,7 +327,7 @@ def start(config: TrainConfig) -> None:
     on_cpu = not torch.cuda.is_available()
     torch.backends.cudnn.benchmark = True  # all shapes stay the same
     state = PartialState(cpu=on_cpu)
-    dataset = ImageDataset(config.data)
+    dataset = open_alike(config)
     check(config, dataset, state.num_processes)
     with ExitStack() as held:
 

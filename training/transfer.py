@@ -64,6 +64,13 @@ def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
             f"--init-from {config.init_from} is of --config {kinds[g_config.radial_filters]}, "
             f"this run of {kinds[G.config.radial_filters]}"
         )
+    if g_config.img_channels != G.config.img_channels and not config.partial:
+        kinds = {3: "in colour", 1: "in grey"}
+        own, theirs = kinds[G.config.img_channels], kinds[g_config.img_channels]
+        raise ValueError(
+            f"--init-from {config.init_from} draws {theirs}, and the pictures of {config.data} are "
+            f"{own}; --partial takes what fits"
+        )
     _fill(G, state, "generator", config)
     if (folder / DISCRIMINATOR).exists():
         state = read_tensors(folder / DISCRIMINATOR)

@@ -1,5 +1,6 @@
 """Pictures of a folder."""
 
+import json
 import os
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 from evaluation.dataset import ImageDataset
+from preprocessing.listing import append_decision
 from preprocessing.read import read_image
 
 
@@ -124,7 +126,83 @@ def test_a_set_is_known_by_its_size_its_names_and_what_they_hold(tmp_path):
     renamed = ImageDataset(str(tmp_path))
     assert renamed.is_the_one(renamed.identity()) and not renamed.is_the_one(before)
     older = {name: x for name, x in renamed.identity().items() if name != "content"}
-    save(tmp_path / "a" / "y.png", mode="L")
+    save(tmp_path / "a" / "y.png", mode="RGBA")
     changed = ImageDataset(str(tmp_path))
     assert not changed.is_the_one(renamed.identity())
     assert changed.is_the_one(older) and not changed.is_the_one({})
+
+
+def test_of_a_prepared_folder_the_kept_faces_and_their_labels_are_taken(prepared):
+    """One is brought back, one rejected by hand, one deleted, and one lies there unlisted."""
+    dataset = ImageDataset(str(prepared))
+    names = [f"{'photos' if n % 2 else 'film'}/{n:06d}-1.png" for n in (0, 2, 4, 1, 3, 5)]
+    assert dataset.names == names and dataset.labels == ["film", "photos"]
+    assert dataset.passed_over == {"rejected faces": 2}
+    before = dataset.identity()
+    append_decision(prepared, "rejected/photos/000007-1.png", True)
+    append_decision(prepared, "film/000002-1.png", False)
+    (prepared / "film/000004-1.png").unlink()
+    save(prepared / "film" / "mine.png")
+    dataset = ImageDataset(str(prepared))
+    assert dataset.names == ["film/000000-1.png", *names[3:], "rejected/photos/000007-1.png"]
+    assert dataset.counts() == {"film": 1, "photos": 4} and not dataset.is_the_one(before)
+    assert dataset.passed_over == {
+        "rejected faces": 2,
+        "pictures that dataset.json does not list": 1,
+        "pictures that are listed and gone": 1,
+    }
+    append_decision(prepared, "rejected/photos/000007-1.png", None)
+    append_decision(prepared, "film/000002-1.png", True)
+    save_again = ImageDataset(str(prepared))
+    assert save_again.names == [name for name in names if name != "film/000004-1.png"]
+
+
+def test_what_preparation_has_not_ended_or_somebody_damaged_is_said(prepared):
+    (prepared / ".work").mkdir()
+    (prepared / "dataset.json").rename(prepared / "away.json")
+    with pytest.raises(ValueError, match="is unfinished; the same command of preprocessing.prep"):
+        ImageDataset(str(prepared))
+    for content, words in [("{", "it is no JSON"), ('{"format": 2}', "it does not list faces as")]:
+        (prepared / "dataset.json").write_text(content)
+        with pytest.raises(ValueError, match=f"dataset.json is damaged: {words}"):
+            ImageDataset(str(prepared))
+
+
+def test_other_programs_write_files_of_that_name_too(tmp_path):
+    save(tmp_path / "00000" / "img0.png")
+    (tmp_path / "dataset.json").write_text('{"labels": [["00000/img0.png", 6]]}')
+    assert ImageDataset(str(tmp_path)).counts() == {"00000": 1}
+
+
+def test_an_image_folder_tells_labels_itself(tmp_path):
+    """A label, a number as label, and none: then the sub-folder's."""
+    rows = [
+        {"file_name": "data/a.png", "label": "late"},
+        {"file_name": "data/b.png", "label": 7},
+        {"file_name": "early/c.png"},
+    ]
+    for row in rows:
+        save(tmp_path / row["file_name"])
+    save(tmp_path / "data" / "of a push that has not ended.png")
+    lines = "".join(json.dumps(row) + "\n" for row in reversed(rows))
+    (tmp_path / "metadata.jsonl").write_text(lines)
+    dataset = ImageDataset(str(tmp_path))
+    assert dataset.names == [row["file_name"] for row in rows]
+    assert [dataset.labels[i] for i in dataset.label_of] == ["late", "7", "early"]
+    for bad in ('{"file_name": "../x.png"}', '{"file_name": "/x.png"}', '{"a": 1}', "[]", "{"):
+        (tmp_path / "metadata.jsonl").write_text(lines + bad + "\n")
+        with pytest.raises(ValueError, match="metadata.jsonl: line 4 tells no picture"):
+            ImageDataset(str(tmp_path))
+
+
+def test_grey_pictures_have_one_channel_unless_one_of_them_has_colours(tmp_path):
+    pixels = save(tmp_path / "a.png", mode="L")
+    grey = ImageDataset(str(tmp_path))
+    stored = np.asarray(Image.fromarray(pixels).convert("L"))
+    assert grey.channels == 1 and grey[0, False][0].shape == (1, 32, 32)
+    np.testing.assert_array_equal(grey[0, False][0][0], stored)
+    assert grey.identity()["channels"] == 1 and grey.is_the_one(grey.identity())
+    save(tmp_path / "b.png")
+    both = ImageDataset(str(tmp_path))
+    assert both.channels == 3 and both[0, False][0].shape == (3, 32, 32)
+    assert "channels" not in both.identity()

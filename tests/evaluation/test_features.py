@@ -119,7 +119,10 @@ def test_the_command_teaches_and_saves(face_folder, tmp_path, monkeypatch, capsy
     assert load_features(tmp_path / "new")[1] != load_features()[1]
     with pytest.raises(SystemExit):
         features.main(["--data", str(tmp_path / "nothing"), "--out", str(tmp_path / "other")])
-    assert "is not a folder" in capsys.readouterr().err and not (tmp_path / "other").exists()
+    assert (
+        "nothing is no folder, no zip" in capsys.readouterr().err
+        and not (tmp_path / "other").exists()
+    )
     taught = (tmp_path / "new/model.safetensors").read_bytes()
     with pytest.raises(SystemExit):
         features.main(["--data", str(face_folder), "--out", str(tmp_path / "new")])

@@ -84,6 +84,7 @@ def test_files_go_to_a_folder_of_their_own(face_folder, tmp_path, monkeypatch):
         evaluate.own_folder(str(out), "mine", data)
     with pytest.raises(ValueError, match="lie in one another"):
         evaluate.own_folder(f"{data}/out", "mine", data)
+    assert evaluate.own_folder("alice", "mine", "alice/faces") == Path("alice")  # on the Hub
     with pytest.raises(ValueError, match="--out is empty"):
         evaluate.own_folder("", "mine", data)
 

@@ -82,8 +82,25 @@ def test_few_fakes_of_a_folder_are_not_judged(reference, good):
 def test_few_pictures_are_refused(tmp_path):
     for i in range(3):
         Image.new("RGB", (32, 32), (80 * i, 0, 0)).save(tmp_path / f"{i}.png")
-    with pytest.raises(ValueError, match="has 3 pictures; 100 are the fewest"):
+    with pytest.raises(
+        ValueError, match="has 3 pictures; 16 are the fewest to measure anything, 100"
+    ):
         Reference(ImageDataset(str(tmp_path)))
+
+
+def test_small_folders_are_measured_as_far_as_they_can_be_and_marked(drawn, tmp_path):
+    """40 faces of one kind and 12 of another, beside 60 drawn ones."""
+    for i, pixels in enumerate(drawn[:52]):
+        path = tmp_path / ("many" if i < 40 else "few") / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
+    reference = Reference(ImageDataset(str(tmp_path)))
+    assert reference.few == {"few": 12, "many": 40}
+    few, many = reference.warnings()
+    assert few.startswith("few has 12 pictures, fewer than 100: by itself it is not measured, for")
+    assert "its figures are rough, of 20 pictures beside 20" in many and "add 60" in many
+    found = reference.compare(reference.look_at(from_uint8(drawn[100:160])))
+    assert ALL in found and "few" not in found
 
 
 def test_turned_faces_are_seen(reference, good):

@@ -47,6 +47,12 @@ def test_a_missing_trunk_is_named(tmp_path):
         Trunk(tmp_path)
 
 
+def test_grey_is_seen_as_colours_that_are_alike(critic, img):
+    grey = img[:, :1]
+    for alone, repeated in zip(critic.see(grey), critic.see(grey.repeat(1, 3, 1, 1)), strict=True):
+        assert torch.equal(alone, repeated)
+
+
 # The heads
 
 

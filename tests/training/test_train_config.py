@@ -63,7 +63,9 @@ def test_bounds_themselves_are_accepted(tmp_path, field, value):
 
 
 def test_a_folder_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="--data nowhere is not a folder"):
+    with pytest.raises(
+        ValueError, match="--data nowhere is no folder, no zip file and no user/name"
+    ):
         TrainConfig(data="nowhere", out="x")
 
 
