@@ -1,7 +1,7 @@
 """Which detector finds which faces: `python -m benchmarks.detectors --data ../shared/data`.
 
-A person looked at 162 photographs and 165 drawn pictures, with the boxes of both detectors on them,
-and wrote down (tests/preprocessing/faces.json) by picture
+162 photographs and 165 drawn pictures were looked through by eye, with the boxes of both detectors
+on them. By picture, tests/preprocessing/faces.json has
 
     faces    those that a detector has to find, also the ones that both missed
     either   those that it may find: from the side in the background, nearly black, upside down
