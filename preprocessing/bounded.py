@@ -28,14 +28,16 @@ NUMBERS = (3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 16)  # types that Pillow makes an o
 
 
 class BoundedFile(io.BufferedReader):
-    """A file to read whose `read` fails once that has taken too much of this thread's time.
+    """A file, or the bytes of one, whose `read` fails once that has taken too much of this thread's
+    time.
 
     Raises: OSError from `read` and when the file cannot be opened.
     """
 
-    def __init__(self, path: Path):
-        super().__init__(io.FileIO(path))
-        size = os.fstat(self.fileno()).st_size
+    def __init__(self, source: Path | bytes):
+        in_memory = isinstance(source, bytes)
+        super().__init__(io.BytesIO(source) if in_memory else io.FileIO(source))
+        size = len(source) if in_memory else os.fstat(self.fileno()).st_size
         if size > MAX_BYTES:
             self.close()
             raise OSError(f"it has more than {MAX_BYTES // 1_000_000} MB")

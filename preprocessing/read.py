@@ -14,7 +14,7 @@ that a file is the same picture to all of them.
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,22 +50,30 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 
 def list_pictures(folder: Path) -> tuple[list[Path], Counter]:
-    """Picture files anywhere below `folder`, sorted by path, and what was passed over, by reason.
+    """Picture files anywhere below `folder`, as `list_files` finds them.
 
-    A picture file has a picture's extension or, whatever its name, a picture's content. Links are
-    followed, and a folder that is reached twice counts once. What is hidden is passed over (a name
-    that begins with a dot, a folder that a system made) and so are folders named as pictures are.
-    A sub-folder that cannot be opened is listed as if it were a picture, so that reading it says
-    why.
+    A picture file has a picture's extension or, whatever its name, a picture's content.
     """
-    pictures, passed_over = [], Counter()
+    files, passed_over = list_files(folder, is_picture)
+    return [Path(file) for file in files], passed_over
+
+
+def list_files(folder: Path, is_wanted: Callable[[Path], bool]) -> tuple[list[str], Counter]:
+    """The wanted files anywhere below `folder`, sorted, and what was passed over, by reason.
+
+    Links are followed, and a folder that is reached twice counts once. What is hidden is passed
+    over (a name that begins with a dot, a folder that a system made) and so are folders named as
+    pictures are. A sub-folder that cannot be opened is listed as if it were a picture, so that
+    reading it says why.
+    """
+    files, passed_over = [], Counter()
     seen, waiting = set(), deque([folder])
     while waiting:
         parent = waiting.popleft()
         try:
             status, entries = parent.stat(), list(os.scandir(parent))
         except OSError:
-            pictures.append(parent)
+            files.append(str(parent))
             continue
         if (status.st_dev, status.st_ino) in seen:
             passed_over["folders seen already"] += 1
@@ -76,8 +84,8 @@ def list_pictures(folder: Path) -> tuple[list[Path], Counter]:
             if entry.name.startswith(".") or entry.name in NO_ALBUMS:
                 passed_over["hidden"] += 1
             elif not os.path.isdir(path):
-                if is_picture(path):
-                    pictures.append(path)
+                if is_wanted(path):
+                    files.append(str(path))
                 else:
                     passed_over["files that are no pictures"] += 1
             elif path.suffix.lower() in SUFFIXES:
@@ -86,7 +94,7 @@ def list_pictures(folder: Path) -> tuple[list[Path], Counter]:
                 waiting.append(path)  # after all others, so that its own place names a folder
             else:
                 waiting.appendleft(path)
-    return sorted(pictures), passed_over
+    return sorted(files, key=lambda file: file.split(os.sep)), passed_over
 
 
 def is_picture(path: Path) -> bool:
@@ -103,12 +111,12 @@ def is_picture(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """The picture in a file, of which only the header is read.
+def opened(source: Path | bytes) -> Iterator[Image.Image]:
+    """The picture in a file, or in the bytes of one, of which only the header is read.
 
     Raises: almost anything, as Pillow's decoders do.
     """
-    with BoundedFile(path) as file, Image.open(file, formats=FORMATS) as image:
+    with BoundedFile(source) as file, Image.open(file, formats=FORMATS) as image:
         yield image
 
 
@@ -121,8 +129,10 @@ def read_size(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """The picture in a file as uint8 RGB (H, W, 3).
+def read_image(
+    path: str | Path, max_pixels: int = MAX_PIXELS, content: bytes | None = None
+) -> np.ndarray:
+    """The picture in a file, or in `content` under the file's name, as uint8 RGB (H, W, 3).
 
     The EXIF orientation is applied, of an animation the first frame is taken, transparent parts
     are laid on white, 16-bit values are scaled down. Colours are converted without ICC profiles.
@@ -132,7 +142,7 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """
     path = Path(path)
     try:
-        with opened(path) as image:
+        with opened(path if content is None else content) as image:
             # known from the header, nothing decoded
             if max(image.width * image.height, tile_pixels(image)) > max_pixels:
                 raise Image.DecompressionBombError
@@ -141,7 +151,7 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             image.load()
             return np.array(to_rgb(upright(image)))
     except UnidentifiedImageError:
-        reason = what_it_is(path)
+        reason = what_it_is(path, content)
     except Image.DecompressionBombError:
         reason = f"has more than {max_pixels // 1_000_000} million pixels"
     except Exception as error:  # a damaged file can raise almost anything from its decoder
@@ -152,9 +162,9 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     raise ValueError(f"{path.name} {reason}")
 
 
-def what_it_is(path: Path) -> str:
+def what_it_is(path: Path, content: bytes | None) -> str:
     """Of a file that no decoder knows, from its first bytes."""
-    with path.open("rb") as file:
+    with BoundedFile(path if content is None else content) as file:
         start = file.read(12)
     if not start:
         return "is empty"
