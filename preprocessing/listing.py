@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TextIO
 
 LISTING, METADATA, DECISIONS = "dataset.json", "metadata.jsonl", "decisions.jsonl"
@@ -130,10 +130,10 @@ def _is_row(row: object) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("label"), str):
         return False
     file = row.get("file")
-    if not isinstance(file, str) or not file or "\\" in file or "\0" in file:
+    if not isinstance(file, str) or not file or "\0" in file:
         return False
-    path = PurePosixPath(file)
-    return not path.is_absolute() and ".." not in path.parts
+    path, windows = PurePosixPath(file), PureWindowsPath(file)
+    return not (path.is_absolute() or windows.anchor or ".." in (*path.parts, *windows.parts))
 
 
 def append_decisions(folder: str | Path, decisions: Mapping[str, bool | None]) -> None:
