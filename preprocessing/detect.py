@@ -159,7 +159,7 @@ def by_cascade(image: np.ndarray, min_size: int, enough: int = 0) -> list[Face]:
 
 
 def seen_by_cascade(grey: np.ndarray, scale: float, min_size: int) -> list[Face]:
-    """What the cascade reports of a picture (H, W) that is reduced first, cleaned."""
+    """What the cascade reports of a picture (H, W) at another size, cleaned."""
     grey, scale = resized(grey, scale)
     smallest = max(WINDOW, round(min_size * scale))
     boxes, _, scores = cascade().detectMultiScale3(

@@ -184,3 +184,17 @@ def test_a_distant_box_needs_a_score_of_its_own_and_a_lone_one_does_not():
 def test_one_face_seen_at_two_scales_counts_once():
     face, again, other = (scored(1 - x / 1000, Box(x, 0, 100)) for x in (0, 40, 60))
     assert apart([face, again, other], 0.5) == [face, other]
+
+
+def test_smaller_faces_are_looked_for_only_without_one_that_is_wide_enough():
+    """Beside a face of about 100 pixels, one of 40: both, the large one, or both again."""
+    portrait = data.astronaut()[:220, 110:340]
+    picture = np.full((220, 360, 3), 128, np.uint8)
+    picture[:, :230] = portrait
+    picture[60:148, 250:342] = cv2.resize(portrait, (92, 88), interpolation=cv2.INTER_AREA)
+    both = [face.box for face in find_faces(picture, 24)]
+    assert len(both) == 2 and both[0].size > 80 > 60 > both[1].size
+    (large,) = find_faces(picture, 24, enough=60)
+    assert abs(large.box.size - both[0].size) < 12
+    assert [face.box for face in find_faces(picture, 24, enough=180)] == both
+    assert len(find_faces(picture, 24, enough=30)) == 2
