@@ -60,20 +60,19 @@ def list_inputs(
 
     Raises: ValueError naming an input that holds nothing to search, or lacks what is asked for.
     """
-    inputs: list[Input] = []
-    by_place: dict[Path, Input] = {}  # resolved path of what makes a label -> input
-    for path in unique(paths):
-        alone = not path.is_dir() and not is_film(path) and not zipfile.is_zipfile(path)
-        place = (path.parent if alone else path).resolve()
-        sharing = [other for known, other in by_place.items() if overlap(known, place)]
-        if place not in by_place:
-            taken = {input.label for input in inputs}
-            by_place[place] = Input([], new_label(path, alone, taken))
-            inputs.append(by_place[place])
-        input = by_place[place]
-        input.names.append(str(path))
-        sources = list_sources(path, input)
-        input.sources += new_ones(sources, sharing, input) if sharing else sources
+    groups: dict[Path, list[Path]] = {}  # by what makes a label
+    for path in paths:
+        groups.setdefault(label_place(path).resolve(), []).append(path)
+    inputs: dict[Path, Input] = {}
+    for place, group in groups.items():
+        taken = {input.label for input in inputs.values()}
+        input = Input([str(path) for path in group], new_label(label_place(group[0]), taken))
+        sources = [source for path in group for source in list_sources(path, input)]
+        sharing = [other for known, other in inputs.items() if overlap(known, place)]
+        if sharing or len(group) > 1:
+            sources = new_ones(sources, sharing, input)
+        input.sources, inputs[place] = sources, input
+    inputs = list(inputs.values())
     for input in inputs:
         choose(input, pick, people, seed)
         if not input.sources:
@@ -86,12 +85,10 @@ def list_inputs(
     return inputs
 
 
-def unique(paths: Iterable[Path]) -> list[Path]:
-    """Each place once, as it was first named."""
-    places: dict[Path, Path] = {}
-    for path in paths:
-        places.setdefault(path.resolve(), path)
-    return list(places.values())
+def label_place(path: Path) -> Path:
+    """A folder, a film or a zip file itself; of a picture the folder it lies in."""
+    alone = not path.is_dir() and not is_film(path) and not zipfile.is_zipfile(path)
+    return path.parent if alone else path
 
 
 def overlap(a: Path, b: Path) -> bool:
@@ -100,20 +97,24 @@ def overlap(a: Path, b: Path) -> bool:
 
 
 def new_ones(sources: list[Source], others: list[Input], input: Input) -> list[Source]:
-    """The sources that no other input holds; `input` counts those it passes over."""
+    """The sources, each once, that no other input holds; `input` counts those it passes over."""
     known = {os.path.realpath(source.path) for other in others for source in other.sources}
-    new = [source for source in sources if os.path.realpath(source.path) not in known]
-    if len(new) < len(sources):
-        input.passed_over["pictures that were given before"] += len(sources) - len(new)
-    return new
+    new: dict[tuple, Source] = {}
+    for source in sources:
+        path = os.path.realpath(source.path)
+        if path in known:
+            input.passed_over["pictures that were given before"] += 1
+        else:
+            new.setdefault((path, source.member), source)
+    return list(new.values())
 
 
-def new_label(path: Path, alone: bool, taken: set[str]) -> str:
-    """The name of a folder, a film or a zip file, or of the folder that a picture `alone` lies in.
+def new_label(place: Path, taken: set[str]) -> str:
+    """The name of a folder, a film or a zip file, numbered when another input took it.
 
-    It is numbered when another input took it (letter case does not count).
+    Letter case does not count.
     """
-    path = PurePath(os.path.abspath(path.parent if alone else path))
+    path = PurePath(os.path.abspath(place))
     name = path.stem if path.suffix.lower() in FILMS + ZIPS else path.name
     name = name.lstrip(".") or "pictures"
     name = os.fsencode(name).decode(errors="backslashreplace")[:LONGEST]  # what others can read too

@@ -62,9 +62,11 @@ def test_long_and_strange_names_give_labels_that_others_can_read(tmp_path):
 
 def test_what_is_named_twice_counts_once(tmp_path):
     folder = album(tmp_path / "a", "1.png", "2.png")
-    inputs = list_inputs([folder / "2.png", folder, folder / "2.png", folder])
-    assert labels(inputs) == ["a"]
-    assert sorted(names(inputs[0], folder)) == ["1.png", "2.png"]
+    (input,) = list_inputs([folder / "2.png", folder, folder / "2.png", folder])
+    assert input.label == "a" and sorted(names(input, folder)) == ["1.png", "2.png"]
+    zipped = album(tmp_path, "b.zip") / "b.zip"
+    (input,) = list_inputs([zipped, zipped])
+    assert len(input.sources) == 2
 
 
 def test_a_picture_in_two_inputs_goes_with_the_first(tmp_path):

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +15,34 @@ from skimage import data
 
 from preprocessing.crop import crop_face
 from preprocessing.detect import Box
+from preprocessing.listing import LISTING, METADATA, read_listing
 from preprocessing.prepare import main
 from preprocessing.read import read_image
+from tests.preprocessing.films import write_film
 
 ROOT = Path(__file__).parents[2]
+COPIES = ("the same as another", "nearly the same as another")
 HARD_CASES = ROOT.parent / "shared" / "data" / "hard_cases"
 
 
 def prepared(out):
     """The rows of dataset.json, after checking that the folder holds exactly their PNG files."""
     content = json.loads((out / "dataset.json").read_text())
-    files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*"))
-    assert files == sorted(["dataset.json", *(row["file"] for row in content["faces"])])
-    for row in content["faces"]:
+    rows = content["faces"] + content["rejected"]
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert files - {"report.html"} == {LISTING, METADATA, *(row["file"] for row in rows)}
+    for row in rows:
         with Image.open(out / row["file"]) as image:
             assert image.format == "PNG" and image.mode == "RGB"
             assert image.size == (content["size"], content["size"])
+        assert row["file"].startswith("rejected/") == ("reason" in row)
     return content["faces"]
+
+
+def bytes_of(folder):
+    """What every file below a folder holds."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.fixture
@@ -41,7 +53,8 @@ def portraits(tmp_path):
     portrait = Image.fromarray(data.astronaut())
     portrait.save(folder / "a.png")
     portrait.save(folder / "a_again.png")
-    portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "sub" / "a.jpg", quality=95)
+    portrait.rotate(10).save(folder / "sub" / "a.jpg", quality=95)
+    portrait.save(folder / "a_nearly.jpg", quality=95)
     portrait.resize((200, 200), Image.Resampling.BOX).save(folder / "small.png")  # 37 pixel face
     portrait.crop((170, 60, 280, 170)).save(folder / "tight.png")  # hardly more than the face
     Image.new("RGB", (200, 100), "gray").save(folder / "wall.png")
@@ -51,7 +64,7 @@ def portraits(tmp_path):
 
 
 def test_command_keeps_the_faces_and_says_why_not_the_rest(portraits, tmp_path):
-    """Run as a person would: seven pictures, two faces kept, each of the others accounted for."""
+    """Run as a person would: eight pictures, two faces kept, each of the others accounted for."""
     out = tmp_path / "dataset"
     command = [sys.executable, "-m", "preprocessing.prepare", str(portraits), "--out", str(out)]
     done = subprocess.run(
@@ -59,13 +72,14 @@ def test_command_keeps_the_faces_and_says_why_not_the_rest(portraits, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     rows = prepared(out)
-    assert [row["file"] for row in rows] == ["photos/00001.png", "photos/00002.png"]
-    assert [Path(row["source"]).name for row in rows] == ["a.png", "a.jpg"]
+    assert [row["file"] for row in rows] == ["photos/000003-1.png", "photos/000006-1.png"]
+    assert [Path(row["source"]).name for row in rows] == ["a_nearly.jpg", "a.jpg"]
     assert {row["label"] for row in rows} == {"photos"}
-    expected = crop_face(data.astronaut(), Box(*rows[0]["box"]), 64)
+    expected = crop_face(read_image(rows[0]["source"]), Box(*rows[0]["box"]), 64)
     np.testing.assert_array_equal(read_image(out / rows[0]["file"]), expected)
     assert [line.split(maxsplit=1) for line in done.stdout.splitlines() if line[0] == " "] == [
         ["2", str(out / "photos")],
+        ["1", "nearly the same as another"],
         ["1", "the same as another"],
         ["1", "too small for 64 pixels"],
         ["1", "too close to the picture's edge"],
@@ -77,14 +91,36 @@ def test_command_keeps_the_faces_and_says_why_not_the_rest(portraits, tmp_path):
     assert done.stderr == f"{portraits / 'broken.jpg'} {reason}\n"
 
 
-def test_two_runs_write_the_same_bytes(portraits, tmp_path):
-    for name in ("one", "two"):
-        assert main([str(portraits), "--out", str(tmp_path / name), "--size", "32"]) == 0
-    for path in (tmp_path / "one").rglob("*.*"):
-        assert (
-            path.read_bytes()
-            == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
-        )
+def test_two_runs_write_the_same_bytes_whatever_the_workers(portraits, tmp_path):
+    """41 pictures are two units."""
+    for number in range(33):
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(portraits / f"plain_{number}.png")
+    outs = [tmp_path / workers / "out" for workers in ("1", "2")]  # of one name: the report has it
+    for out in outs:
+        assert main([str(portraits), "--out", str(out), "--workers", out.parent.name]) == 0
+    assert bytes_of(outs[0]) == bytes_of(outs[1])
+
+
+def test_a_folder_a_zip_file_and_a_film_are_three_labels(tmp_path):
+    """The film shows a wall for a second and then, four frames a second, a face."""
+    face = data.astronaut()[:256, 80:336]
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(face).save(tmp_path / "photos" / "a b.png")
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as file:
+        file.write(tmp_path / "photos" / "a b.png", "../c.png")
+    write_film(tmp_path / "film.mp4", [(99, 99, 99)] * 4 + [face] * 4, (256, 256), fps=4)
+    inputs = [str(tmp_path / name) for name in ("photos", "album.zip", "film.mp4")]
+    out = tmp_path / "out"
+    assert main([*inputs, "--out", str(out), "--every", "0.5"]) == 0
+    photo, packed, filmed = prepared(out)
+    assert [row["label"] for row in (photo, packed, filmed)] == ["photos", "album", "film"]
+    assert packed["file"] == "album/000001-1.png"
+    assert packed["source"] == f"{tmp_path}/album.zip/../c.png"
+    assert (out / packed["file"]).read_bytes() == (out / photo["file"]).read_bytes()
+    assert filmed["twins"] == packed["twins"] == photo["twins"]
+    listing = read_listing(out)
+    assert [row["time"] for row in listing.pictures] == [0.0, 0.5]
+    assert {row["time"] for row in (filmed, *listing.rejected)} == {1.0, 1.5}
 
 
 def test_folders_of_one_name_get_numbered_labels(tmp_path, capsys):
@@ -122,7 +158,7 @@ def test_an_input_without_pictures_is_refused_before_anything_is_written(tmp_pat
     (tmp_path / "people").mkdir()
     Image.fromarray(data.astronaut()).save(tmp_path / "people" / "a.png")
     (tmp_path / "clips").mkdir()
-    (tmp_path / "clips" / "a.mp4").write_bytes(bytes(100))
+    (tmp_path / "clips" / "a.txt").write_bytes(bytes(100))
     inputs = [str(tmp_path / "people"), str(tmp_path / "clips")]
     assert main([*inputs, "--out", str(tmp_path / "out")]) == 1
     sentence = "clips holds no pictures (files that are no pictures: 1)"
@@ -139,12 +175,13 @@ def test_a_folder_whose_name_is_no_utf8_gives_a_label_that_is(tmp_path):
     assert row["label"] == r"Andr\xe9" and Path(row["source"]) == folder / "a.png"
 
 
-def test_without_any_face_there_is_no_dataset(tmp_path, capsys):
+def test_without_any_face_the_reasons_are_listed(tmp_path, capsys):
     (tmp_path / "walls").mkdir()
     Image.new("RGB", (200, 100), "gray").save(tmp_path / "walls" / "wall.png")
     assert main([str(tmp_path / "walls"), "--out", str(tmp_path / "dataset")]) == 1
     assert "no face was kept" in capsys.readouterr().err
-    assert not list((tmp_path / "dataset").iterdir())
+    listing = read_listing(tmp_path / "dataset")
+    assert listing.faces == [] and [row["reason"] for row in listing.pictures] == ["no face found"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +192,6 @@ def test_without_any_face_there_is_no_dataset(tmp_path, capsys):
         (["in", "--out", "new", "--size", "2048"], "--size must be a power of two .* got 2048"),
         (["in", "--out", "new", "--size", "big"], "--size: invalid int value: 'big'"),
         (["nowhere", "--out", "new"], "INPUT nowhere does not exist"),
-        (["in", "--out", "full"], "--out full is not empty"),
         (["in", "--out", ""], "it is empty; name a folder"),
         (["in", "--out", "full/file.txt"], "--out full/file.txt is a file"),
         (["in", "--out", "in/new"], "--out in/new must not lie inside INPUT in"),
@@ -185,7 +221,8 @@ def test_hard_cases_end_as_their_index_says(tmp_path, capsys):
     """One run over all of them: no crop without a face, none lost in a plain readable portrait."""
     assert main([str(HARD_CASES), "--out", str(tmp_path / "out")]) == 0
     num_kept = {}
-    for row in prepared(tmp_path / "out"):
+    copies = [row for row in read_listing(tmp_path / "out").rejected if row["reason"] in COPIES]
+    for row in prepared(tmp_path / "out") + copies:  # many of them are one portrait
         name = Path(row["source"]).relative_to(HARD_CASES).as_posix()
         num_kept[name] = num_kept.get(name, 0) + 1
     unreadable = capsys.readouterr().err
@@ -193,15 +230,17 @@ def test_hard_cases_end_as_their_index_says(tmp_path, capsys):
     no_face = {row["file"] for row in index if row["faces"] == 0}
     assert not no_face & num_kept.keys()
     assert all(
-        f"{HARD_CASES / row['file']} " in unreadable
-        for row in index
-        if row["decodable"] is False and not row["file"].endswith(".mp4")
+        f"{HARD_CASES / row['file']} " in unreadable for row in index if row["decodable"] is False
     )
+    assert (
+        "truncated_video.webm ends early, at 0:01 of 0:05; what comes before is used" in unreadable
+    )
+    without = read_listing(tmp_path / "out").pictures
+    assert [row["time"] for row in without if "time" in row] == [0.0, 1.0]  # what it had
     assert num_kept["many_faces_15.jpg"] == 15
     assert num_kept["two_faces_big_small.jpg"] == 2
     for number in (1, 2, 3):
         assert num_kept[f"false_positive_{number}.jpg"] == 1
-    # the same pixels twice count once: these come first in the order of paths
     portraits = "alpha.png cmyk.jpg gray.jpg gray16.png gray_alpha.png palette.png rgb16.png"
     portraits += (
         " photo.bmp photo.webp progressive.jpg duplicate_a.jpg nested/deeper/duplicate_a.jpg"
