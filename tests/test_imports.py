@@ -20,7 +20,7 @@ ALLOWED_OURS = {  # whole packages, or single modules of them
     "training": {"training", "evaluation", "stylegan", *READERS},
 }
 ALLOWED_OTHERS = {
-    "preprocessing": {"numpy", "cv2", "PIL", "tqdm", "huggingface_hub"},
+    "preprocessing": {"numpy", "cv2", "PIL", "tqdm", "filelock", "huggingface_hub"},
     "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors", "triton"},
     "evaluation": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "PIL", "torch_fidelity"),
