@@ -27,9 +27,11 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving(hub: dict[str, str] | None = None) -> Iterator[Served]:
-    """`python app.py` on loopback, with a Hub if the variables that tell it are given, until the
-    block ends.
+def serving(
+    hub: dict[str, str] | None = None, program: tuple[str, ...] = ("app.py",)
+) -> Iterator[Served]:
+    """`python app.py`, or another program with a page, on loopback until the block ends; with a Hub
+    if the variables that tell it are given.
 
     Raises: RuntimeError with what it printed if it does not start.
     """
@@ -37,7 +39,7 @@ def serving(hub: dict[str, str] | None = None) -> Iterator[Served]:
     environment |= hub or {"HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryFile("w+") as log:
         app = subprocess.Popen(
-            [sys.executable, "app.py"],
+            [sys.executable, *program],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=log,

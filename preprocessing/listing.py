@@ -4,6 +4,7 @@
     read_listing(folder)             Listing
     append_decisions(folder, ...)    keep or reject faces; on disk when it returns
     read_decisions(folder)           file -> True to keep, False to reject, None for neither
+    decisions_in(content)            the lines of decisions.jsonl that are decisions
     kept(folder)                     rows of the faces to train on, decisions applied
 
 A row tells of one face: "file" and "label", always; "source", "box", "points", "time", "frame",
@@ -136,14 +137,16 @@ def _is_row(row: object) -> bool:
     return not (path.is_absolute() or windows.anchor or ".." in (*path.parts, *windows.parts))
 
 
-def append_decisions(folder: str | Path, decisions: Mapping[str, bool | None]) -> None:
+def append_decisions(folder: str | Path, decisions: Mapping[str, bool | None], **more) -> None:
     """Keep (True) or reject (False) files, or leave them to preparation (None).
 
-    All of them are on disk together when this returns. Several programs may do it at once.
+    All of them are on disk together when this returns. Several programs may do it at once. `more`
+    stands on every line, for whoever wrote it to read again.
 
     Raises: OSError if they cannot be written.
     """
-    lines = [json.dumps({"file": file, "keep": keep}) + "\n" for file, keep in decisions.items()]
+    rows = [{"file": file, "keep": keep} | more for file, keep in decisions.items()]
+    lines = [json.dumps(row) + "\n" for row in rows]
     with Path(folder, DECISIONS).open("ab+", buffering=0) as file:
         if file.tell() and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n":
             lines.insert(0, "\n")  # after the half line of a program that was killed
@@ -158,22 +161,26 @@ def append_decision(folder: str | Path, file: str, keep: bool | None) -> None:
     append_decisions(folder, {file: keep})
 
 
-def read_decisions(folder: str | Path) -> dict[str, bool | None]:
-    """The last decision on each file that has one, None if that was to leave it to preparation.
+def decisions_in(content: bytes) -> Iterator[Row]:
+    """The decisions among these lines, in order: "file", "keep" and whatever else stands there.
 
     What is no decision, as the half line of a program that was killed, counts for nothing.
     """
-    decisions = {}
-    path = Path(folder, DECISIONS)
-    for line in path.read_bytes().splitlines() if path.exists() else []:
+    for line in content.splitlines():
         try:
             row = json.loads(line)
             file, keep = row["file"], row["keep"]
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
         if isinstance(file, str) and (keep is None or isinstance(keep, bool)):
-            decisions[file] = keep
-    return decisions
+            yield row
+
+
+def read_decisions(folder: str | Path) -> dict[str, bool | None]:
+    """The last decision on each file that has one, None if that was to leave it to preparation."""
+    path = Path(folder, DECISIONS)
+    content = path.read_bytes() if path.exists() else b""
+    return {row["file"]: row["keep"] for row in decisions_in(content)}
 
 
 def kept(folder: str | Path) -> list[Row]:
