@@ -1,148 +1,166 @@
-"""Networks from tensors of the official PyTorch implementation.
+"""Official checkpoints to folders that `Generator.from_pretrained` loads.
 
-`state` maps official tensor names to tensors; `args` is the official constructor's arguments, a
-dict that JSON could hold. Only arguments that change the network are read; one that this
-implementation does not follow is refused.
+    python -m stylegan.convert FILE OUT
+
+FILE is a pickle of the official PyTorch implementations, on disk or, as user/repository/file.pkl,
+on the Hub. It is read as data: nothing in it runs. OUT gets config.json, model.safetensors and
+discriminator.safetensors in one step, or is not made.
 """
 
-import torch
-from torch import Tensor, nn
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import httpx
+from safetensors.torch import save
+from torch import Tensor
 
 from stylegan.activation import CLAMP
-from stylegan.config import DiscriminatorConfig, GeneratorConfig
 from stylegan.discriminator import Discriminator
+from stylegan.files import is_free, sync, write_whole
 from stylegan.generator import Generator
-from stylegan.pretrained import check_fit, check_numbers
+from stylegan.pretrained import DISCRIMINATOR
+from stylegan.reference import discriminator_from_reference, generator_from_reference
+from stylegan.unpickle import Stored, read_pickle, tensors_of
 
-FILTER_TOLERANCE = 1e-6
-
-# What the networks here always do, by the official names; another value is refused.
-FIXED_GENERATOR = dict(
-    num_critical=2,
-    first_cutoff=2,
-    first_stopband=2**2.1,
-    last_stopband_rel=2**0.3,
-    margin_size=10,
-    output_scale=0.25,
-    filter_size=6,
-    lrelu_upsampling=2,
-)
-SPEED_AND_TRAINING = {"num_fp16_res", "magnitude_ema_beta"}  # the picture does not depend on them
+NETWORKS = "G_ema", "G"  # that draw: the average of training, and the last of it
+ARGUMENTS = {  # of the official constructors, in their order
+    "G": ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels"),
+    "D": ("c_dim", "img_resolution", "img_channels"),
+}
+SUMMARY = """\
+Weights of {file}, network {network}, converted from the official format. What may be done with
+them is for whoever trained them to say."""
 
 
-def _take(args: dict, name: str, default: object) -> object:
-    """Remove a name from `args`; None or absence give the default."""
-    value = args.pop(name, None)
-    return default if value is None else value
+def find_checkpoint(name: str) -> Path:
+    """The file itself, or the local copy of one of the Hub: user/repository/file.pkl.
 
-
-def _need(args: dict, name: str) -> object:
-    """Remove a name from `args`; ValueError if it is not there."""
-    if name not in args:
-        raise ValueError(f"the constructor's argument {name} is missing")
-    return args.pop(name)
-
-
-def _refuse_rest(args: dict, fixed: dict) -> None:
-    for name, value in args.items():
-        if name in SPEED_AND_TRAINING or value in (None, {}):
-            continue
-        if name not in fixed:
-            raise ValueError(f"the constructor's argument {name}={value!r} is not supported")
-        if value != fixed[name]:
-            raise ValueError(f"{name}={value!r} is not supported, only {fixed[name]!r}")
-
-
-def _network_size(args: dict) -> dict:
-    """The arguments that both networks share."""
-    shared = dict(
-        img_resolution=_need(args, "img_resolution"),
-        img_channels=_need(args, "img_channels"),
-        c_dim=_take(args, "c_dim", 0),
-        channel_base=_take(args, "channel_base", 32768),
-        channel_max=_take(args, "channel_max", 512),
-    )
-    clamp = args.pop("conv_clamp", None)
-    if clamp not in (None, CLAMP):
-        raise ValueError(f"conv_clamp={clamp!r} is not supported, only {CLAMP:g}")
-    return shared
-
-
-def _check_filters(G: Generator, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state without its filters, which must equal the ones designed here."""
-    filters = {name: b for name, b in G.named_buffers() if name.endswith("_filter")}
-    for name, own in filters.items():
-        theirs = state.get(name)
-        if theirs is None or theirs.shape != own.shape:
-            raise ValueError(
-                f"the filter {name} is missing or has another shape than designed here"
-            )
-        difference = (theirs - own).abs().max().item()
-        if difference > FILTER_TOLERANCE:
-            raise ValueError(f"the filter {name} differs by {difference:.2g} from the design here")
-    return {name: tensor for name, tensor in state.items() if name not in filters}
-
-
-def _load(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Raises ValueError naming a tensor that does not fit."""
-    check_numbers(state, "the checkpoint")
-    check_fit(network, state, "the checkpoint")
-    network.load_state_dict(state)
-
-
-def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
-    """A StyleGAN3 generator (config T or R, any size) with the given weights, in eval mode.
-
-    Raises: ValueError naming the argument or tensor that does not fit.
+    Raises: FileNotFoundError if there is neither; OSError for other answers of the Hub.
     """
-    args = dict(args) | dict(args.get("synthesis_kwargs") or {})  # older files nest them
-    args.pop("synthesis_kwargs", None)
-    mapping = dict(args.pop("mapping_kwargs", None) or {})
-    config = GeneratorConfig(
-        z_dim=_need(args, "z_dim"),
-        w_dim=_need(args, "w_dim"),
-        mapping_layers=_take(mapping, "num_layers", 2),
-        num_layers=_take(args, "num_layers", 14),
-        conv_kernel=_take(args, "conv_kernel", 3),
-        radial_filters=_take(args, "use_radial_filters", False),
-        **_network_size(args),
-    )
-    _refuse_rest(mapping, dict(lr_multiplier=0.01, w_avg_beta=0.998))
-    _refuse_rest(args, FIXED_GENERATOR)
-    G = Generator(config)
-    state = _check_filters(G, state)
-    transform = state.pop("synthesis.input.transform", None)
-    if transform is not None and not torch.equal(transform.float(), torch.eye(3)):
-        raise ValueError(
-            "synthesis.input.transform is not the identity; give it to G.synthesis instead"
-        )
-    _load(G, state)
-    return G.eval()
+    if Path(name).is_file():
+        return Path(name)
+    owner, repo, path = (*name.split("/", 2), "", "")[:3]
+    if not (owner.strip(".") and repo and path):
+        raise FileNotFoundError(f"{name} is no file, and no user/repository/file.pkl of the Hub")
+    try:
+        return Path(hf_hub_download(f"{owner}/{repo}", path))
+    except (OSError, ValueError, HfHubHTTPError, httpx.HTTPError) as e:
+        reason = " ".join(str(e).split()) or type(e).__name__
+        raise OSError(f"{name} is no file here and cannot be had from the Hub: {reason}") from e
 
 
-def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discriminator:
-    """A residual discriminator with the given weights, in eval mode.
+def network_of(content: object, name: str) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """Tensors and constructor's arguments of a network among what a pickle holds.
 
-    Raises: ValueError naming the argument or tensor that does not fit.
+    Raises: ValueError if it is not there or no network.
     """
-    args = dict(args)
-    mapping = dict(args.pop("mapping_kwargs", None) or {})
-    epilogue = dict(args.pop("epilogue_kwargs", None) or {})
-    config = DiscriminatorConfig(
-        mapping_layers=_take(mapping, "num_layers", 8),
-        mbstd_group_size=_take(epilogue, "mbstd_group_size", 4),
-        **_network_size(args),
+    if type(content) is not dict:
+        raise ValueError(f"it holds a {type(content).__name__}, not networks by name")
+    network = content.get(name)
+    if not isinstance(network, Stored):
+        there = ", ".join(sorted(k for k, v in content.items() if isinstance(v, Stored))[:9])
+        raise ValueError(f"it has no network {name}, only: {there or 'nothing that is one'}")
+    positional = network.state.get("_init_args") or ()
+    named = network.state.get("_init_kwargs") or {}
+    names = ARGUMENTS[name[0]]
+    if type(positional) is not tuple or type(named) is not dict or len(positional) > len(names):
+        raise ValueError(f"the arguments that made {name} are not stored as the official ones are")
+    return tensors_of(network), dict(zip(names, positional, strict=False)) | named
+
+
+def approximations(state: dict[str, Tensor], args: dict[str, object]) -> list[str]:
+    """What is not exactly as in the file."""
+    told = []
+    synthesis = args.get("synthesis_kwargs")
+    args = args | synthesis if isinstance(synthesis, dict) else args
+    if args.get("conv_clamp") is None:
+        told.append(f"it has no conv_clamp, and here activations are bounded by {CLAMP:g}")
+    others = sorted({str(x.dtype).removeprefix("torch.") for x in state.values()} - {"float32"})
+    if others:
+        told.append(f"it has tensors in {' and '.join(others)}, and here all are float32")
+    return told
+
+
+def save_networks(G: Generator, D: Discriminator | None, out: Path, summary: str) -> None:
+    """Write a folder, whole or not at all.
+
+    Raises: OSError naming the folder and why it cannot be written.
+    """
+    new = out.parent / f".{out.name}.new"
+    try:
+        shutil.rmtree(new, ignore_errors=True)  # of a conversion that was killed
+        out.parent.mkdir(parents=True, exist_ok=True)
+        G.save_pretrained(new, model_card_kwargs={"summary": summary})
+        if D is not None:
+            weights = {name: x.contiguous() for name, x in D.state_dict().items()}
+            write_whole(new / DISCRIMINATOR, save(weights))
+        sync(new.iterdir())
+        os.replace(new, out)
+    except OSError as e:
+        shutil.rmtree(new, ignore_errors=True)
+        raise OSError(f"{out} cannot be written: {e.strerror or e}") from e
+
+
+def describe(G: Generator) -> str:
+    """What it is, in a few words."""
+    config = G.config
+    labels = f", {config.c_dim} labels" if config.c_dim else ""
+    kind = "R" if config.conv_kernel == 1 else "T"
+    return f"StyleGAN3 {kind}, {config.img_resolution} px{labels}"
+
+
+def convert(file: Path, out: Path, network: str = "G_ema", name: str = "") -> list[str]:
+    """Write the folder, and return what is to be told of it, a sentence each.
+
+    Raises: ValueError naming what is not read or not followed; OSError for what cannot be written.
+    """
+    if out.is_file() or not is_free(out):
+        raise ValueError(f"{out} is there already and not empty; name a new folder")
+    content, name = read_pickle(file), name or file.name
+    try:
+        state, args = network_of(content, network)
+        G = generator_from_reference(state, args)
+    except ValueError as e:
+        raise ValueError(f"{file}: {network} is not converted: {e}") from e
+    told = [f"{network}: {describe(G)}"] + [f"{network}: {x}" for x in approximations(state, args)]
+    D = None
+    try:
+        state, args = network_of(content, "D")
+        D = discriminator_from_reference(state, args)
+        shape = f"channel base {D.config.channel_base}, channel max {D.config.channel_max}"
+        told += [f"D: {x}" for x in [shape, *approximations(state, args)]]
+    except ValueError as e:
+        told.append(f"D is left out, so training cannot go on from it: {e}")
+    done = {network, "D"}
+    if left := sorted(str(key) for key in content if key not in done):
+        told.append(f"left out: {', '.join(left[:20])}")
+    save_networks(G, D, out, SUMMARY.format(file=name, network=network))
+    return told
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Convert as the command line says, or end with one sentence."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stylegan.convert", description=__doc__.splitlines()[0], allow_abbrev=False
     )
-    cmap_dim = args.pop("cmap_dim", None)
-    if config.c_dim and cmap_dim not in (None, config.channels(4)):
-        raise ValueError(f"cmap_dim={cmap_dim!r} is not supported, only {config.channels(4)}")
-    _refuse_rest(args, dict(architecture="resnet"))
-    _refuse_rest(mapping, dict(lr_multiplier=0.01))
-    _refuse_rest(epilogue, dict(mbstd_num_channels=1))
-    D = Discriminator(config)
-    state = {n: t for n, t in state.items() if not n.endswith("resample_filter")}
-    if D.b4.unlabelled is not None:  # official networks have no part that ignores the label
-        names = (f"b4.unlabelled.{name}" for name, _ in D.b4.unlabelled.named_parameters())
-        state |= {name: torch.zeros_like(D.get_parameter(name)) for name in names}
-    _load(D, state)
-    return D.eval()
+    parser.add_argument("file", metavar="FILE", help="a pickle, or user/repository/file.pkl")
+    parser.add_argument("out", metavar="OUT", help="a new folder")
+    parser.add_argument(
+        "--network", choices=NETWORKS, default=NETWORKS[0], help="default: the average, G_ema"
+    )
+    args = parser.parse_args(argv)
+    try:
+        told = convert(find_checkpoint(args.file), Path(args.out), args.network, args.file)
+    except (ValueError, OSError) as e:
+        sys.exit(f"error: {e}")
+    print("\n".join([*told, f"written: {args.out}"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -29,6 +29,7 @@ from stylegan.cost import generator_cost
 from stylegan.files import older_of
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+DISCRIMINATOR = "discriminator.safetensors"  # for training to begin with
 METRICS = "metrics.json"  # what evaluation measured, if it was
 CARD = "README.md"  # what people are told of the weights
 REPLACING_SECONDS = 0.5  # in which the second of two renamings has come, unless there was a kill

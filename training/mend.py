@@ -10,9 +10,16 @@ from pathlib import Path
 from evaluation.card import save_metrics
 from stylegan.domains import DOMAINS, load_domains
 from stylegan.history import HISTORY, Moment, read_history, save_history
-from stylegan.pretrained import CONFIG, METRICS, WEIGHTS, read_config, read_metrics
+from stylegan.pretrained import (
+    CONFIG,
+    DISCRIMINATOR,
+    METRICS,
+    WEIGHTS,
+    read_config,
+    read_metrics,
+)
 from training.best import BEST, VERSIONS, new_version, publish
-from training.snapshot import DISCRIMINATOR, SUMS, sum_of
+from training.snapshot import SUMS, sum_of
 
 
 def tell(words: str) -> None:

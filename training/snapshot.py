@@ -23,10 +23,9 @@ from evaluation.grids import mixing_grid, sample_grid, save_picture
 from stylegan import Generator
 from stylegan.files import older_of, sync, write_whole
 from stylegan.history import HISTORY, read_history
-from stylegan.pretrained import CARD, CONFIG, WEIGHTS
+from stylegan.pretrained import CARD, CONFIG, DISCRIMINATOR, WEIGHTS
 from training.config import TrainConfig
 
-DISCRIMINATOR = "discriminator.safetensors"  # for training to begin with
 SAMPLES = "samples.png"
 SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 

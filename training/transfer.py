@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from stylegan import Generator
-from stylegan.pretrained import find_pretrained, load_pretrained, read_tensors
+from stylegan.pretrained import DISCRIMINATOR, find_pretrained, load_pretrained, read_tensors
 from training.config import TrainConfig
 from training.handover import HANDOVER, take_over
-from training.snapshot import DISCRIMINATOR
 
 
 def _fill(network: nn.Module, state: dict[str, Tensor], what: str, config: TrainConfig) -> set[str]:

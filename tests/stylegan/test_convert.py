@@ -1,132 +1,189 @@
-"""Official checkpoints: names and arguments one by one, and refusal of what is not followed."""
+"""The command: official checkpoints become folders, whole or not at all; what is lost is said."""
+
+import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from stylegan import Discriminator, DiscriminatorConfig, Generator
-from stylegan.convert import discriminator_from_reference, generator_from_reference
+from stylegan import Generator, convert
+from stylegan.reference import discriminator_from_reference
 
-ARGS = dict(z_dim=8, w_dim=12, c_dim=2, img_resolution=32, img_channels=3)
-SIZE = dict(channel_base=128, channel_max=8, num_layers=6)
-
-
-@pytest.fixture
-def labelled(tiny):
-    """A generator and its state as the official one has it: with filters and a transform."""
-    G = Generator(tiny("r", c_dim=2)).eval()
-    state = dict(G.state_dict())
-    state |= {name: buffer for name, buffer in G.named_buffers() if name.endswith("_filter")}
-    state["synthesis.input.transform"] = torch.eye(3)
-    return G, state
+ROOT = convert.__file__.rpartition("/stylegan/")[0]
 
 
-R = dict(conv_kernel=1, use_radial_filters=True)
+def run(*argv):
+    convert.main([str(x) for x in argv])
 
 
 @torch.no_grad()
-def test_a_labelled_generator_survives_the_round_trip(labelled):
-    G, state = labelled
-    copy = generator_from_reference(state, ARGS | SIZE | R)
-    z, c = torch.randn(2, 8), torch.eye(2)
-    assert copy.config == G.config and not copy.training
-    assert torch.equal(copy(z, c), G(z, c))
+@pytest.mark.parametrize("preset, protocol", [("t", 2), ("t", 4), ("r", 5)])
+def test_a_checkpoint_becomes_a_folder_that_draws_the_same(
+    checkpoint, goldens, tmp_path, preset, protocol, capsys
+):
+    run(checkpoint(preset, protocol), tmp_path / "out")
+    G, tensors = Generator.from_pretrained(tmp_path / "out"), goldens(f"generator_{preset}_64")[2]
+    for psi in (1.0, 0.65):
+        expected = tensors[f"out.img_psi{psi}"]
+        error = (G(tensors["in.z"], truncation_psi=psi) - expected).abs().max()
+        assert error <= 1e-5 * expected.abs().max()
+    assert f"G_ema: StyleGAN3 {preset.upper()}, 64 px\n" in capsys.readouterr().out
 
 
-def test_names_and_shapes_are_the_official_ones(labelled):
-    """Six layers at 32 pixels: 36 samples a side, 52 from layer 2 on, 32 in the last two; 8
-    features while 128 / (2 cutoff) allows, then 7 and 4."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in labelled[1].items()}
-    assert shapes["mapping.embed.weight"] == (12, 2)
-    assert shapes["mapping.fc0.weight"] == (12, 8 + 12)
-    assert shapes["mapping.fc1.bias"] == shapes["mapping.w_avg"] == (12,)
-    assert shapes["synthesis.input.weight"] == (8, 8)
-    assert shapes["synthesis.input.freqs"] == (8, 2) and shapes["synthesis.input.phases"] == (8,)
-    assert shapes["synthesis.input.affine.weight"] == (4, 12)
-    assert shapes["synthesis.L0_36_8.magnitude_ema"] == ()
-    assert shapes["synthesis.L3_52_7.weight"] == (7, 8, 1, 1)
-    assert shapes["synthesis.L3_52_7.down_filter"] == (12, 12)
-    assert shapes["synthesis.L4_52_4.down_filter"] == (12,)  # critically sampled: separable
-    assert shapes["synthesis.L5_32_4.affine.weight"] == (4, 12)
-    assert shapes["synthesis.L6_32_3.weight"] == (3, 4, 1, 1)
-    assert "synthesis.L6_32_3.up_filter" not in shapes
+@torch.no_grad()
+def test_the_discriminator_comes_with_it(checkpoint, goldens, tmp_path):
+    run(checkpoint(), tmp_path / "out")
+    args, weights, tensors = goldens("discriminator_64")
+    D = discriminator_from_reference(weights, args)
+    state = load_file(tmp_path / "out" / "discriminator.safetensors")
+    D.load_state_dict(state)
+    torch.testing.assert_close(D(tensors["in.img"]), tensors["out.logits"], rtol=1e-4, atol=1e-4)
 
 
-def test_older_files_nest_the_synthesis_arguments(labelled):
-    G, state = labelled
-    nested = ARGS | dict(synthesis_kwargs=SIZE | R, mapping_kwargs=dict(num_layers=2))
-    assert generator_from_reference(state, nested).config == G.config
+def test_what_is_left_out_and_what_is_not_exact_is_said(checkpoint, tmp_path, capsys):
+    run(checkpoint(), tmp_path / "out")
+    said = capsys.readouterr().out
+    assert "left out: G, augment_pipe, training_set_kwargs" in said
+    assert "G_ema: it has no conv_clamp, and here activations are bounded by 256" in said
+    assert "D: channel base 1024, channel max 32" in said
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "t.pkl, network G_ema" in card and "for whoever trained them to say" in card
 
 
-def test_arguments_that_change_nothing_are_accepted(labelled):
-    G, state = labelled
-    neutral = dict(num_fp16_res=4, conv_clamp=256, margin_size=10, filter_size=None)
-    assert generator_from_reference(state, ARGS | SIZE | R | neutral).config == G.config
+def test_the_last_generator_instead_of_the_average(checkpoint, goldens, tmp_path, official):
+    args, weights, _ = goldens("generator_t_64")
+    other = weights | {"mapping.w_avg": weights["mapping.w_avg"] + 1}
+    file = checkpoint(change=lambda c: c.update(G=official.network(other, args)))
+    run(file, tmp_path / "out", "--network", "G")
+    state = load_file(tmp_path / "out" / "model.safetensors")
+    assert torch.equal(state["mapping.w_avg"], other["mapping.w_avg"])
+
+
+@torch.no_grad()
+def test_numpy_1_files_half_weights_and_arguments_of_older_files(
+    checkpoint, goldens, tmp_path, official, capsys
+):
+    args, weights, tensors = goldens("generator_t_64")
+    half = {name: x.half() for name, x in weights.items()}
+    nested = {k: args.pop(k) for k in list(args) if k.startswith(("channel", "num", "conv"))}
+    order = [args.pop(k) for k in ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")]
+    named = official.EasyDict(args, synthesis_kwargs=nested, class_name="training.Generator")
+    old = official.network(half, {}, _init_args=tuple(order), _init_kwargs=named)
+    file = checkpoint(protocol=2, change=lambda c: c.update(G_ema=old))
+    content = file.read_bytes()
+    assert b"numpy._core." in content
+    file.write_bytes(content.replace(b"numpy._core.", b"numpy.core."))
+    run(file, tmp_path / "out")
+    assert "it has tensors in float16, and here all are float32" in capsys.readouterr().out
+    G = Generator.from_pretrained(tmp_path / "out")
+    error = (G(tensors["in.z"]) - tensors["out.img_psi1.0"]).abs().max()
+    assert 0 < error < 0.02
+
+
+def test_a_folder_that_holds_something_is_left_alone(checkpoint, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(SystemExit, match=f"error: {out} is there already and not empty"):
+        run(checkpoint(), out)
+    with pytest.raises(SystemExit, match=f"{out}/mine.txt is there already"):
+        run(checkpoint(), out / "mine.txt")
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    (out / "mine.txt").unlink()
+    run(checkpoint(), out)
+    assert (out / "config.json").exists()
+
+
+def test_a_folder_is_whole_or_not_there(checkpoint, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(convert, "write_whole", full)
+    with pytest.raises(SystemExit, match="error: .*out cannot be written: No space left on device"):
+        run(checkpoint(), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.pkl"]
+
+
+def bad_network(name, value):
+    def change(content):
+        content[name] = value
+
+    return change
 
 
 @pytest.mark.parametrize(
-    "args, sentence",
+    "change, sentence",
     [
-        (dict(colour="blue"), "colour='blue' is not supported"),
-        (dict(margin_size=8), "margin_size=8 is not supported, only 10"),
-        (dict(conv_clamp=128), "conv_clamp=128 is not supported, only 256"),
-        (dict(mapping_kwargs=dict(lr_multiplier=0.1)), "lr_multiplier=0.1 .* only 0.01"),
+        (lambda c: c.pop("G_ema"), "has no network G_ema, only: D, G, augment_pipe"),
+        (lambda c: c.clear(), "has no network G_ema, only: nothing that is one"),
+        (lambda c: c.update(G_ema="me"), "has no network G_ema"),
     ],
 )
-def test_arguments_that_are_not_followed_are_named(labelled, args, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        generator_from_reference(labelled[1], ARGS | SIZE | R | args)
+def test_a_network_that_is_not_there_is_named(checkpoint, tmp_path, change, sentence):
+    with pytest.raises(SystemExit, match=sentence):
+        run(checkpoint(change=change), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
-def test_the_callers_arguments_and_state_are_left_alone(labelled):
-    state, args = dict(labelled[1]), ARGS | dict(synthesis_kwargs=SIZE | R)
-    names, before = set(state), repr(args)
-    generator_from_reference(state, args)
-    assert set(state) == names and repr(args) == before
+def test_a_discriminator_that_is_not_followed_is_said(checkpoint, tmp_path, official, capsys):
+    other = official.network({"b4.conv.weight": torch.zeros(1)}, dict(img_resolution=64))
+    run(checkpoint(change=lambda c: c.update(D=other)), tmp_path / "out")
+    said = capsys.readouterr().out
+    assert "D is left out, so training cannot go on from it: the constructor's argument " in said
+    assert not (tmp_path / "out" / "discriminator.safetensors").exists()
 
 
-def test_a_wrong_filter_is_named(labelled):
-    state = dict(labelled[1])
-    state["synthesis.L0_36_8.up_filter"] = state["synthesis.L0_36_8.up_filter"] * 1.001
-    with pytest.raises(ValueError, match="filter synthesis.L0_36_8.up_filter differs by"):
-        generator_from_reference(state, ARGS | SIZE | R)
-    del state["synthesis.L0_36_8.up_filter"]
-    with pytest.raises(ValueError, match="filter synthesis.L0_36_8.up_filter is missing"):
-        generator_from_reference(state, ARGS | SIZE | R)
+def test_a_network_larger_than_its_tensors_is_never_made(checkpoint, tmp_path, official, goldens):
+    """It would take terabytes."""
+    args, weights, _ = goldens("generator_t_64")
+    huge = official.network(weights, args | dict(channel_base=2**30, channel_max=2**30))
+    with pytest.raises(SystemExit, match="has shape .* the config asks for"):
+        run(checkpoint(change=lambda c: c.update(G_ema=huge)), tmp_path / "out")
 
 
-def test_a_transform_is_refused(labelled):
-    state = dict(labelled[1])
-    state["synthesis.input.transform"] = torch.diag(torch.tensor([-1.0, -1.0, 1.0]))
-    with pytest.raises(ValueError, match="transform is not the identity"):
-        generator_from_reference(state, ARGS | SIZE | R)
+@pytest.mark.parametrize(
+    "content, sentence",
+    [
+        (b"PK\x03\x04", "is of torch.save or another archive, no pickle"),
+        (b"", "is not read: it has no end|is not read: pickle exhausted"),
+        (b"\x80\x04N.", "it holds a NoneType, not networks by name"),
+        (b"version https://git-lfs", "is not read: "),
+        (b"cdnnlib.tflib.network\nNetwork\n.", "of the TensorFlow version"),
+    ],
+)
+def test_files_of_another_kind_are_named(tmp_path, content, sentence):
+    (tmp_path / "it.pkl").write_bytes(content)
+    with pytest.raises(SystemExit, match=f"error: {re.escape(str(tmp_path))}/it.pkl.*({sentence})"):
+        run(tmp_path / "it.pkl", tmp_path / "out")
 
 
-def test_missing_and_surplus_weights_are_named(labelled):
-    state = dict(labelled[1])
-    state["synthesis.extra"] = torch.zeros(1)
-    with pytest.raises(ValueError, match="synthesis.extra"):
-        generator_from_reference(state, ARGS | SIZE | R)
-    del state["synthesis.extra"], state["mapping.embed.bias"]
-    with pytest.raises(ValueError, match="mapping.embed.bias"):
-        generator_from_reference(state, ARGS | SIZE | R)
+@pytest.mark.parametrize("name", ["nowhere.pkl", "alice/faces", "../x/y.pkl", "/no/such.pkl"])
+def test_a_file_that_is_not_there_is_named(tmp_path, name):
+    with pytest.raises(SystemExit, match=f"error: {name} is no file, and no user/repository/file"):
+        run(name, tmp_path / "out")
 
 
-@torch.no_grad()
-def test_a_labelled_discriminator_survives_the_round_trip():
-    config = DiscriminatorConfig(32, c_dim=2, channel_base=128, channel_max=8, mapping_layers=3)
-    D = Discriminator(config)
-    for parameter in D.b4.unlabelled.parameters():  # not part of an official network
-        parameter.zero_()
-    state = {name: t for name, t in D.state_dict().items() if "unlabelled" not in name}
-    state["b32.resample_filter"] = torch.zeros(4, 4)
-    assert state["b32.fromrgb.weight"].shape == (4, 3, 1, 1) and "b32.skip.bias" not in state
-    assert state["b4.conv.weight"].shape == (8, 9, 3, 3) and state["b4.fc.weight"].shape == (8, 128)
-    args = dict(c_dim=2, img_resolution=32, img_channels=3, channel_base=128, channel_max=8)
-    kwargs = dict(mapping_kwargs=dict(num_layers=3), epilogue_kwargs=dict(mbstd_group_size=4))
-    copy = discriminator_from_reference(state, args | kwargs | dict(architecture="resnet"))
-    img, c = torch.randn(4, 3, 32, 32), torch.eye(2).repeat(2, 1)
-    assert copy.config == config and torch.equal(copy(img, c), D(img, c))
-    with pytest.raises(ValueError, match="architecture='skip' .* only 'resnet'"):
-        discriminator_from_reference(state, args | kwargs | dict(architecture="skip"))
-    with pytest.raises(ValueError, match="cmap_dim=5"):
-        discriminator_from_reference(state, args | kwargs | dict(cmap_dim=5))
+def test_a_file_of_the_hub_is_fetched(checkpoint, tmp_path, monkeypatch):
+    asked, file = [], checkpoint()
+    monkeypatch.setattr(convert, "hf_hub_download", lambda *which: asked.append(which) or file)
+    run("alice/faces/nets/ffhq.pkl", tmp_path / "out")
+    assert asked == [("alice/faces", "nets/ffhq.pkl")] and (tmp_path / "out").is_dir()
+
+    def offline(*_):
+        raise ConnectionError("no\nway")
+
+    monkeypatch.setattr(convert, "hf_hub_download", offline)
+    with pytest.raises(SystemExit, match="a/b/c.pkl is no file here and .* the Hub: no way"):
+        run("a/b/c.pkl", tmp_path / "elsewhere")
+
+
+def test_the_command_ends_with_one_sentence(tmp_path):
+    (tmp_path / "it.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    command = [sys.executable, "-m", "stylegan.convert", tmp_path / "it.pkl", tmp_path / "out"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stdout
+    assert re.fullmatch(r"error: \S+ is not read: it asks for os.system, which .*\n", done.stderr)
+    shutil.rmtree(tmp_path)

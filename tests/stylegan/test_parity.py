@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from stylegan.convert import discriminator_from_reference, generator_from_reference
+from stylegan.reference import discriminator_from_reference, generator_from_reference
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 
