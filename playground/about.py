@@ -48,7 +48,7 @@ def facts(model: Model) -> str:
     rows = {
         "pictures": f"{config.img_resolution}x{config.img_resolution} pixels, "
         + ("grey" if config.img_channels == 1 else "colour"),
-        "network": f"StyleGAN3, {'R' if config.conv_kernel == 1 else 'T'}, {config.num_layers} "
+        "network": f"{config.kind}, {config.num_layers} "
         f"layers; z {config.z_dim} and w {config.w_dim} wide",
         "size": f"{millions:.2f} million parameters" + size,
         "drawn here in": str(model.dtype).removeprefix("torch."),

@@ -24,6 +24,7 @@ from stylegan.transforms import rotation, translation
 
 COUNT, FAR = 4, 3  # directions of each sort; standard deviations each way
 PLACES = range(-FAR, FAR + 1)
+NO_MOVES = "This model is of StyleGAN2, which cannot move or turn a face: leave all three at 0."
 
 
 def directions(model: Model) -> Tensor:
@@ -61,15 +62,16 @@ class Explorer:
     ) -> tuple[np.ndarray | dict, str]:
         """A face, uint8 (H, W, 3), turned clockwise by degrees, moved by percent of its side, and
         gone by standard deviations along each direction and along a visitor's own; what is wrong
-        with the seed."""
-        words = problem_with_seed(seed, "")
+        with the seed or the moves."""
+        shown = self.models[model]
+        moves, moving = any((right, down, turn)), shown.G.config.generation == 3
+        words = problem_with_seed(seed, "") or ("" if moving or not moves else NO_MOVES)
         if words:
             return gr.skip(), words
-        shown = self.models[model]
         steps = common_1, common_2, common_3, common_4, strong_1, strong_2, strong_3, strong_4
         ws = shown.styles([int(seed)], psi) + self.way(model, steps, saved, along)
-        moved = translation(right / 100, down / 100)
-        return shown.draw(ws, rotation(math.radians(turn)) @ moved)[0], ""
+        moved = rotation(math.radians(turn)) @ translation(right / 100, down / 100)
+        return shown.draw(ws, moved if moving else None)[0], ""
 
     def way(self, model: str, steps: Sequence[float], saved: Tensor | None, along: float) -> Tensor:
         """Where the sliders lead, (w_dim,): along each direction, and along the visitor's own."""

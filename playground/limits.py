@@ -27,6 +27,7 @@ PICTURES, PICTURE = 40, 2  # of a history: how many, megabytes of one
 LARGEST = {  # of every field of a stranger's config; none draws by label here
     **dict(img_resolution=512, img_channels=3, z_dim=1024, w_dim=1024, c_dim=0, mapping_layers=8),
     **dict(num_layers=32, channel_base=2**17, channel_max=1024, conv_kernel=3, radial_filters=1),
+    **dict(generation=3, conv_clamp=2**30),
 }
 COSTLIEST = GeneratorCost(  # of what a stranger's config may ask of one face
     parameters=200_000_000, largest_map=32_000_000, multiply_adds=40_000_000_000

@@ -179,7 +179,9 @@ class Mixer:
 def layer_names(config: GeneratorConfig) -> list[str]:
     """Of the places in ws, in their order."""
     names = {place: name for name, places in style_bands(config).items() for place in places}
-    short = {place: name.partition(" ")[0] for place, name in names.items()} | {0: "place, angle"}
+    short = {place: name.partition(" ")[0] for place, name in names.items()}
+    if config.generation == 3:
+        short[0] = "place, angle"
     return [f"{place}: {short[place]}" for place in sorted(short)]
 
 

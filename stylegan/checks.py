@@ -68,6 +68,14 @@ def check_transform(transform: object, n: int) -> None:
         raise ValueError(f"transform must be one for all or as many as the {n} ws, got {shape[0]}")
 
 
+def check_noise(noise: object) -> None:
+    """Raise unless noise is "constant", "none" or a seed."""
+    if noise in ("constant", "none") or (isinstance(noise, Integral) and 0 <= noise < 2**32):
+        return
+    kind = noise if isinstance(noise, int) else _kind(noise)
+    raise ValueError(f"noise must be 'constant', 'none' or a seed below 2**32, got {kind}")
+
+
 def check_place(device: object, dtype: object) -> None:
     """Raise unless tensors can be made on the device and networks draw in the type."""
     if dtype not in FLOATING:

@@ -1,6 +1,6 @@
 """What a network is: frozen dataclasses of flat JSON scalars that check themselves.
 
-GeneratorConfig      the generator; its two presets are StyleGAN3's configs T and R
+GeneratorConfig      the generator; its presets are StyleGAN3's configs T and R, and StyleGAN2
 DiscriminatorConfig  the residual discriminator that trains it
 """
 
@@ -29,6 +29,11 @@ def _check_choice(config: object, name: str, choices: tuple[int, ...]) -> None:
         raise ValueError(f"{name} must be {numbers}, got {short(value)}")
 
 
+def _num_convolutions(img_resolution: int) -> int:
+    """Of StyleGAN2: one at 4 pixels, two at every further power of 2."""
+    return 2 * int(img_resolution).bit_length() - 5
+
+
 def _check_image(config: object) -> None:
     """Raise ValueError if the image has a size or a number of channels that is not supported."""
     _check_choice(config, "img_resolution", RESOLUTIONS)
@@ -37,13 +42,16 @@ def _check_image(config: object) -> None:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Shape of a generator; `stylegan3_t` and `stylegan3_r` give the published presets.
+    """Shape of a generator; `stylegan3_t`, `stylegan3_r` and `stylegan2` give published presets.
 
-    Layer i has round(min(channel_base / (2 cutoff_i), channel_max)) channels, where cutoff_i, in
-    cycles per image width, grows from 2 to half the resolution over `num_layers` layers.
+    In StyleGAN3 layer i has round(min(channel_base / (2 cutoff_i), channel_max)) channels, where
+    cutoff_i, in cycles per image width, grows from 2 to half the resolution over `num_layers`
+    layers. In StyleGAN2 there are min(channel_base / r, channel_max) at r pixels, and the number of
+    layers follows from the resolution.
 
     Raises: ValueError naming the field and its value.
-    Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3 and App. C.
+    Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3 and App. C; Karras et al. 2020
+    (arXiv:1912.04958), Sec. 4.1.
     """
 
     img_resolution: int = 64  # pixels
@@ -57,6 +65,8 @@ class GeneratorConfig:
     channel_max: int = 512
     conv_kernel: int = 3  # 3: translation only (T), 1: rotation too (R)
     radial_filters: bool = False  # radially symmetric down-sampling (R)
+    generation: int = 3  # StyleGAN3 or StyleGAN2
+    conv_clamp: int = 256  # bound of the activations; StyleGAN2 may have another, or 0: none
 
     def __post_init__(self):
         _check_image(self)
@@ -67,11 +77,31 @@ class GeneratorConfig:
         if type(self.radial_filters) is not bool:
             value = short(self.radial_filters)
             raise ValueError(f"radial_filters must be true or false, got {value}")
+        _check_choice(self, "generation", (2, 3))
+        if self.generation == 3:
+            _check_choice(self, "conv_clamp", (256,))
+            return
+        lowest = dict(channel_base=(self.img_resolution, WIDEST), conv_clamp=(0, WIDEST))
+        _check_integers(self, lowest)
+        _check_choice(self, "num_layers", (_num_convolutions(self.img_resolution),))
+        _check_choice(self, "conv_kernel", (3,))
+        if self.radial_filters:
+            raise ValueError("radial_filters must be false in StyleGAN2")
+
+    @property
+    def kind(self) -> str:
+        """What people call it."""
+        letter = "R" if self.conv_kernel == 1 else "T"
+        return f"StyleGAN3 {letter}" if self.generation == 3 else "StyleGAN2"
 
     @property
     def num_ws(self) -> int:
-        """Number of styles: one for the input, one per layer, one for ToRGB."""
-        return self.num_layers + 2
+        """Number of styles: one per layer, one for ToRGB and, in StyleGAN3, one for the input."""
+        return self.num_layers + (2 if self.generation == 3 else 1)
+
+    def channels(self, resolution: int) -> int:
+        """Width of StyleGAN2's features at `resolution` pixels."""
+        return min(self.channel_base // resolution, self.channel_max)
 
     @classmethod
     def stylegan3_t(cls, img_resolution: int = 64, **shape) -> "GeneratorConfig":
@@ -82,6 +112,13 @@ class GeneratorConfig:
     def stylegan3_r(cls, img_resolution: int = 64, **shape) -> "GeneratorConfig":
         """Config R, equivariant to rotation as well; any field can be given by keyword."""
         preset = dict(channel_base=65536, channel_max=1024, conv_kernel=1, radial_filters=True)
+        return cls(img_resolution=img_resolution, **preset | shape)
+
+    @classmethod
+    def stylegan2(cls, img_resolution: int = 256, **shape) -> "GeneratorConfig":
+        """StyleGAN2, config F; any field can be given by keyword."""
+        num_layers = _num_convolutions(img_resolution)
+        preset = dict(generation=2, mapping_layers=8, num_layers=num_layers)
         return cls(img_resolution=img_resolution, **preset | shape)
 
 

@@ -25,7 +25,11 @@ from stylegan.discriminator import Discriminator
 from stylegan.files import is_free, sync, write_whole
 from stylegan.generator import Generator
 from stylegan.pretrained import DISCRIMINATOR
-from stylegan.reference import discriminator_from_reference, generator_from_reference
+from stylegan.reference import (
+    discriminator_from_reference,
+    generator_from_reference,
+    is_stylegan2,
+)
 from stylegan.unpickle import Stored, read_pickle, tensors_of
 
 NETWORKS = "G_ema", "G"  # that draw: the average of training, and the last of it
@@ -79,7 +83,7 @@ def approximations(state: dict[str, Tensor], args: dict[str, object]) -> list[st
     told = []
     synthesis = args.get("synthesis_kwargs")
     args = args | synthesis if isinstance(synthesis, dict) else args
-    if args.get("conv_clamp") is None:
+    if args.get("conv_clamp") is None and not is_stylegan2(state):
         told.append(f"it has no conv_clamp, and here activations are bounded by {CLAMP:g}")
     others = sorted({str(x.dtype).removeprefix("torch.") for x in state.values()} - {"float32"})
     if others:
@@ -96,7 +100,7 @@ def save_networks(G: Generator, D: Discriminator | None, out: Path, summary: str
     try:
         shutil.rmtree(new, ignore_errors=True)  # of a conversion that was killed
         out.parent.mkdir(parents=True, exist_ok=True)
-        G.save_pretrained(new, model_card_kwargs={"summary": summary})
+        G.save_pretrained(new, model_card_kwargs={"summary": summary, "kind": G.config.kind})
         if D is not None:
             weights = {name: x.contiguous() for name, x in D.state_dict().items()}
             write_whole(new / DISCRIMINATOR, save(weights))
@@ -111,8 +115,7 @@ def describe(G: Generator) -> str:
     """What it is, in a few words."""
     config = G.config
     labels = f", {config.c_dim} labels" if config.c_dim else ""
-    kind = "R" if config.conv_kernel == 1 else "T"
-    return f"StyleGAN3 {kind}, {config.img_resolution} px{labels}"
+    return f"{config.kind}, {config.img_resolution} px{labels}"
 
 
 def convert(file: Path, out: Path, network: str = "G_ema", name: str = "") -> list[str]:

@@ -46,15 +46,52 @@ def _layer(spec: LayerSpec) -> GeneratorCost:
     return GeneratorCost(parameters, spec.out_channels * mid**2, multiply_adds)
 
 
-def generator_cost(config: GeneratorConfig) -> GeneratorCost:
-    """Of mapping and synthesis; resampling filters are no parameters."""
+def _stylegan2_layer(
+    config: GeneratorConfig, before: int, size: int, up: int
+) -> list[GeneratorCost]:
+    """A convolution of StyleGAN2 from `before` channels, with its style and demodulation."""
+    channels, made = config.channels(size), size + up  # before it is blurred
+    convolved = before * channels * 9 * (size // (1 + up)) ** 2
+    blurred = channels * 16 * size**2 * up
+    layer = GeneratorCost(
+        before * channels * 9 + channels + 1,
+        channels * made**2,
+        convolved + blurred + before * channels,
+    )
+    return [_linear(config.w_dim, before), layer]
+
+
+def _stylegan2(config: GeneratorConfig) -> list[GeneratorCost]:
+    """The synthesis network of StyleGAN2."""
+    first, size = config.channels(4), 4
+    parts = [GeneratorCost(first * 16, first * 16, 0)]
+    while size <= config.img_resolution:
+        channels, colours = config.channels(size), config.img_channels
+        if size > 4:
+            parts += _stylegan2_layer(config, config.channels(size // 2), size, 1)
+            parts.append(GeneratorCost(0, 0, colours * 16 * (size // 2) ** 2))
+        parts += _stylegan2_layer(config, channels, size, 0)
+        shown = channels * colours
+        parts.append(GeneratorCost(shown + colours, colours * size**2, shown * size**2))
+        parts.append(_linear(config.w_dim, channels))
+        size *= 2
+    return parts
+
+
+def _stylegan3(config: GeneratorConfig) -> list[GeneratorCost]:
+    """The synthesis network of StyleGAN3."""
     specs = layer_specs(config)
     channels, size = specs[0].in_channels, specs[0].in_size
     moves = 6 * channels  # of each frequency, by a 2x2 matrix and a shift
     waves = GeneratorCost(channels**2, channels * size**2, channels**2 * size**2 + moves)
-    widths = [config.z_dim] + [config.w_dim] * config.mapping_layers
     styles = [4] + [spec.in_channels for spec in specs]
-    parts = [waves, *(_linear(config.w_dim, width) for width in styles), *map(_layer, specs)]
+    return [waves, *(_linear(config.w_dim, width) for width in styles), *map(_layer, specs)]
+
+
+def generator_cost(config: GeneratorConfig) -> GeneratorCost:
+    """Of mapping and synthesis; resampling filters are no parameters."""
+    widths = [config.z_dim] + [config.w_dim] * config.mapping_layers
+    parts = _stylegan3(config) if config.generation == 3 else _stylegan2(config)
     if config.c_dim:
         parts.append(_linear(config.c_dim, config.w_dim))
         widths[0] += config.w_dim

@@ -32,8 +32,9 @@ def principal_directions(w: Tensor, count: int) -> Tensor:
 
 def affine_directions(G: Generator, w: Tensor, count: int) -> Tensor:
     """To which the styles of the layers that draw the shape answer most: (count, w_dim)."""
-    places = style_bands(G.config)["shape"][1:]
-    names = [G.synthesis.layer_names[place - 1] for place in places]
-    weights = torch.cat([G.synthesis.get_submodule(name).affine.weight for name in names])
+    places = style_bands(G.config)["shape"]
+    if G.config.generation == 3:
+        places = places[1:]  # the first moves and turns
+    weights = torch.cat([G.synthesis.affine_at(place).weight for place in places])
     directions = torch.linalg.svd(weights.detach().to(w), full_matrices=False).Vh[:count]
     return directions * (w @ directions.T).std(dim=0)[:, None]

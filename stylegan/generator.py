@@ -1,9 +1,9 @@
-"""The alias-free generator: a latent becomes styles, styles steer a signal that becomes an image.
+"""The generator: a latent becomes styles, styles steer a signal that becomes an image.
 
     MappingNetwork      z (and a label) -> ws, one style per synthesis layer
     SynthesisInput      style -> Fourier features on a margin-padded grid, moved by a transform
     SynthesisLayer      modulated convolution and filtered nonlinearity
-    SynthesisNetwork    ws -> image
+    SynthesisNetwork    ws -> image; that of StyleGAN2 is in `stylegan.stylegan2`
     Generator           z -> image; loads, saves and shares itself
 
 Images are float32 (N, C, H, W) in [-1, 1]. Everything that decides where and how strongly a
@@ -48,6 +48,7 @@ from stylegan.layers import (
 from stylegan.ops import filtered_lrelu, modulate, modulated_conv2d
 from stylegan.pretrained import MODEL_CARD, WEIGHTS, check_fit, find_pretrained, load_pretrained
 from stylegan.specs import LayerSpec, layer_specs
+from stylegan.stylegan2 import StyleGAN2Synthesis
 
 W_AVG_DECAY = 0.998
 MAGNITUDE_HALF_LIFE = 20_000  # images
@@ -230,6 +231,10 @@ class SynthesisNetwork(nn.Module):
         for spec in specs:
             self.add_module(spec.name, SynthesisLayer(config.w_dim, spec))
 
+    def affine_at(self, place: int) -> EqualizedLinear:
+        """What the style at that place of ws goes through."""
+        return self.get_submodule(["input", *self.layer_names][place]).affine
+
     def forward(self, ws: Tensor, transform: Tensor | None = None, ema_images: int = 0) -> Tensor:
         """`transform` (3, 3) or (N, 3, 3) moves the image: see `stylegan.transforms`. One style and
         several transforms give an image for each.
@@ -274,7 +279,9 @@ class Generator(
         self.num_ws = config.num_ws
         self.img_resolution, self.img_channels = config.img_resolution, config.img_channels
         self.mapping = MappingNetwork(config)
-        self.synthesis = SynthesisNetwork(config)
+        self.synthesis = (SynthesisNetwork if config.generation == 3 else StyleGAN2Synthesis)(
+            config
+        )
 
     def forward(
         self,

@@ -65,7 +65,8 @@ def upsample(x: Tensor, taps: Tensor, up: int, before: int, size: int) -> Tensor
     That is a filter over the signal with `up - 1` zeros after each sample and `before` zeros in
     front, written as a transposed convolution, which multiplies no zeros and cuts both ends alike.
 
-    Shapes: x (N, C, H, H), taps (n,) -> (N, C, S, S) with S of `size` or a few more.
+    Shapes: x (N, C, H, H), taps (n,) for both axes in turn or (n, n) -> (N, C, S, S) with S of
+    `size` or a few more.
     """
     cut = len(taps) - 1 - before
     first = max(0, -(cut // up))  # zeros to put in front, where there is nothing to cut
@@ -74,7 +75,7 @@ def upsample(x: Tensor, taps: Tensor, up: int, before: int, size: int) -> Tensor
     last = max(0, -((length - size) // up))
     if first or last:
         x = F.pad(x, [first, last] * 2)
-    taps = taps.flip(0).to(x.dtype)
+    taps = taps.flip(tuple(range(taps.ndim))).to(x.dtype)
     for kernel, v, h in _axes(taps):
         weight = kernel.expand(x.shape[1], 1, *kernel.shape)
         stride, padding = (up**v, up**h), (cut * v, cut * h)

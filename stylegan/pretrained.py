@@ -40,7 +40,7 @@ MODEL_CARD = """\
 {{ card_data }}
 ---
 
-# A StyleGAN3 generator
+# A {{ kind | default("StyleGAN3", true) }} generator
 
 {{ summary | default("Weights of a style-based generator.", true) }}
 

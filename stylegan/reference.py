@@ -32,6 +32,10 @@ FIXED_GENERATOR = dict(
     filter_size=6,
     lrelu_upsampling=2,
 )
+FIXED_MAPPING = dict(lr_multiplier=0.01, activation="lrelu")
+FIXED_STYLEGAN2 = dict(
+    architecture="skip", use_noise=True, activation="lrelu", resample_filter=[1, 3, 3, 1]
+)
 SPEED_AND_TRAINING = {  # the picture does not depend on them
     *("class_name", "num_fp16_res", "fp16_channels_last", "fused_modconv_default"),
     *("magnitude_ema_beta", "w_avg_beta", "freeze_layers"),
@@ -71,10 +75,14 @@ def _network_size(args: dict) -> dict:
         channel_base=_take(args, "channel_base", 32768),
         channel_max=_take(args, "channel_max", 512),
     )
+    return shared
+
+
+def _check_clamp(args: dict) -> None:
+    """Remove the bound of networks that always have the same here."""
     clamp = args.pop("conv_clamp", None)
     if clamp not in (None, CLAMP):
-        raise ValueError(f"conv_clamp={clamp!r} is not supported, only {CLAMP:g}")
-    return shared
+        raise ValueError(f"conv_clamp={short(clamp)} is not supported, only {CLAMP:g}")
 
 
 def _nested(args: dict, name: str) -> dict:
@@ -91,6 +99,8 @@ def _check_filters(G: Generator, state: dict[str, Tensor]) -> None:
         if not name.endswith("_filter"):
             continue
         theirs = state.get(name)
+        if theirs is None and name.endswith("resample_filter"):
+            continue  # it is the same in all files
         if theirs is None or theirs.shape != own.shape:
             raise ValueError(
                 f"the filter {name} is missing or has another shape than designed here"
@@ -114,14 +124,22 @@ def _made(kind: type[Network], config: object, state: dict[str, Tensor]) -> Netw
     return network.eval()
 
 
+def is_stylegan2(state: dict[str, Tensor]) -> bool:
+    """Whether they are tensors of a StyleGAN2 generator."""
+    return "synthesis.b4.const" in state
+
+
 def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
-    """A StyleGAN3 generator (config T or R, any size) with the given weights, in eval mode.
+    """A generator of StyleGAN3 (T or R) or StyleGAN2 of any size with the given weights, in eval
+    mode.
 
     Raises: ValueError naming the argument or tensor that does not fit.
     """
     args = dict(args)
     args |= _nested(args, "synthesis_kwargs")  # of older files
     mapping = _nested(args, "mapping_kwargs")
+    if is_stylegan2(state):
+        return _stylegan2(state, args, mapping)
     config = GeneratorConfig(
         z_dim=_need(args, "z_dim"),
         w_dim=_need(args, "w_dim"),
@@ -131,7 +149,8 @@ def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
         radial_filters=_take(args, "use_radial_filters", False),
         **_network_size(args),
     )
-    _refuse_rest(mapping, dict(lr_multiplier=0.01))
+    _check_clamp(args)
+    _refuse_rest(mapping, FIXED_MAPPING)
     _refuse_rest(args, FIXED_GENERATOR)
     weights = {name: x for name, x in state.items() if not name.endswith("_filter")}
     transform = weights.pop("synthesis.input.transform", None)
@@ -144,6 +163,31 @@ def generator_from_reference(state: dict[str, Tensor], args: dict) -> Generator:
     G = _made(Generator, config, weights)
     _check_filters(G, state)
     return G
+
+
+def _stylegan2(state: dict[str, Tensor], args: dict, mapping: dict) -> Generator:
+    """Raises: as `generator_from_reference`."""
+    args |= _nested(args, "block_kwargs")
+    clamp = args.pop("conv_clamp", None)
+    if clamp is not None and (type(clamp) not in (int, float) or clamp <= 0 or clamp % 1):
+        raise ValueError(f"conv_clamp={short(clamp)} is not supported, only whole numbers")
+    config = GeneratorConfig.stylegan2(
+        z_dim=_need(args, "z_dim"),
+        w_dim=_need(args, "w_dim"),
+        mapping_layers=_take(mapping, "num_layers", 8),
+        conv_clamp=int(clamp or 0),
+        **_network_size(args),
+    )
+    _refuse_rest(mapping, FIXED_MAPPING | _widths(config))
+    _refuse_rest(args, FIXED_STYLEGAN2)
+    G = _made(Generator, config, {n: x for n, x in state.items() if not n.endswith("_filter")})
+    _check_filters(G, state)
+    return G
+
+
+def _widths(config: GeneratorConfig) -> dict[str, int]:
+    """Of the mapping's layers."""
+    return dict(embed_features=config.w_dim, layer_features=config.w_dim)
 
 
 def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discriminator:
@@ -159,11 +203,12 @@ def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discri
         mbstd_group_size=_take(epilogue, "mbstd_group_size", 4),
         **_network_size(args),
     )
+    _check_clamp(args)
     cmap_dim = args.pop("cmap_dim", None)
     if config.c_dim and cmap_dim not in (None, config.channels(4)):
         raise ValueError(f"cmap_dim={cmap_dim!r} is not supported, only {config.channels(4)}")
     _refuse_rest(args, dict(architecture="resnet"))
-    _refuse_rest(mapping, dict(lr_multiplier=0.01))
+    _refuse_rest(mapping, FIXED_MAPPING)
     _refuse_rest(epilogue, dict(mbstd_num_channels=1))
     state = {n: t for n, t in state.items() if not n.endswith("resample_filter")}
     if config.c_dim:  # official networks have no part that ignores the label

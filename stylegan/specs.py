@@ -18,6 +18,7 @@ LAST_STOPBAND_REL = 2.0**0.3  # last stopband relative to the last cutoff
 MARGIN = 10  # samples kept around the image on each side
 FILTER_SIZE = 6  # taps per unit of resampling factor
 BANDS = {"shape": 5.1, "features": 13.0, "texture and colour": math.inf}  # cycles per image
+RESOLUTIONS = dict(zip(BANDS, (8, 32, math.inf), strict=True))  # of StyleGAN2, in pixels
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,17 @@ def style_bands(config: GeneratorConfig) -> dict[str, list[int]]:
     """Which styles, places in ws, decide what of a face.
 
     A layer belongs to the band of the finest detail that it writes, in cycles per image; place 0,
-    the input's pose, to the first. A small network may have an empty band.
+    the input's pose, to the first. A small network may have an empty band. StyleGAN2's go by
+    resolution (Karras et al. 2019, arXiv:1812.04948, Sec. 3.1).
     """
     bands = {name: [] for name in BANDS}
+    if config.generation == 2:
+        for place in range(config.num_ws):
+            resolution = 4 * 2 ** ((place + 1) // 2)  # of the convolution with that style
+            bands[next(name for name, most in RESOLUTIONS.items() if resolution <= most)].append(
+                place
+            )
+        return bands
     bands[next(iter(BANDS))].append(0)
     for place, spec in enumerate(layer_specs(config), start=1):
         name = next(name for name, most in BANDS.items() if spec.out_cutoff <= most)

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from playground.about import facts
 from playground.direction import load_direction, save_direction
-from playground.explore import COUNT, PLACES, Explorer, equivariance_words
-from playground.model import Models
+from playground.explore import COUNT, NO_MOVES, PLACES, Explorer, equivariance_words
+from playground.mix import layer_names
+from playground.model import Models, load_model
+from stylegan import Generator, GeneratorConfig
 from stylegan.images import to_uint8
 from stylegan.transforms import rotation, translation
 
@@ -118,3 +121,16 @@ def test_a_direction_needs_a_name_and_somewhere_to_go(explorer):
         save_direction(" ", torch.ones(512), explorer.models.own)
     with pytest.raises(gr.Error, match="Move some of the sliders"):
         save_direction("older", torch.zeros(512), explorer.models.own)
+
+
+def test_a_model_that_cannot_move_its_faces_says_so(tmp_path):
+    config = GeneratorConfig.stylegan2(32, z_dim=8, w_dim=12, channel_base=128, channel_max=8)
+    Generator(config).save_pretrained(tmp_path)
+    model = load_model(str(tmp_path))
+    assert not model.problem and "StyleGAN2, 7 layers" in facts(model)
+    explorer = Explorer(Models(model))
+    face, words = explorer.face(3, 0.65, *STILL)
+    assert face.shape == (32, 32, 3) and words == ""
+    assert explorer.face(3, 0.65, 0, 0, 90, *STILL[3:]) == (gr.skip(), NO_MOVES)
+    assert len(explorer.ways(3, 0.65)[0]) == len(PLACES)
+    assert layer_names(config)[0] == "0: shape" and len(layer_names(config)) == 8

@@ -57,6 +57,10 @@ def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
     """
     folder, loaded = find_pretrained(config.init_from, also=[DISCRIMINATOR]), set()
     g_config, state = load_pretrained(folder)
+    if g_config.generation != G.config.generation:
+        raise ValueError(
+            f"--init-from {config.init_from} is {g_config.kind}, and training is of StyleGAN3"
+        )
     if g_config.radial_filters != G.config.radial_filters:
         kinds = {False: "t", True: "r"}
         raise ValueError(

@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from stylegan import Generator
+from stylegan import Generator, GeneratorConfig
 from stylegan.cost import generator_cost
 
 
@@ -34,7 +34,16 @@ class LargestMap(TorchDispatchMode):
     ],
 )
 def test_a_generator_costs_what_it_is_counted_to(tiny, preset, shape):
-    config = tiny(preset, **shape)
+    check_cost(tiny(preset, **shape))
+
+
+@pytest.mark.parametrize("shape", [dict(), dict(c_dim=3, img_channels=1), dict(img_resolution=128)])
+def test_so_does_one_of_stylegan2(shape):
+    size = dict(z_dim=8, w_dim=12, channel_base=256, channel_max=16)
+    check_cost(GeneratorConfig.stylegan2(**dict(img_resolution=32) | size | shape))
+
+
+def check_cost(config):
     cost, G = generator_cost(config), Generator(config)
     assert cost.parameters == sum(p.numel() for p in G.parameters())
     z, c = torch.randn(1, config.z_dim), torch.ones(1, config.c_dim) if config.c_dim else None

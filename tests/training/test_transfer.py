@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from stylegan import Discriminator, DiscriminatorConfig, Generator
+from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from training.config import TrainConfig
 from training.transfer import begin_with, freeze
 
@@ -196,3 +196,10 @@ def test_a_run_folder_is_no_generator_and_is_named(build, tmp_path):
     config = TrainConfig(str(tmp_path), "o", init_from=str(tmp_path))
     with pytest.raises(ValueError, match=f"{tmp_path} has no config.json"):
         begin_with(*build(), config)
+
+
+def test_weights_of_stylegan2_are_refused(build, tmp_path):
+    config = GeneratorConfig.stylegan2(32, z_dim=8, w_dim=12, channel_base=128, channel_max=8)
+    Generator(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="is StyleGAN2, and training is of StyleGAN3"):
+        begin_with(*build(), config_for(tmp_path))
