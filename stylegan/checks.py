@@ -31,7 +31,7 @@ def check_labels(c: object, c_dim: int, n: int) -> None:
     if not c_dim and not (isinstance(c, Tensor) and c.shape[1:] == (0,)):
         raise ValueError("this network has no labels: leave c out")
     check_tensor("labels c", c, c_dim)
-    if c_dim and len(c) != n:
+    if c_dim and c.shape[0] != n:  # len() would make the number of a traced graph a constant
         raise ValueError(f"labels c must be as many as the {n} samples, got {len(c)}")
 
 
@@ -41,7 +41,7 @@ def check_truncation(psi: object, cutoff: object, n: int) -> None:
         if psi.ndim and psi.shape != (n, *[1] * (psi.ndim - 1)):
             shape = tuple(psi.shape)
             raise ValueError(f"truncation_psi must be a number or have shape ({n},), got {shape}")
-        finite = bool(psi.isfinite().all())
+        finite = torch.compiler.is_compiling() or bool(psi.isfinite().all())
     elif isinstance(psi, Real):
         finite = math.isfinite(psi)
     else:

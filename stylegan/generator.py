@@ -8,9 +8,10 @@
 
 Images are float32 (N, C, H, W) in [-1, 1]. Everything that decides where and how strongly a
 feature lies keeps its precision: the mapping, the Fourier features and ToRGB's result are float32,
-styles are computed in float64, because an error there is the same all over the image and adds up
-from layer to layer. The layers between run in the type of autocast or else of the weights: after
-`.half()` or `.bfloat16()` only they are narrow; after `.double()` all is float64.
+styles are computed in float64, where a device has it, because an error there is the same all over
+the image and adds up from layer to layer. The layers between run in the type of autocast or else of
+the weights: after `.half()` or `.bfloat16()` only they are narrow; after `.double()` all is
+float64.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423).
@@ -40,6 +41,7 @@ from stylegan.layers import (
     EqualizedLinear,
     compute_dtype,
     embed_label,
+    exact_dtype,
     mean_over_processes,
     precise_dtype,
     scaled_leaky_relu,
@@ -94,8 +96,8 @@ class MappingNetwork(nn.Module):
         to bring its labels in gradually.
         """
         check_tensor("z", z, self.z_dim)
-        check_labels(c, self.c_dim, len(z))
-        check_truncation(truncation_psi, truncation_cutoff, len(z))
+        check_labels(c, self.c_dim, z.shape[0])
+        check_truncation(truncation_psi, truncation_cutoff, z.shape[0])
         with torch.autocast(z.device.type, enabled=False):
             w = unit_second_moment(z.to(precise_dtype(self.w_avg)))  # (N, z_dim)
             if self.c_dim:
@@ -116,7 +118,8 @@ class MappingNetwork(nn.Module):
 class SynthesisInput(nn.Module):
     """Fourier features whose frequencies are fixed and whose position a style and a caller choose.
 
-    Shapes: w (N, w_dim) float64, transform (3, 3) or (N, 3, 3) -> (N, channels, size, size).
+    Shapes: w (N, w_dim) in `exact_dtype`, transform (3, 3) or (N, 3, 3) -> (N, channels, size,
+    size).
     Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.1 and App. F.
     """
 
@@ -151,8 +154,8 @@ class SynthesisInput(nn.Module):
             transform = transform.to(motion)
             shift = motion[:, :, :2] @ transform[..., :2, 2:] + motion[:, :, 2:]
             motion = torch.cat([motion[:, :, :2] @ transform[..., :2, :2], shift], dim=2)
-        phases = self.phases + (self.freqs.double() @ motion[:, :, 2:]).squeeze(2)  # (N, C)
-        freqs = self.freqs.double() @ motion[:, :, :2]  # (N, C, 2)
+        phases = self.phases + (self.freqs.to(w) @ motion[:, :, 2:]).squeeze(2)  # (N, C)
+        freqs = self.freqs.to(w) @ motion[:, :, :2]  # (N, C, 2)
         nyquist = self.rate / 2
         excess = (freqs.norm(dim=2) - self.band) / (nyquist - self.band)
         amplitudes = (1 - excess).clamp(0, 1)  # (N, C): fade what left the band
@@ -243,10 +246,10 @@ class SynthesisNetwork(nn.Module):
         towards this batch's.
         """
         check_tensor("ws", ws, len(self.layer_names) + 1, self.w_dim)
-        check_transform(transform, len(ws))
+        check_transform(transform, ws.shape[0])
         dtype = compute_dtype(self.input.weight)
         with torch.autocast(ws.device.type, enabled=False):
-            ws = ws.double()
+            ws = ws.to(exact_dtype(ws.device))
             x = self.input(ws[:, 0], transform).to(dtype)
             for i, name in enumerate(self.layer_names, start=1):
                 x = self.get_submodule(name)(x, ws[:, i], ema_images)

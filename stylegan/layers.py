@@ -24,6 +24,20 @@ def precise_dtype(weight: Tensor) -> torch.dtype:
     return torch.promote_types(weight.dtype, torch.float32)
 
 
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """The type of styles and Fourier features: float64 or, where there is none, float32.
+
+    Some GPUs have none, among them Apple's. Graphs that are compiled or exported do without, as
+    they may be for one of these.
+    """
+    if torch.compiler.is_compiling():
+        return torch.float32
+    try:
+        return torch.empty((), dtype=torch.float64, device=device).dtype
+    except Exception:  # each kind of device says it its way
+        return torch.float32
+
+
 def mean_over_processes(x: Tensor) -> Tensor:
     """The mean of x over the processes that train together; x itself where there is only one."""
     if not (distributed.is_available() and distributed.is_initialized()):

@@ -149,20 +149,22 @@ def convolved_lrelu(
     """`filtered_lrelu` by convolutions, for any device, type and filter.
 
     On a CPU images take turns, and the channels of large ones, so that the interpolated signal, the
-    largest of all, stays in the cache; and where nothing can reach the bound nothing is clamped.
+    largest of all, stays in the cache; and where nothing can reach the bound nothing is clamped. A
+    graph that is compiled does the same whatever the values are.
     """
     if gain is not None:
         x = amplify(x, gain, bias)
     dtype, x, on_cpu = x.dtype, x.to(filter_dtype(x)), x.device.type == "cpu"
+    in_turns = on_cpu and not torch.compiler.is_compiling()
     taps, mid_size = up_taps * up, (size - 1) * down + len(down_taps)
-    activate = lrelu if on_cpu and not may_clamp(x, taps, up) else lrelu_clamp
+    activate = lrelu if in_turns and not may_clamp(x, taps, up) else lrelu_clamp
 
     def resampled(x: Tensor) -> Tensor:
         x = activate(upsample(x, taps, up, before, mid_size))
         return downsample(x, down_taps, down)[:, :, :size, :size]
 
-    if not on_cpu:
-        return resampled(x)
+    if not in_turns:
+        return resampled(x).to(dtype)
     maps, channels = MOST_SAMPLES // mid_size**2, x.shape[1]
     images = maps // channels
     if images < 1:
@@ -191,6 +193,8 @@ def convolve(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0
 ) -> Tensor:
     """F.conv2d in its fastest form on a CPU."""
+    if torch.compiler.is_compiling():  # for whichever sizes and device it will be used
+        return F.conv2d(x, weight, bias, stride, padding)
     if stride == 1 and winograd.pays(x, weight, padding):
         x = winograd.convolve(x, weight, padding)
         return x if bias is None else x + bias[:, None, None]
@@ -217,7 +221,7 @@ def modulate(
         style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
     power = weight.square().mean(dim=(1, 2, 3))  # (O,)
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in (x, weight, bias, style))
-    if len(x) == 1 and not learns:
+    if not learns and not torch.compiler.is_compiling() and len(x) == 1:
         weight = weight * style[0, :, None, None]
         if demodulate:
             gain = gain * (weight.square().sum(dim=(1, 2, 3)) + 1e-8 * power).rsqrt()

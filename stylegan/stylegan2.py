@@ -129,7 +129,7 @@ class Block(nn.Module):
         dtype: torch.dtype,
     ) -> tuple[Tensor, Tensor]:
         if x is None:
-            x = self.const.to(dtype).repeat(len(ws), 1, 1, 1)
+            x = self.const.to(dtype).repeat(ws.shape[0], 1, 1, 1)
         for i, name in enumerate(self.layers()):
             x = self.get_submodule(name)(x, ws[:, i], noises[i])
         colours = self.torgb(x, ws[:, -1])

@@ -21,7 +21,9 @@ ALLOWED_OURS = {  # whole packages, or single modules of them
 }
 ALLOWED_OTHERS = {
     "preprocessing": {"numpy", "cv2", "PIL", "tqdm", "filelock", "huggingface_hub"},
-    "stylegan": {"torch", "numpy", "huggingface_hub", "safetensors", "triton"},
+    "stylegan": {
+        *("torch", "numpy", "huggingface_hub", "safetensors", "triton", "onnx", "onnxruntime"),
+    },
     "evaluation": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "PIL", "torch_fidelity"),
         "filelock",

@@ -7,8 +7,8 @@
 Positions are in pixels from the image's centre, x to the right, y downwards. A geometric matrix
 maps a point of the augmented image back to where the image has it; a motion followed by another
 is `first @ second`, as in `stylegan.transforms`. Small matrices are float64, which is exact enough
-for pixels and never rounded to TF32. Nothing here waits for the device or has a shape that depends
-on data.
+for pixels and never rounded to TF32, where a device has it. Nothing here waits for the device or
+has a shape that depends on data.
 
 Reference: Karras et al. 2020 (arXiv:2006.06676), Sec. 3.1 and App. B; blit, geometry and colour
 are the transforms it keeps.
@@ -21,6 +21,8 @@ from functools import cache, reduce
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from stylegan.layers import exact_dtype
 
 GATES = ("flip", "turn", "shift", "scale", "pre_rotation", "stretch", "post_rotation", "fraction")
 GATES += ("brightness", "contrast", "luma_flip", "hue", "saturation")
@@ -46,12 +48,13 @@ def draw_numbers(rng: np.random.Generator, n: int) -> Tensor:
 
 
 def amounts(p: Tensor, numbers: Tensor, size: int) -> dict[str, Tensor]:
-    """How much of each transform each image gets, float64 (N,); 0 leaves it as it is.
+    """How much of each transform each image gets, exact (N,); 0 leaves it as it is.
 
     A transform happens where its gate is below p; both rotations together happen as often as one
     other transform. Angles are in radians, shifts in pixels of an image of `size`, factors as log2.
     """
-    parts = numbers.double().split([len(GATES), len(UNIFORMS), len(NORMALS)], dim=1)
+    dtype = exact_dtype(numbers.device)
+    parts = numbers.to(dtype).split([len(GATES), len(UNIFORMS), len(NORMALS)], dim=1)
     gates, u, n = (
         dict(zip(names, part.unbind(dim=1), strict=True))
         for names, part in zip((GATES, UNIFORMS, NORMALS), parts, strict=True)
@@ -73,7 +76,7 @@ def amounts(p: Tensor, numbers: Tensor, size: int) -> dict[str, Tensor]:
         "hue": (2 * u["hue"] - 1) * math.pi,
         "saturation": n["saturation"],
     }
-    p = p.double()
+    p = p.to(dtype)
     p_rotation = 1 - (1 - p).sqrt()  # 1 - (1 - p_rotation)^2 = p
     on = {name: gate < (p_rotation if "rotation" in name else p) for name, gate in gates.items()}
     return {  # a product: torch.where would wait to copy a plain 0 to the device
