@@ -85,6 +85,9 @@ def approximations(state: dict[str, Tensor], args: dict[str, object]) -> list[st
     args = args | synthesis if isinstance(synthesis, dict) else args
     if args.get("conv_clamp") is None and not is_stylegan2(state):
         told.append(f"it has no conv_clamp, and here activations are bounded by {CLAMP:g}")
+    epilogue = args.get("epilogue_kwargs")
+    if isinstance(epilogue, dict) and epilogue.get("mbstd_group_size", 4) is None:
+        told.append("it compares all images of a batch, and here those of groups of 4")
     others = sorted({str(x.dtype).removeprefix("torch.") for x in state.values()} - {"float32"})
     if others:
         told.append(f"it has tensors in {' and '.join(others)}, and here all are float32")

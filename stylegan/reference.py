@@ -33,9 +33,9 @@ FIXED_GENERATOR = dict(
     lrelu_upsampling=2,
 )
 FIXED_MAPPING = dict(lr_multiplier=0.01, activation="lrelu")
-FIXED_STYLEGAN2 = dict(
-    architecture="skip", use_noise=True, activation="lrelu", resample_filter=[1, 3, 3, 1]
-)
+FIXED_FILTER = dict(activation="lrelu", resample_filter=[1, 3, 3, 1])
+FIXED_STYLEGAN2 = dict(architecture="skip", use_noise=True, **FIXED_FILTER)
+FIXED_DISCRIMINATOR = dict(architecture="resnet", **FIXED_FILTER)
 SPEED_AND_TRAINING = {  # the picture does not depend on them
     *("class_name", "num_fp16_res", "fp16_channels_last", "fused_modconv_default"),
     *("magnitude_ema_beta", "w_avg_beta", "freeze_layers"),
@@ -207,9 +207,10 @@ def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discri
     cmap_dim = args.pop("cmap_dim", None)
     if config.c_dim and cmap_dim not in (None, config.channels(4)):
         raise ValueError(f"cmap_dim={cmap_dim!r} is not supported, only {config.channels(4)}")
-    _refuse_rest(args, dict(architecture="resnet"))
-    _refuse_rest(mapping, FIXED_MAPPING)
-    _refuse_rest(epilogue, dict(mbstd_num_channels=1))
+    _refuse_rest(args, FIXED_DISCRIMINATOR)
+    if config.c_dim:  # without labels there is no mapping
+        _refuse_rest(mapping, FIXED_MAPPING)
+    _refuse_rest(epilogue, dict(mbstd_num_channels=1, activation="lrelu"))
     state = {n: t for n, t in state.items() if not n.endswith("resample_filter")}
     if config.c_dim:  # official networks have no part that ignores the label
         state["b4.unlabelled.weight"] = torch.zeros(1, config.channels(4))

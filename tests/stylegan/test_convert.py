@@ -9,8 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from stylegan import Generator, convert
+from stylegan import Discriminator, DiscriminatorConfig, Generator, convert
 from stylegan.reference import discriminator_from_reference
+from training.config import TrainConfig
+from training.transfer import begin_with
 
 ROOT = convert.__file__.rpartition("/stylegan/")[0]
 
@@ -43,6 +45,19 @@ def test_the_discriminator_comes_with_it(checkpoint, goldens, tmp_path):
     torch.testing.assert_close(D(tensors["in.img"]), tensors["out.logits"], rtol=1e-4, atol=1e-4)
 
 
+def test_training_can_go_on_from_it(checkpoint, goldens, tmp_path):
+    out = tmp_path / "out"
+    run(checkpoint(), out)
+    config = Generator.from_pretrained(out).config
+    D = Discriminator(DiscriminatorConfig(64, channel_base=1024, channel_max=32))
+    G = Generator(config)
+    begin_with(G, D, TrainConfig(str(tmp_path), "run", init_from=str(out)))
+    args, weights, tensors = goldens("discriminator_64")
+    torch.testing.assert_close(D(tensors["in.img"]), tensors["out.logits"], rtol=1e-4, atol=1e-4)
+    expected = goldens("generator_t_64")[1]["mapping.w_avg"]
+    assert torch.equal(G.mapping.w_avg, expected)
+
+
 def test_what_is_left_out_and_what_is_not_exact_is_said(checkpoint, tmp_path, capsys):
     run(checkpoint(), tmp_path / "out")
     said = capsys.readouterr().out
@@ -51,6 +66,20 @@ def test_what_is_left_out_and_what_is_not_exact_is_said(checkpoint, tmp_path, ca
     assert "D: channel base 1024, channel max 32" in said
     card = (tmp_path / "out" / "README.md").read_text()
     assert "t.pkl, network G_ema" in card and "for whoever trained them to say" in card
+
+
+def test_other_groups_of_the_discriminator_are_said(
+    checkpoint, goldens, tmp_path, official, capsys
+):
+    args, weights, _ = goldens("discriminator_64")
+    args["epilogue_kwargs"] = dict(mbstd_group_size=None)
+    run(
+        checkpoint(change=lambda c: c.update(D=official.network(weights, args, "Discriminator"))),
+        tmp_path / "out",
+    )
+    assert "D: it compares all images of a batch, and here those of groups of 4" in (
+        capsys.readouterr().out
+    )
 
 
 def test_the_last_generator_instead_of_the_average(checkpoint, goldens, tmp_path, official):
@@ -187,3 +216,29 @@ def test_the_command_ends_with_one_sentence(tmp_path):
     assert done.returncode == 1 and not done.stdout
     assert re.fullmatch(r"error: \S+ is not read: it asks for os.system, which .*\n", done.stderr)
     shutil.rmtree(tmp_path)
+
+
+FETCH = """
+import sys
+from huggingface_hub import HfApi
+from stylegan import Generator, convert
+
+HfApi().create_repo("alice/nets")
+HfApi().upload_file(
+    path_or_fileobj=sys.argv[1], path_in_repo="ffhq/t.pkl", repo_id="alice/nets"
+)
+convert.main(["alice/nets/ffhq/t.pkl", "out"])
+assert Generator.from_pretrained("out").img_resolution == 64
+try:
+    convert.main(["alice/nets/none.pkl", "other"])
+except SystemExit as e:
+    sys.exit(0 if "alice/nets/none.pkl is no file here and cannot be had" in str(e) else 1)
+"""
+
+
+def test_a_file_of_the_hub_is_fetched_by_its_real_client(checkpoint, hub_env, tmp_path):
+    env = hub_env | {"PYTHONPATH": ROOT}
+    command = [sys.executable, "-c", FETCH, checkpoint()]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "G_ema: StyleGAN3 T, 64 px" in done.stdout

@@ -130,3 +130,21 @@ def test_a_labelled_discriminator_survives_the_round_trip():
         discriminator_from_reference(state, args | kwargs | dict(architecture="skip"))
     with pytest.raises(ValueError, match="cmap_dim=5"):
         discriminator_from_reference(state, args | kwargs | dict(cmap_dim=5))
+
+
+def test_arguments_of_networks_that_were_tensorflows_are_accepted():
+    """Those files spell out every default."""
+    D = Discriminator(DiscriminatorConfig(32, channel_base=128, channel_max=8))
+    default = dict(activation="lrelu", resample_filter=[1, 3, 3, 1], freeze_layers=0)
+    args = dict(c_dim=0, img_resolution=32, img_channels=3, architecture="resnet", cmap_dim=None)
+    args |= dict(channel_base=128, channel_max=8, num_fp16_res=0, block_kwargs=default)
+    args |= dict(mapping_kwargs=dict(num_layers=0, lr_multiplier=0.1, activation="lrelu"))
+    args |= dict(epilogue_kwargs=dict(mbstd_group_size=None, activation="lrelu"))
+    copy = discriminator_from_reference(D.state_dict(), args)
+    assert copy.config.mbstd_group_size == 4
+    with pytest.raises(ValueError, match="activation='relu' is not supported, only 'lrelu'"):
+        other = dict(block_kwargs=default | dict(activation="relu"))
+        discriminator_from_reference(D.state_dict(), args | other)
+    with pytest.raises(ValueError, match=r"resample_filter=\[1, 2, 1\] is not supported"):
+        other = dict(block_kwargs=default | dict(resample_filter=[1, 2, 1]))
+        discriminator_from_reference(D.state_dict(), args | other)
