@@ -30,13 +30,14 @@ from stylegan.reference import (
     generator_from_reference,
     is_stylegan2,
 )
-from stylegan.unpickle import Stored, read_pickle, tensors_of
+from stylegan.unpickle import Stored, plain, read_pickle, short_line, tensors_of
 
 NETWORKS = "G_ema", "G"  # that draw: the average of training, and the last of it
 ARGUMENTS = {  # of the official constructors, in their order
     "G": ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels"),
     "D": ("c_dim", "img_resolution", "img_channels"),
 }
+LONGEST = 100  # of an argument that holds several
 SUMMARY = """\
 Weights of {file}, network {network}, converted from the official format. What may be done with
 them is for whoever trained them to say."""
@@ -68,14 +69,30 @@ def network_of(content: object, name: str) -> tuple[dict[str, Tensor], dict[str,
         raise ValueError(f"it holds a {type(content).__name__}, not networks by name")
     network = content.get(name)
     if not isinstance(network, Stored):
-        there = ", ".join(sorted(k for k, v in content.items() if isinstance(v, Stored))[:9])
+        there = sorted(plain(str(k)) for k, v in content.items() if isinstance(v, Stored))
+        there = ", ".join(there[:9])
         raise ValueError(f"it has no network {name}, only: {there or 'nothing that is one'}")
     positional = network.state.get("_init_args") or ()
     named = network.state.get("_init_kwargs") or {}
     names = ARGUMENTS[name[0]]
     if type(positional) is not tuple or type(named) is not dict or len(positional) > len(names):
         raise ValueError(f"the arguments that made {name} are not stored as the official ones are")
-    return tensors_of(network), dict(zip(names, positional, strict=False)) | named
+    args = dict(zip(names, positional, strict=False)) | named
+    return tensors_of(network), {key: plain_value(key, value) for key, value in args.items()}
+
+
+def plain_value(name: str, value: object, depth: int = 3) -> object:
+    """An argument as JSON could hold it.
+
+    Raises: ValueError naming one that is something else, or longer than any of a network.
+    """
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if depth and isinstance(value, dict | list | tuple) and len(value) <= LONGEST:
+        if isinstance(value, dict):
+            return {key: plain_value(name, x, depth - 1) for key, x in value.items()}
+        return [plain_value(name, x, depth - 1) for x in value]
+    raise ValueError(f"the constructor's argument {name} holds a {type(value).__name__}")
 
 
 def approximations(state: dict[str, Tensor], args: dict[str, object]) -> list[str]:
@@ -133,7 +150,7 @@ def convert(file: Path, out: Path, network: str = "G_ema", name: str = "") -> li
         state, args = network_of(content, network)
         G = generator_from_reference(state, args)
     except ValueError as e:
-        raise ValueError(f"{file}: {network} is not converted: {e}") from e
+        raise ValueError(f"{file}: {network} is not converted: {short_line(e)}") from e
     told = [f"{network}: {describe(G)}"] + [f"{network}: {x}" for x in approximations(state, args)]
     D = None
     try:
@@ -142,9 +159,9 @@ def convert(file: Path, out: Path, network: str = "G_ema", name: str = "") -> li
         shape = f"channel base {D.config.channel_base}, channel max {D.config.channel_max}"
         told += [f"D: {x}" for x in [shape, *approximations(state, args)]]
     except ValueError as e:
-        told.append(f"D is left out, so training cannot go on from it: {e}")
+        told.append(f"D is left out, so training cannot go on from it: {short_line(e)}")
     done = {network, "D"}
-    if left := sorted(str(key) for key in content if key not in done):
+    if left := sorted(plain(str(key)) for key in content if key not in done):
         told.append(f"left out: {', '.join(left[:20])}")
     save_networks(G, D, out, SUMMARY.format(file=name, network=network))
     return told

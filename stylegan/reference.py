@@ -101,9 +101,10 @@ def _check_filters(G: Generator, state: dict[str, Tensor]) -> None:
         theirs = state.get(name)
         if theirs is None and name.endswith("resample_filter"):
             continue  # it is the same in all files
-        if theirs is None or theirs.shape != own.shape:
+        fits = theirs is not None and theirs.shape == own.shape and theirs.is_floating_point()
+        if not fits:
             raise ValueError(
-                f"the filter {name} is missing or has another shape than designed here"
+                f"the filter {name} is missing or has another shape or type than designed here"
             )
         difference = (theirs.float() - own).abs().max().item()
         rounding = torch.finfo(theirs.dtype).eps * own.abs().max().item()
@@ -116,8 +117,12 @@ def _made(kind: type[Network], config: object, state: dict[str, Tensor]) -> Netw
 
     Raises: ValueError naming a tensor that does not fit.
     """
-    with torch.device("meta"):
-        check_fit(kind(config), state, "the checkpoint")
+    try:
+        with torch.device("meta"):
+            planned = kind(config)
+    except RuntimeError as e:
+        raise ValueError("its arguments ask for a network too large for any machine") from e
+    check_fit(planned, state, "the checkpoint")
     check_numbers(state, "the checkpoint")
     network = kind(config)
     network.load_state_dict(state)
@@ -206,7 +211,7 @@ def discriminator_from_reference(state: dict[str, Tensor], args: dict) -> Discri
     _check_clamp(args)
     cmap_dim = args.pop("cmap_dim", None)
     if config.c_dim and cmap_dim not in (None, config.channels(4)):
-        raise ValueError(f"cmap_dim={cmap_dim!r} is not supported, only {config.channels(4)}")
+        raise ValueError(f"cmap_dim={short(cmap_dim)} is not supported, only {config.channels(4)}")
     _refuse_rest(args, FIXED_DISCRIMINATOR)
     if config.c_dim:  # without labels there is no mapping
         _refuse_rest(mapping, FIXED_MAPPING)

@@ -44,7 +44,7 @@ SCALARS = {"f2": "e", "f4": "f", "f8": "d", "b1": "?", "i1": "b", "i2": "h", "i4
 SCALARS |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q"}  # NumPy's types, as struct has them
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)  # what holds itself, or one thing many times, has no end
 class Stored:
     """An object that cannot be made here, because its class is not here."""
 
@@ -159,7 +159,7 @@ class Machine:
             raise ValueError(f"it calls {plain(function.name)} without a list of arguments")
         try:
             self.stack.append(function.make(self.budget, *arguments))
-        except (TypeError, AttributeError, RuntimeError) as e:
+        except (TypeError, AttributeError, RuntimeError, OverflowError) as e:
             raise ValueError(f"it gives {plain(function.name)} arguments of another kind") from e
 
     def update(self, _: None) -> None:
@@ -362,7 +362,9 @@ def storage(budget: Budget, data: bytes) -> Tensor:
     dtype, rest = STORAGES[of.name.removeprefix("torch.")], data[stream.tell() :]
     if type(count) is not int or len(rest) != 8 + count * dtype.itemsize:
         raise ValueError("it holds fewer numbers of a tensor than it says")
-    return torch.frombuffer(bytearray(rest), dtype=dtype, offset=8) if count else torch.empty(0)
+    if not count:
+        return torch.empty(0, dtype=dtype)
+    return torch.frombuffer(bytearray(rest), dtype=dtype, offset=8)
 
 
 def tensor(
@@ -430,9 +432,10 @@ def read_pickle(path: Path) -> object:
 
 
 def short_line(error: Exception) -> str:
-    """One line of what may be many."""
-    line = " ".join(str(error).split())
-    return line if len(line) < 300 else line[:300] + "..."
+    """One line of what may be many, with nothing that a terminal would obey."""
+    line = " ".join(str(error)[:10_000].split())
+    line = line if len(line) < 300 else line[:300] + "..."
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def tensors_of(network: Stored) -> dict[str, Tensor]:

@@ -68,6 +68,12 @@ def test_what_is_left_out_and_what_is_not_exact_is_said(checkpoint, tmp_path, ca
     assert "t.pkl, network G_ema" in card and "for whoever trained them to say" in card
 
 
+def test_names_of_a_file_do_not_reach_the_terminal(checkpoint, tmp_path, capsys):
+    run(checkpoint(change=lambda c: c.update({"\x1b[2J": 1, "y" * 10**6: 2})), tmp_path / "out")
+    said = capsys.readouterr().out
+    assert r"'\x1b[2J'" in said and "\x1b" not in said and len(said) < 1000
+
+
 def test_other_groups_of_the_discriminator_are_said(
     checkpoint, goldens, tmp_path, official, capsys
 ):
@@ -171,6 +177,54 @@ def test_a_network_larger_than_its_tensors_is_never_made(checkpoint, tmp_path, o
     huge = official.network(weights, args | dict(channel_base=2**30, channel_max=2**30))
     with pytest.raises(SystemExit, match="has shape .* the config asks for"):
         run(checkpoint(change=lambda c: c.update(G_ema=huge)), tmp_path / "out")
+
+
+def shared(levels):
+    """What would be written out 2 to the levels times."""
+    value = []
+    for _ in range(levels):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "args, sentence",
+    [
+        (dict(colour=torch.ones(3)), "the constructor's argument colour holds a Tensor"),
+        (dict(channel_base=torch.ones(3)), "argument channel_base holds a Tensor"),
+        (dict(num_layers="fourteen"), "num_layers must be a whole number from 3 to 256"),
+        (dict(num_layers=10**30), "num_layers must be a whole number from 3 to 256"),
+        (dict(channel_base=1e300), "channel_base must be a whole number"),
+        (dict(conv_clamp=float("nan")), "conv_clamp=nan is not supported, only 256"),
+        (dict(mapping_kwargs="none"), "mapping_kwargs='none' is not supported"),
+        (dict(margin_size=shared(40)), "argument margin_size holds a list"),
+        (dict(colour=list(range(101))), "argument colour holds a list"),
+        (dict(c_dim=2**30, w_dim=2**30, z_dim=2**30), "too large for any machine"),
+        (dict(img_resolution=None), "img_resolution must be 32, 64"),
+        ({"x" * 10**6: 1}, "the constructor's argument xxx"),
+        ({"\x1b[2J": 1}, r"the constructor's argument \?\[2J=1 is not supported"),
+    ],
+)
+def test_arguments_that_make_no_network_are_a_sentence(
+    checkpoint, tmp_path, official, goldens, args, sentence
+):
+    fitting, weights, _ = goldens("generator_t_64")
+    network = official.network(weights, fitting | args)
+    with pytest.raises(SystemExit, match=sentence) as e:
+        run(checkpoint(change=lambda c: c.update(G_ema=network)), tmp_path / "out")
+    assert len(str(e.value)) < 500 and not (tmp_path / "out").exists()
+
+
+def test_an_argument_that_holds_networks_many_times_is_a_sentence(
+    checkpoint, tmp_path, official, goldens
+):
+    fitting, weights, _ = goldens("generator_t_64")
+    inner = official.stored("A", {})
+    for _ in range(40):
+        inner = official.stored("A", {"a": inner, "b": inner})
+    network = official.network(weights, fitting | dict(colour=inner))
+    with pytest.raises(SystemExit, match="the constructor's argument colour holds a Stored"):
+        run(checkpoint(change=lambda c: c.update(G_ema=network)), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,9 @@ def test_a_wrong_filter_is_named(labelled):
     state["synthesis.L0_36_8.up_filter"] = state["synthesis.L0_36_8.up_filter"] * 1.001
     with pytest.raises(ValueError, match="filter synthesis.L0_36_8.up_filter differs by"):
         generator_from_reference(state, ARGS | SIZE | R)
+    state["synthesis.L0_36_8.up_filter"] = torch.ones(12, dtype=torch.long)
+    with pytest.raises(ValueError, match="up_filter is missing or has another shape or type"):
+        generator_from_reference(state, ARGS | SIZE | R)
     del state["synthesis.L0_36_8.up_filter"]
     with pytest.raises(ValueError, match="filter synthesis.L0_36_8.up_filter is missing"):
         generator_from_reference(state, ARGS | SIZE | R)

@@ -244,6 +244,14 @@ ODD = {
     "before the start": (view(-1, numbers(2), numbers(1)), "arguments of another kind"),
     "backwards": (view(5, numbers(2), numbers(-1)), "arguments of another kind"),
     "one for all": (view(0, numbers(2**30, 2**30), numbers(0, 0)), "more numbers than there are"),
+    "wide nothing": (
+        view(
+            0,
+            CODES["MARK"] + integer(0) + CODES["LONG1"] + b"\x0f" + b"\x7f" * 15 + CODES["TUPLE"],
+            numbers(1, 1),
+        ),
+        "arguments of another kind",
+    ),
     "uneven": (view(0, numbers(2, 3), numbers(1)), "arguments of another kind"),
     "parameter of words": (called("torch._utils._rebuild_parameter", RUN), "of another kind"),
     "words as bytes": (called("_codecs.encode", RUN, text("utf-8")), "of another kind"),
