@@ -41,7 +41,9 @@ CARD = "README.md"  # what people are told of the weights
 REPLACING_SECONDS = 0.5  # in which the second of two renamings has come, unless there was a kill
 NEARLY = 10**6  # parameters that cost little to make
 PICKLES = ".bin", ".ckpt", ".pkl", ".pt", ".pth"
-POINTER = b"version https://git-lfs.github.com/spec/"  # how a file begins that git left in the place
+POINTER = (
+    b"version https://git-lfs.github.com/spec/"  # how a file begins that git left in the place
+)
 
 MODEL_CARD = """\
 ---
