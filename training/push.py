@@ -257,7 +257,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ValueError as e:
         sys.exit(f"error: pushing to {args.repo} failed: {' '.join(str(e).split())}")
     except FAILURES as e:
-        sys.exit(f"error: pushing to {args.repo} failed: {reason(e)}; what waits is kept")
+        sys.exit(f"pushing to {args.repo} failed: {reason(e)}; what waits is kept")
     print(f"{args.repo} has {', '.join(sent)}")
 
 
