@@ -232,7 +232,7 @@ class Handler(BaseHTTPRequestHandler):
     def large_file(self, name: str) -> None:
         if self.command == "PUT":
             if self.hub.stall:
-                self.stalled.set()
+                self.hub.stalled.set()
                 time.sleep(STALL_SECONDS)
             if hashlib.sha256(self.raw).hexdigest() != name:
                 raise Refusal(400, "this is not what was announced")

@@ -36,7 +36,7 @@ from training.snapshot import sum_of
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ".push.lock"
 PATIENCE = 3600  # seconds after which a push is given up and begun anew
-FAILURES = OSError, HfHubHTTPError, httpx.HTTPError  # of the client
+FAILURES = OSError, RuntimeError, HfHubHTTPError, httpx.HTTPError  # of the client
 REFUSED = {
     401: "the Hub knows no token of yours; run `hf auth login`",
     403: "your token may not write there",
@@ -46,6 +46,8 @@ REFUSED = {
 
 def reason(error: Exception) -> str:
     """Why the Hub did not take it, in one line."""
+    if isinstance(error, RuntimeError) and error.__cause__:  # of a large file
+        return reason(error.__cause__)
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in REFUSED:
         return REFUSED[status]
@@ -77,7 +79,7 @@ def check_repository(repo: str, *, private: bool) -> None:
             tell(f"--push-to-hub {repo}: {reason(e)}; snapshots wait until it answers")
         else:
             raise ValueError(f"--push-to-hub {repo} cannot be written: {reason(e)}") from e
-    except httpx.TransportError as e:
+    except (httpx.TransportError, OfflineModeIsEnabled) as e:
         tell(f"--push-to-hub {repo}: {reason(e)}; snapshots wait until it answers")
     except (OSError, httpx.HTTPError) as e:
         raise ValueError(f"--push-to-hub {repo} cannot be written: {reason(e)}") from e
