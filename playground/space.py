@@ -14,6 +14,7 @@ Reference: https://huggingface.co/docs/hub/spaces-config-reference, .../spaces-z
 """
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Sequence
@@ -26,18 +27,15 @@ from huggingface_hub.utils import httpx
 from stylegan.files import is_free
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDED = (  # of the repository; what is not named here is not sent
-    "app.py",
+START = "app.py"  # it and what it imports of ours are sent
+NEEDED = (  # beside it; what is not named here is not sent
     "LICENSE",
     "README.md",
     "packages.txt",
     "requirements.txt",
     "docs/page.png",  # which the README shows
-    "playground/*.py",
     "playground/*.jpg",
-    "preprocessing/*.py",
     "preprocessing/yunet/*",
-    "stylegan/*.py",
     "weights/faces-64/*.json",
     "weights/faces-64/*.jsonl",
     "weights/faces-64/README.md",
@@ -68,12 +66,37 @@ def _front_matter(readme: str, change: dict[str, str | None]) -> str:
     return "---\n" + "\n".join(lines) + "\n---\n" + rest
 
 
+def imported(path: Path) -> set[str]:
+    """Names of modules that a file imports anywhere, and of what it takes from them."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def code(root: Path) -> set[Path]:
+    """START and all files of ours that it imports, directly or not."""
+    found, left = set(), [root / START]
+    while left:
+        path = left.pop()
+        found.add(path)
+        for name in imported(path):
+            parts = name.split(".")
+            places = [root.joinpath(*parts[:i], "__init__.py") for i in range(1, len(parts) + 1)]
+            places.append(root.joinpath(*parts).with_suffix(".py"))
+            left += [place for place in places if place.is_file() and place not in found]
+    return found
+
+
 def files_for(place: str, root: Path = ROOT) -> dict[str, Path | bytes]:
     """What a Space of one of the PLACES consists of, by path: a file, or other words in its stead.
 
     Raises: ValueError for a repository that lacks some of it.
     """
-    found: dict[str, Path | bytes] = {}
+    found: dict[str, Path | bytes] = {p.relative_to(root).as_posix(): p for p in code(root)}
     for pattern in (*NEEDED, *([DOCKERFILE] if place == "docker" else [])):
         paths = [path for path in sorted(root.glob(pattern)) if path.is_file()]
         if not paths:

@@ -42,6 +42,7 @@ def test_a_space_gets_the_page_and_no_trainer(clone):
     assert all(path.is_file() and path.is_relative_to(clone) for path in files.values())
     assert {"app.py", "playground/words.py", "weights/faces-64/model.safetensors"} <= files.keys()
     parts = {name.partition("/")[0] for name in files}
+    assert not {"preprocessing/prepare.py", "preprocessing/push.py"} & files.keys()
     assert not parts & {"tests", "training", "evaluation", "benchmarks", "runs", "Dockerfile"}
     assert sum(path.stat().st_size for path in files.values()) < 10e6
     (clone / "packages.txt").unlink()
