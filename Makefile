@@ -1,4 +1,4 @@
-.PHONY: install format lint test demo
+.PHONY: install format lint test demo space
 
 install:
 	pip install -r requirements-dev.txt
@@ -16,3 +16,6 @@ test:
 
 demo:
 	python app.py
+
+space:
+	python -m playground.space $(REPO) --for $(or $(FOR),cpu)

@@ -3,8 +3,8 @@
     python app.py                      on the weights in this repository
     python app.py --model FOLDER       on others: a folder or a user/repository of the Hub
 
-The variable PLAYGROUND_MODEL does what --model does, for a Space, and GRADIO_SERVER_PORT takes
-another port than the first free one from 7860 on.
+For a Space, variables do the same: PLAYGROUND_MODEL what --model does, GRADIO_SERVER_NAME what
+--host does, GRADIO_SERVER_PORT what --port does.
 """
 
 import argparse
@@ -12,7 +12,30 @@ import importlib.util
 import os
 import sys
 
+
+def parse_args() -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model",
+        default=os.environ.get("PLAYGROUND_MODEL"),
+        help="folder or Hub repository with a generator (default: the one in this repository)",
+    )
+    parser.add_argument("--host", help="address to listen at; 0.0.0.0 is all (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="(default: the first free one from 7860 on)")
+    parser.add_argument("--mcp", action="store_true", help="offer every action to agents, too")
+    args = parser.parse_args()
+    if args.mcp and importlib.util.find_spec("mcp") is None:
+        parser.error('--mcp needs: pip install "gradio[mcp]"')
+    return args
+
+
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
+if __name__ == "__main__":  # before libraries load, which takes seconds
+    ARGS = parse_args()
+    print(f"Loading {ARGS.model or 'the weights in this repository'}, then the page", flush=True)
 
 import gradio as gr
 
@@ -64,26 +87,15 @@ def build_page(model: Model) -> gr.Blocks:
     return demo
 
 
-def main() -> None:
-    """Parse the command line, load the model, open the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--model",
-        default=os.environ.get("PLAYGROUND_MODEL"),
-        help="folder or Hub repository with a generator (default: the one in this repository)",
-    )
-    parser.add_argument("--mcp", action="store_true", help="offer every action to agents, too")
-    args = parser.parse_args()
-    if args.mcp and importlib.util.find_spec("mcp") is None:
-        parser.error('--mcp needs: pip install "gradio[mcp]"')
+def main(args: argparse.Namespace) -> None:
+    """Load the model, open the page."""
     keep_freed_memory()
     model = load_model(args.model)
     for sentence in problems(model):
         print(sentence, file=sys.stderr)
-    build_page(model).launch(mcp_server=args.mcp, **LAUNCH)
+    where = dict(server_name=args.host, server_port=args.port)
+    build_page(model).launch(mcp_server=args.mcp, **where, **LAUNCH)
 
 
 if __name__ == "__main__":
-    main()
+    main(ARGS)

@@ -4,6 +4,7 @@ Only public repositories are read, without the token that this machine may have;
 JSON, the card and the pictures of the training history are fetched, none of them too large.
 """
 
+import hashlib
 import logging
 import re
 import tempfile
@@ -69,6 +70,7 @@ class Copy:
             info = self._api.model_info(repo, revision=revision or None, files_metadata=True)
         self.commit = info.sha
         self._sizes = {file.rfilename: file.size for file in info.siblings}
+        self._sums = {file.rfilename: file.lfs.sha256 for file in info.siblings if file.lfs}
         self._folder = tempfile.TemporaryDirectory(prefix="playground-model-")
         self.folder = Path(self._folder.name)
 
@@ -90,6 +92,15 @@ class Copy:
                 self._api.hf_hub_download(
                     self.repo, name, revision=self.commit, local_dir=self.folder
                 )
+            self._check(name)
+
+    def _check(self, name: str) -> None:
+        """Raise Mistake for a large file that is not what the Hub has."""
+        if told := self._sums.get(name):
+            with (self.folder / name).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != told:
+                raise Mistake(f"{name} of {self.repo} was damaged on its way here. Try again.")
 
 
 def history_pictures(folder: Path) -> list[str]:

@@ -48,7 +48,14 @@ from stylegan.layers import (
     unit_second_moment,
 )
 from stylegan.ops import filtered_lrelu, modulate, modulated_conv2d
-from stylegan.pretrained import MODEL_CARD, WEIGHTS, check_fit, find_pretrained, load_pretrained
+from stylegan.pretrained import (
+    MODEL_CARD,
+    WEIGHTS,
+    check_fit,
+    find_pretrained,
+    load_pretrained,
+    save_config,
+)
 from stylegan.specs import LayerSpec, layer_specs
 from stylegan.stylegan2 import StyleGAN2Synthesis
 
@@ -260,7 +267,6 @@ class Generator(
     nn.Module,
     PyTorchModelHubMixin,
     model_card_template=MODEL_CARD,
-    library_name="pytorch",
     pipeline_tag="unconditional-image-generation",
     tags=["stylegan3", "gan"],
 ):
@@ -295,6 +301,10 @@ class Generator(
     ) -> Tensor:
         """`truncation_psi` and `truncation_cutoff`: see `MappingNetwork.forward`."""
         return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff))
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        super()._save_pretrained(save_directory)
+        save_config(self.config, save_directory)
 
     @classmethod
     def from_pretrained(

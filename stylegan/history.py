@@ -69,13 +69,17 @@ def read_history(folder: str | Path) -> list[Moment]:
     return list(parse_lines(Path(folder) / HISTORY, as_moment))
 
 
+def as_lines(moments: Sequence[Moment]) -> str:
+    """What the file holds of moments."""
+    return "".join(json.dumps(asdict(moment)) + "\n" for moment in moments)
+
+
 def save_history(folder: str | Path, moments: Sequence[Moment]) -> None:
     """Write all moments, a line each.
 
     Raises: OSError naming the file if it cannot be written.
     """
-    lines = (json.dumps(asdict(moment)) + "\n" for moment in moments)
-    write_whole(Path(folder) / HISTORY, "".join(lines))
+    write_whole(Path(folder) / HISTORY, as_lines(moments))
 
 
 def add_moment(folder: str | Path, moment: Moment) -> None:

@@ -2,17 +2,23 @@
 
 Nothing here reads a pickle. Tensor names are the official ones, filters are left out (they follow
 from the config), and what is stored must match the network tensor by tensor.
+
+`config.json` tells its `format_version`. This code reads its own and every older one, and refuses a
+newer one; a file without the number is of version 1. The number rises when code that knows only the
+last one would refuse the file or draw something else from it.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from reprlib import repr as short
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
+    HfHubHTTPError,
     LocalEntryNotFoundError,
     LocalTokenNotFoundError,
     RepositoryNotFoundError,
@@ -26,14 +32,19 @@ from torch import Tensor, nn
 from stylegan.checks import check_hub_options
 from stylegan.config import GeneratorConfig
 from stylegan.cost import generator_cost
-from stylegan.files import older_of
+from stylegan.files import older_of, write_whole
 
+FORMAT, FORMAT_FIELD = 1, "format_version"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 DISCRIMINATOR = "discriminator.safetensors"  # for training to begin with
 METRICS = "metrics.json"  # what evaluation measured, if it was
 CARD = "README.md"  # what people are told of the weights
 REPLACING_SECONDS = 0.5  # in which the second of two renamings has come, unless there was a kill
 NEARLY = 10**6  # parameters that cost little to make
+PICKLES = ".bin", ".ckpt", ".pkl", ".pt", ".pth"
+POINTER = (
+    b"version https://git-lfs.github.com/spec/"  # how a file begins that git left in the place
+)
 
 MODEL_CARD = """\
 ---
@@ -73,8 +84,9 @@ def find_pretrained(
     a folder needs none of it.
 
     Raises: FileNotFoundError if there is neither, or no copy here and the Hub out of reach; OSError
-    for other answers of the Hub; ValueError if the name cannot be one or there is no token;
-    TypeError for an option of another kind.
+    for other answers of the Hub, or weights that are not what was sent; ValueError if the name
+    cannot be one, there is no token, or the weights are pickles; TypeError for an option of another
+    kind.
     """
     check_hub_options(revision, token, cache_dir)
     repo = str(folder_or_repo)
@@ -90,7 +102,7 @@ def find_pretrained(
     options = dict(cache_dir=cache_dir, force_download=force_download, token=token)
     options |= dict(local_files_only=local_files_only, allow_patterns=[CONFIG, WEIGHTS, *also])
     try:
-        return Path(snapshot_download(repo, revision=revision, **options))
+        found = Path(snapshot_download(repo, revision=revision, **options))
     except LocalEntryNotFoundError as e:
         why = "the Hub cannot be reached for it"
         if local_files_only:
@@ -107,6 +119,49 @@ def find_pretrained(
     except httpx.HTTPError as e:
         reason = " ".join(str(e).split()) or type(e).__name__
         raise OSError(f"{folder_or_repo} cannot be had from the Hub: {reason}") from e
+    if (found / WEIGHTS).is_file():
+        _check_sum(found / WEIGHTS, repo)
+    elif not local_files_only:
+        refuse_pickles(_names_on_hub(repo, revision, token), repo)
+    return found
+
+
+def _check_sum(path: Path, repo: str) -> None:
+    """Raise OSError for a cached file that is not what the Hub has, and forget it.
+
+    The link in the cache leads to a large file by its SHA-256, on some ways over another link.
+    Where a disk has no links, nothing is checked.
+    """
+    told = path.readlink().name if path.is_symlink() else ""
+    if len(told) != 64 or not set(told) <= set("0123456789abcdef"):
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != told:
+        for stored in (path.resolve(), path.parent / path.readlink(), path):
+            stored.unlink(missing_ok=True)
+        raise OSError(
+            f"{path.name} of {repo} is not what the Hub has: it was damaged on its way or on this "
+            "disk, and is deleted here; load it again"
+        )
+
+
+def _names_on_hub(repo: str, revision: str | None, token: str | bool | None) -> list[str]:
+    """Of all files of a repository; none if the Hub does not tell."""
+    try:
+        return HfApi(token=token).list_repo_files(repo, revision=revision)
+    except (OSError, HfHubHTTPError, httpx.HTTPError):
+        return []
+
+
+def refuse_pickles(names: Sequence[str], source: str | Path) -> None:
+    """Raise ValueError if a pickle is among the names of a source that lacks the weights."""
+    for name in sorted(names):
+        if name.lower().endswith(PICKLES):
+            raise ValueError(
+                f"{source} has no {WEIGHTS}, only the pickle {name}: it could run code of its "
+                "author's and is never read; stylegan.convert turns official ones into safetensors"
+            )
 
 
 def _read_object(path: Path) -> dict[str, object]:
@@ -120,9 +175,23 @@ def _read_object(path: Path) -> dict[str, object]:
     return values
 
 
+def save_config(config: GeneratorConfig, folder: Path) -> None:
+    """Write a folder's config.json; raises OSError naming the file."""
+    values = {FORMAT_FIELD: FORMAT} | asdict(config)
+    write_whole(folder / CONFIG, json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
 def read_config(path: Path) -> GeneratorConfig:
     """Parse a config.json; ValueError names the file and the field that is wrong."""
     values = _read_object(path)
+    version = values.pop(FORMAT_FIELD, 1)
+    if type(version) is not int or version < 1:
+        raise ValueError(f"{path}: {FORMAT_FIELD} must be a whole number, got {short(version)}")
+    if version > FORMAT:
+        raise ValueError(
+            f"{path} is of {FORMAT_FIELD} {short(version)}, and this StyleGAN PlayGround reads up "
+            f"to {FORMAT}: take a newer one"
+        )
     unknown = sorted(values.keys() - {field.name for field in fields(GeneratorConfig)})
     if unknown:
         raise ValueError(f"{path} has the field {short(unknown[0])}, which no generator here has")
@@ -174,8 +243,14 @@ def check_fit(network: nn.Module, state: dict[str, Tensor], source: str | Path) 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file by name; ValueError names the file and what is wrong in it."""
+    content = path.read_bytes()  # a path, safetensors takes in UTF-8 only
+    if content.startswith(POINTER):
+        raise ValueError(
+            f"{path} is a git-lfs pointer in place of the weights: run `git lfs pull` where it was "
+            "cloned"
+        )
     try:
-        state = load(path.read_bytes())  # a path, safetensors takes in UTF-8 only
+        state = load(content)
     except SafetensorError as e:
         raise ValueError(f"{path} is not a whole safetensors file: {e}") from e
     check_numbers(state, path)
@@ -202,6 +277,8 @@ def load_pretrained(
 
     Raises: ValueError for a missing or bad file.
     """
+    if folder.is_dir() and not (folder / WEIGHTS).is_file():
+        refuse_pickles([path.name for path in folder.iterdir()], name or folder)
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             raise ValueError(

@@ -3,7 +3,6 @@ recorder of steps."""
 
 import dataclasses
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,9 +17,10 @@ from playground.model import Model, load_model
 from preprocessing.listing import Listing, write_listing
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.images import to_uint8
+from tests.hub import Hub
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"  # tools that are not part of the project
+SHARED = ROOT.parent / "shared"  # pictures that are not part of the project
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -183,31 +183,25 @@ def figures() -> Callable[..., dict[str, object]]:
 
 
 @pytest.fixture
-def hub(tmp_path) -> Iterator[object]:
-    """A Hub on loopback of which alice is a user."""
-    if not (SHARED / "tools" / "loopback_hub.py").exists():
-        pytest.skip("needs the loopback Hub, which lies beside the repository")
-    sys.path.insert(0, str(SHARED / "tools"))
-    try:
-        from loopback_hub import LoopbackHub
-    finally:
-        sys.path.pop(0)
-    with LoopbackHub({"hf_alice": "alice"}, root=tmp_path / "hub") as hub:
+def hub(tmp_path) -> Iterator[Hub]:
+    """A Hub on loopback of which alice and bob are users."""
+    with Hub({"hf_alice": "alice", "hf_bob": "bob"}, tmp_path / "hub") as hub:
         yield hub
 
 
 @pytest.fixture
-def hub_env(hub, tmp_path) -> dict[str, str]:
+def hub_env(hub: Hub, tmp_path) -> dict[str, str]:
     """Environment of a process that talks to it as alice."""
     return {**os.environ, **hub.env("hf_alice", tmp_path / "home"), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
-def hub_here(hub, tmp_path, monkeypatch) -> object:
+def hub_here(hub: Hub, tmp_path, monkeypatch) -> Hub:
     """That Hub for the client in this process, as alice; the client and ours cache in tmp_path."""
     template = f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)
     monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf"))
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -34,6 +34,7 @@ def reach(url: str, monkeypatch) -> None:
 def api(hub, monkeypatch):
     """The client of alice, whose token the page's machine has as well."""
     reach(hub.url, monkeypatch)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     return HfApi(endpoint=hub.url, token="hf_alice")
 
@@ -119,6 +120,15 @@ def test_private_models_and_their_names_stay_private(api, saved, models, hub):
     with pytest.raises(gr.Error, match="There is no public model alice/nothing on the Hub"):
         models.load("alice/nothing")
     assert hub.log and all(user is None for *_, user in hub.log)
+
+
+def test_a_download_that_was_damaged_on_its_way_is_not_drawn_with(api, saved, models, hub):
+    push(api, saved)
+    hub.damage = True
+    with pytest.raises(gr.Error, match="model.safetensors of alice/faces was damaged on its way"):
+        models.load("alice/faces")
+    hub.damage = False
+    assert models.load("alice/faces").G.img_resolution == 64
 
 
 def test_only_weights_json_the_card_and_the_history_are_fetched(api, saved, models):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args, get_type_hints
 
-from evaluation.source import on_hub
+from evaluation.source import HUB_NAME, on_hub
 from stylegan import DiscriminatorConfig, GeneratorConfig
 
 PROGRAM = "accelerate launch training/train.py"
@@ -43,7 +43,7 @@ LEAST = {  # values that flags may have
         *("num_layers", "channel_base", "channel_max", "d_channel_base", "d_channel_max"),
         *("z_dim", "batch", "accumulate", "r1_interval", "keep"),
     ),
-    0: ("gamma", "path_length", "freeze_d", "eval_kimg"),
+    0: ("gamma", "path_length", "freeze_d", "eval_kimg", "hub_every"),
 }
 
 
@@ -114,7 +114,12 @@ class TrainConfig:
     log_with: str | None = option(
         "log to one of these too", None, ("trackio", "tensorboard", "wandb")
     )
-    push_to_hub: str | None = option("Hub repository that gets every snapshot", None)
+    push_to_hub: str | None = option("Hub repository that gets the snapshots", None)
+    hub_every: float = option("push a snapshot this often, in kimg; 0 is every one", 0.0)
+    hub_private: bool = option("make that repository for yourself only", False)
+    license: str | None = option(
+        "what others may do with the weights, as the Hub names it: cc-by-4.0, ...", None
+    )
 
     def __post_init__(self):
         for f in dataclasses.fields(self):
@@ -133,6 +138,10 @@ class TrainConfig:
         for name in ("gamma", "freeze_d"):
             if self.critic == "features" and getattr(self, name):
                 raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels")
+        if self.push_to_hub and not HUB_NAME.fullmatch(self.push_to_hub):
+            raise ValueError(
+                f"--push-to-hub must look like user/repository, got {self.push_to_hub}"
+            )
         on_hub(self.data)  # refuses what can be no pictures
         if self.init_from is None and (self.partial or self.freeze_d):
             flag = "--partial" if self.partial else "--freeze-d"

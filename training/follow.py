@@ -32,7 +32,6 @@ from training.mend import (
 from training.report import forget_after
 from training.snapshot import (
     name_at,
-    push,
     restore,
     save_pictures,
     save_weights,
@@ -113,10 +112,7 @@ class Follower:
 
     def finish(self, nimg: int, device: torch.device) -> None:
         """At the end of the run, and again if it was killed in this: tell the kinds of faces of the
-        last weights and of the best, and push the last.
-
-        Raises: OSError saying what to type if they cannot be pushed.
-        """
+        last weights and of the best."""
         last = self.out / "weights" / name_at(self.config, nimg)
         for folder in (last, (self.out / BEST).resolve()):
             if self.reference and folder.exists() and not _tells_kinds(folder):
@@ -125,5 +121,3 @@ class Follower:
                     write_catalogue(G, self.reference, folder)
                 except ValueError as e:
                     tell(f"{folder} gets no {DOMAINS}: {e}")
-        if self.config.push_to_hub and last.exists():
-            push(self.config, nimg, last=True)

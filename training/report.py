@@ -22,6 +22,14 @@ def kimg_of(line: str) -> float:
     return float(json.loads(line)["kimg"])
 
 
+def pace_of(line: str) -> float:
+    """Seconds per thousand images that a report of `log.jsonl` tells; 0 if it is none."""
+    try:
+        return float(json.loads(line)["sec_per_kimg"])
+    except (ValueError, TypeError, KeyError):
+        return 0.0
+
+
 def forget_after(path: Path, nimg: int, when: Callable[[str], float]) -> None:
     """Drop from a file of lines those of steps that will be taken again.
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind for others: weights with their card, pictures, a Hub repository."""
+"""What a run leaves behind for others: weights with their card, and pictures."""
 
 import copy
 import hashlib
@@ -10,23 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from huggingface_hub import CommitOperationAdd, HfApi
-from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import httpx
 from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import nn
 
-from evaluation.card import save_metrics, section
+from evaluation.card import save_metrics
 from evaluation.dataset import ImageDataset, readable
 from evaluation.grids import mixing_grid, sample_grid, save_picture
 from stylegan import Generator
 from stylegan.files import older_of, sync, write_whole
-from stylegan.history import HISTORY, read_history
 from stylegan.pretrained import CARD, CONFIG, DISCRIMINATOR, WEIGHTS
+from training.card import MIXING, SAMPLES, card_text
 from training.config import TrainConfig
 
-SAMPLES = "samples.png"
 SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 
 RUN_CARD = """\
@@ -48,23 +44,6 @@ on {num_pictures} pictures of {resolution} px: {labels}. The same command goes o
 `app.py --model`; the discriminator beside it is for `--init-from` |
 | `state/` | what the run goes on from; can go when it is over |
 """
-
-
-def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
-    """What the weights are and how they came about, for their card."""
-    resolution = dataset.resolution
-    start = f", beginning with {readable(config.init_from)}" if config.init_from else ""
-    judge = "judged by frozen features"
-    if config.critic == "pixels":
-        judge = f"R1 gamma {config.r1_gamma(resolution):g}"
-    return (
-        f"Config {config.config.upper()}, {resolution}x{resolution} pixels"
-        f"{', grey' if dataset.channels == 1 else ''}, "
-        f"{config.num_layers} layers, channel base {config.channel_base}, channel max "
-        f"{config.channel_max}. Trained for {nimg / 1000:g} thousand images (batch {config.batch}, "
-        f"{judge}) on {len(dataset)} pictures of: "
-        f"{', '.join(dataset.labels)}{start}. These are the averaged weights (G_ema)."
-    )
 
 
 def typed(argument: str) -> str:
@@ -128,16 +107,18 @@ def save_weights(
     """
     new = folder.parent / f".{folder.name}.new"
     shutil.rmtree(new, ignore_errors=True)  # of a run that was killed
-    summary = describe(config, dataset, nimg) + ("\n\n" + section(figures) if figures else "")
     weights = {name: x.contiguous() for name, x in D.state_dict().items()}
-    samples = Path(config.out) / "samples" / f"{name_at(config, nimg)}.png"
+    samples, name = Path(config.out) / "samples", name_at(config, nimg)
     try:
-        G.save_pretrained(new, model_card_kwargs={"summary": summary})
+        new.mkdir(parents=True)
+        write_whole(new / CARD, card_text(config, dataset, G, nimg, figures))
+        G.save_pretrained(new)
         write_whole(new / DISCRIMINATOR, save(weights))
         if figures:
             save_metrics(figures, new)
-        shutil.copy(samples, new / SAMPLES)
-        names = (CONFIG, WEIGHTS, DISCRIMINATOR, SAMPLES)
+        shutil.copy(samples / f"{name}.png", new / SAMPLES)
+        shutil.copy(samples / f"{name}-mix.png", new / MIXING)
+        names = (CONFIG, WEIGHTS, DISCRIMINATOR, SAMPLES, MIXING)
         write_whole(new / SUMS, "".join(f"{sum_of(new / name)}  {name}\n" for name in names))
         sync(new.iterdir())
     except (OSError, SafetensorError) as e:
@@ -171,42 +152,3 @@ def restore(folder: Path) -> None:
     old = older_of(folder)
     if old.exists() and not folder.exists():
         os.replace(old, folder)
-
-
-def on_one_line(error: Exception) -> str:
-    """What the Hub's client says, which it says on several."""
-    return " ".join(str(error).split())
-
-
-def open_repository(repo_id: str) -> None:
-    """Create the repository unless it exists, so that a missing token shows before the training.
-
-    Raises: ValueError with the Hub's reason.
-    """
-    try:
-        HfApi().create_repo(repo_id, exist_ok=True)
-    except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
-        raise ValueError(f"--push-to-hub {repo_id} cannot be written: {on_one_line(e)}") from e
-
-
-def push(config: TrainConfig, nimg: int, *, last: bool) -> None:
-    """Upload a snapshot, with the run's history, as one commit.
-
-    Until the last one, a failure is told and does not stop.
-
-    Raises: OSError saying what to type if the last one failed.
-    """
-    repo_id, out, name = config.push_to_hub, Path(config.out), name_at(config, nimg)
-    folder = out / "weights" / name
-    files = {path.name: path for path in folder.iterdir()}
-    files |= {grid: out / grid for grid in (moment.grid for moment in read_history(out))}
-    files[HISTORY] = out / HISTORY
-    added = [CommitOperationAdd(where, path) for where, path in files.items()]
-    try:
-        HfApi().create_commit(repo_id, added, commit_message=f"Weights at {name}")
-    except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
-        why = on_one_line(e)
-        if last:
-            words = f"pushing to {repo_id} failed: {why}; the same command tries again"
-            raise OSError(words) from e
-        print(f"pushing to {repo_id} failed, the next snapshot tries again: {why}", file=sys.stderr)

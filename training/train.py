@@ -50,8 +50,9 @@ from training.follow import Follower
 from training.graphs import Graphed
 from training.precision import fastest_precision, weight_layout
 from training.processes import leave, on_main
+from training.push import Pusher, check_repository
 from training.report import JsonLines, Reporter, log_pictures
-from training.snapshot import open_repository, push, save_run_card
+from training.snapshot import save_run_card
 from training.steps import (
     Recipe,
     Run,
@@ -122,7 +123,7 @@ def settle(config: TrainConfig, dataset: ImageDataset, device: torch.device) -> 
     if begun and has_state(config):
         check_flags(config, dataset, begun)
     if config.push_to_hub:
-        open_repository(config.push_to_hub)
+        check_repository(config.push_to_hub, private=config.hub_private)
     save_flags(config, dataset)
     save_run_card(config, dataset)
     return config
@@ -211,21 +212,23 @@ def keep(
     run: Run,
     checkpoint: Checkpoint,
     follower: Follower,
+    pusher: Pusher | None,
     nimg: int,
     *,
     snapshot: bool,
     measure: bool,
     stop: bool,
 ) -> None:
-    """Look at the run and save its state, as far as it is time for that; for the main process."""
+    """Look at the run, save its state and send it, as far as it is time for that; for the main
+    process. `pusher` is None where it is not time to send."""
     if snapshot or measure:
         how = dict(measure=measure, snapshot=snapshot)
         pictures = follower.look(checkpoint.parts, nimg, **how)
         log_pictures(run.accelerator, pictures, nimg)
     if snapshot or stop:
         checkpoint.save(nimg)
-    if snapshot and config.push_to_hub and nimg < 1000 * config.total_kimg:
-        push(config, nimg, last=False)
+    if snapshot and pusher:
+        pusher.start()
 
 
 def is_due(before: int, nimg: int, total: float, kimg: float) -> bool:
@@ -236,21 +239,23 @@ def is_due(before: int, nimg: int, total: float, kimg: float) -> bool:
 def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) -> None:
     """Run from the last state, or from the start, to `config.total_kimg`.
 
-    Raises: FloatingPointError if a loss is no number; OSError if something cannot be saved;
-    ValueError for a picture that cannot be read.
+    Raises: FloatingPointError if a loss is no number; OSError if something cannot be saved or, at
+    the end, pushed; ValueError for a picture that cannot be read.
     """
     run = build(config, accelerator, dataset)
     checkpoint = Checkpoint(run, config)
     nimg = checkpoint.load()
     stopper = Stopper()
     introduce(config, dataset, run, nimg)
-    follower = None
+    follower = pusher = None
 
     def follow() -> None:
-        nonlocal follower
+        nonlocal follower, pusher
         accelerator.log_with.append(JsonLines(Path(config.out) / "log.jsonl", nimg))
         follower = Follower(config, dataset, nimg)
         follower.mend(run.G_ema, checkpoint.parts["D"], nimg)
+        if config.push_to_hub:
+            pusher = Pusher(config)
 
     on_main(follow)
     settings = {name: str(value) for name, value in dataclasses.asdict(config).items()}
@@ -298,7 +303,8 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
             run.ada.signs.copy_(mean_over_processes(run.ada.signs))  # one state serves all
         if stop or snapshot or measure:
             what = dict(snapshot=snapshot, measure=measure, stop=stop)
-            on_main(partial(keep, config, run, checkpoint, follower, nimg, **what))
+            now = pusher if nimg < total and due(config.hub_every or config.snapshot_kimg) else None
+            on_main(partial(keep, config, run, checkpoint, follower, now, nimg, **what))
             reporter.go_on()
         if stop and nimg < total:
             accelerator.print(f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there")
@@ -307,6 +313,8 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         on_main(lambda: follower.finish(nimg, accelerator.device))
     accelerator.wait_for_everyone()  # the one that saves, last
     accelerator.end_training()
+    if nimg >= total and pusher:  # while nobody waits
+        pusher.finish()
 
 
 def open_alike(config: TrainConfig) -> ImageDataset:

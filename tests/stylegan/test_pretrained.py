@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, LocalTokenNotFoundEr
 from huggingface_hub.utils import httpx
 from safetensors.torch import load_file, save_file
 
-from stylegan import Generator, pretrained
+from stylegan import Generator, pretrained, sample_z
 from stylegan.pretrained import METRICS, read_metrics
 
 
@@ -67,11 +68,13 @@ def test_files_hold_flat_values_and_official_names(saved):
     config = json.loads((saved / "config.json").read_text())
     assert config["conv_kernel"] == 1 and config["radial_filters"] is True
     assert all(isinstance(value, int | bool) for value in config.values())
+    assert config["format_version"] == 1
     names = set(load_file(saved / "model.safetensors"))
     assert {"mapping.fc0.weight", "mapping.w_avg", "synthesis.input.freqs"} <= names
     assert not any("filter" in name for name in names)
     card = (saved / "README.md").read_text()
     assert "license" not in card and "StyleGAN3" in card
+    assert "library_name" not in card  # without one, the Hub counts downloads of config.json
 
 
 def test_half_precision_weights_come_back_as_float32(folder):
@@ -306,9 +309,41 @@ def test_a_pickle_is_never_read(folder, tmp_path):
 
     (folder / "model.safetensors").unlink()
     torch.save({"w": Trap()}, folder / "pytorch_model.bin")
-    with pytest.raises(ValueError, match="has no model.safetensors"):
+    words = "weights has no model.safetensors, only the pickle pytorch_model.bin: it could run code"
+    with pytest.raises(ValueError, match=words):
         Generator.from_pretrained(folder)
     assert not (tmp_path / "sprung").exists()
+
+
+def test_a_pointer_of_git_in_place_of_the_weights_is_told(folder):
+    words = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n"
+    (folder / "model.safetensors").write_text(words)
+    with pytest.raises(ValueError, match="is a git-lfs pointer in place of the weights: run `git"):
+        Generator.from_pretrained(folder)
+
+
+@torch.no_grad()
+def test_a_folder_of_the_first_format_draws_as_it_did():
+    """It was saved before the config told its version."""
+    G = Generator.from_pretrained(Path(__file__).with_name("format-1"))
+    pixel = G(sample_z([0], 4), truncation_psi=0.7)[0, :, 10, 10]
+    expected = torch.tensor([0.0113267, 0.0216236, 0.0095330])
+    torch.testing.assert_close(pixel, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "version, sentence",
+    [
+        (2, "is of format_version 2, and this StyleGAN PlayGround reads up to 1: take a newer"),
+        (0, "format_version must be a whole number, got 0"),
+        ("1", "format_version must be a whole number, got '1'"),
+    ],
+)
+def test_a_format_of_later_is_refused(folder, version, sentence):
+    """Whatever else it holds: its fields may be ones that nobody knows today."""
+    change_config(folder, format_version=version, colour="blue")
+    with pytest.raises(ValueError, match=f"config.json.* {sentence}"):
+        Generator.from_pretrained(folder)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "/no/such/folder", "../nowhere", "a/b/c", "./x"])

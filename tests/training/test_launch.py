@@ -55,25 +55,46 @@ def test_two_processes_train_on_one_folder(launch, faces, tmp_path):
     assert f"training/train.py {' '.join(arguments)}" in (run / "README.md").read_text()
 
 
-def test_a_bfloat16_run_pushes_its_snapshots(launch, faces, tmp_path, hub_env):
+PULL = """
+import sys, torch
+from pathlib import Path
+from huggingface_hub import snapshot_download
+from playground.model import Models, load_model
+from stylegan import Generator
+from stylegan.history import read_history
+
+a, b = map(Generator.from_pretrained, sys.argv[1:])
+z, c = torch.ones(1, 16), torch.eye(2)
+assert torch.equal(a(z, c[:1]), b(z, c[:1])) and not torch.equal(a(z, c[:1]), b(z, c[1:]))
+first = Generator.from_pretrained(sys.argv[1], revision="kimg-000000.008")
+assert not torch.equal(a(z, c[:1]), first(z, c[:1]))
+folder = Path(snapshot_download(sys.argv[1]))
+assert [(m.kimg, (folder / m.grid).is_file()) for m in read_history(folder)] == [
+    (0.008, True), (0.016, True)
+]
+own = load_model()
+try:
+    Models(own).load(sys.argv[1])
+except ValueError as e:
+    assert "c_dim is 2, and this page takes 0" in str(e), e
+"""
+
+
+def test_a_bfloat16_run_pushes_its_snapshots(launch, faces, tmp_path, hub, hub_env):
+    """To a Hub, from there into another process and to the page's loader, and on with training."""
     arguments = f"--data {faces} --out {tmp_path / 'run'} {TINY} --push-to-hub alice/faces".split()
     arguments += ["--mixed-precision", "bf16", "--conditional", "--total-kimg", "0.016"]
+    arguments += ["--snapshot-kimg", "0.008", "--hub-private", "--license", "cc-by-4.0"]
     output = launch(SCRIPT, *arguments, cwd=ROOT, env=hub_env)
     assert "1 process(es) on cpu, precision bf16" in output
+    repo = hub.repos["models/alice/faces"]
+    titles = ["initial commit", "Weights at kimg-000000.008", "Weights at kimg-000000.016"]
+    assert [commit["title"] for commit in repo.commits.values()] == titles
+    assert list(repo.tags.values()) == list(repo.commits)[1:] and repo.private
+    repo.private = False  # for the page, which sends no token
     local = tmp_path / "run/weights/kimg-000000.016"
-    code = (
-        "import sys, torch; from stylegan import Generator; z, c = torch.ones(1, 16), torch.eye(2);"
-        "a, b = map(Generator.from_pretrained, sys.argv[1:]);"
-        "assert torch.equal(a(z, c[:1]), b(z, c[:1])) and not torch.equal(a(z, c[:1]), b(z, c[1:]))"
-    )
-    command = [sys.executable, "-c", code, "alice/faces", str(local)]
+    command = [sys.executable, "-c", PULL, "alice/faces", str(local)]
     subprocess.run(command, cwd=ROOT, env=hub_env, check=True, timeout=120)
-    code = (
-        "import sys; from pathlib import Path; from huggingface_hub import snapshot_download;"
-        "from stylegan.history import read_history; folder = snapshot_download('alice/faces');"
-        "(moment,) = read_history(folder); assert (Path(folder) / moment.grid).is_file()"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=hub_env, check=True, timeout=120)
     # and from there training can begin: the discriminator travels with the generator
     arguments = f"--data {faces} --out {tmp_path / 'next'} {TINY} --conditional".split()
     arguments += ["--init-from", "alice/faces", "--freeze-d", "1", "--total-kimg", "0.008"]

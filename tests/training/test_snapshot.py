@@ -16,16 +16,13 @@ import training.snapshot
 from evaluation.card import section
 from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, DiscriminatorConfig, Generator
-from stylegan.history import Moment, add_moment
 from stylegan.latents import sample_z
 from stylegan.pretrained import METRICS
+from training.card import describe
 from training.config import TrainConfig
 from training.snapshot import (
     DISCRIMINATOR,
-    describe,
     name_at,
-    open_repository,
-    push,
     restore,
     save_pictures,
     save_run_card,
@@ -140,31 +137,4 @@ def test_the_card_of_paths_that_are_no_utf8_has_the_command_for_a_shell(
     shell = ["bash", "-c", f"printf '%s\n' {command}"]
     printed = subprocess.run(shell, capture_output=True, check=True).stdout
     assert printed.split(b"\n")[:-1] == [b"--data", os.fsencode(data), b"--out", b"a b"]
-    assert f"beginning with {tmp_path}/o\\xe9t." in describe(config, ImageDataset(str(data)), 0)
-
-
-def test_a_failed_push_is_told_and_stops_only_the_last_snapshot(
-    faces, tmp_path, monkeypatch, capsys
-):
-    def fail(*args, **kwargs):
-        raise OSError("no connection")
-
-    monkeypatch.setattr(training.snapshot.HfApi, "create_commit", fail)
-    config = TrainConfig(str(faces), str(tmp_path), push_to_hub="alice/faces")
-    for name in ("weights/kimg-000020", "samples"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "samples/kimg-000020.png").touch()
-    add_moment(tmp_path, Moment(20.0, "samples/kimg-000020.png"))
-    push(config, 20_000, last=False)
-    assert "alice/faces failed" in capsys.readouterr().err
-    with pytest.raises(OSError, match="alice/faces failed: no connection; the same command"):
-        push(config, 20_000, last=True)
-
-
-def test_a_repository_that_cannot_be_written_is_named(monkeypatch):
-    def refuse(*args, **kwargs):
-        raise OSError("no token")
-
-    monkeypatch.setattr(training.snapshot.HfApi, "create_repo", refuse)
-    with pytest.raises(ValueError, match="--push-to-hub alice/faces cannot be written: no token"):
-        open_repository("alice/faces")
+    assert "beginning with o\\xe9t." in describe(config, ImageDataset(str(data)), 0)
