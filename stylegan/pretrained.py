@@ -45,6 +45,7 @@ PICKLES = ".bin", ".ckpt", ".pkl", ".pt", ".pth"
 POINTER = (
     b"version https://git-lfs.github.com/spec/"  # how a file begins that git left in the place
 )
+MOST_HEADER = 10**6  # bytes of what names the tensors; a network of hundreds has a tenth of it
 
 MODEL_CARD = """\
 ---
@@ -249,6 +250,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} is a git-lfs pointer in place of the weights: run `git lfs pull` where it was "
             "cloned"
         )
+    header = int.from_bytes(content[:8], "little")
+    if header > MOST_HEADER:  # of each tensor that it names, an object is made
+        raise ValueError(f"{path} is not a whole safetensors file: a header of {header} bytes")
     try:
         state = load(content)
     except SafetensorError as e:

@@ -300,6 +300,16 @@ def test_truncated_weights_are_named(folder):
         Generator.from_pretrained(folder)
 
 
+def test_a_file_that_names_a_crowd_of_tensors_is_refused_before_they_are_made(folder):
+    """A stranger's: 92 MB that name 1.2 million empty ones took two gigabytes and minutes."""
+    empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({str(i): empty for i in range(20_000)}).encode()
+    path = folder / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match=f"safetensors file: a header of {len(header)} bytes"):
+        Generator.from_pretrained(folder)
+
+
 def test_a_pickle_is_never_read(folder, tmp_path):
     """Its reading would write a file."""
 
