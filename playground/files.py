@@ -17,6 +17,7 @@ from gradio.data_classes import FileData, GradioModel, GradioRootModel, ImageDat
 from gradio.processing_utils import encode_pil_to_bytes, hash_bytes
 from gradio.utils import get_upload_folder
 from PIL import Image
+from pydantic import ValidationError
 
 from playground.mistake import Mistake
 
@@ -72,10 +73,25 @@ def kept(picture: np.ndarray | Image.Image | str | None, folder: str) -> str | N
     return str(path)
 
 
+class Sent(ImageData):
+    """A picture of a message."""
+
+    @classmethod
+    def model_validate(cls, obj: object, **how: object) -> "Sent":
+        """Raises: Mistake for what names none, as a path alone does."""
+        try:
+            return super().model_validate(obj, **how)
+        except ValidationError as e:
+            raise Mistake(
+                "A picture is sent as a file: from Python with gradio_client.handle_file(path)."
+            ) from e
+
+
 class Picture(gr.Image):
     """A picture: sent as PNG, received as an array."""
 
     is_template = True  # drawn in the browser as its parent is
+    data_model = Sent
 
     def preprocess(self, payload: ImageData | None) -> np.ndarray | None:
         only_uploaded(payload)
@@ -117,6 +133,7 @@ class PictureFile(gr.Image):
     """
 
     is_template = True
+    data_model = Sent
 
     def preprocess(self, payload: ImageData | None) -> str | None:
         only_uploaded(payload)

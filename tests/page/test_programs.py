@@ -55,8 +55,8 @@ WRONG = {
     "/grid": dict(across="x", down="1 2 3 4 5 6 7 8 9", weight=-0.1, psi="x", own=None),
     "/explore": dict(seed=2**32, psi=2, right=51, turn=0.5, common_1=4, model="x"),
     "/make_film": dict(seeds="two", steps=2.5, speed=99, format="PDF", psi=-1, own="x"),
-    "/crop": dict(model="x"),
-    "/find": dict(face=None, model="x"),
+    "/crop": dict(path="face.jpg", model="x"),
+    "/find": dict(face="face.jpg", model="x"),
     "/model": dict(repo="x", revision="v1"),
     "/history": dict(place=99, model="x"),
 }
