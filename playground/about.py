@@ -21,6 +21,7 @@ from playground.model import OTHERS, Model, Models
 from playground.programs import offer
 from playground.seeds import good_seeds
 from playground.share import first_scene, scene_values
+from playground.told import reason
 from playground.words import WORDS
 from stylegan.history import Moment
 
@@ -94,7 +95,10 @@ class History:
                     raise ValueError("it is too large")
                 pixels = picture.convert("RGB")
         except Exception as e:  # a damaged file can raise almost anything from its decoder
-            return None, f"Its picture {plain(path.name)} cannot be shown: {plain(str(e))}."
+            return (
+                None,
+                f"Its picture {plain(path.name)} cannot be shown: {reason(e, path.parent)}.",
+            )
         shown = Path(self._folder.name) / f"{place}.png"
         Image.frombytes("RGB", pixels.size, pixels.tobytes()).save(shown)  # without its texts
         return str(shown), ""

@@ -299,3 +299,4 @@ def test_the_history_of_a_run_is_found_from_its_weights(own, saved, tmp_path):
         path.write_bytes(broken)
         picture, words = about.moment(1)
         assert picture is None and "Its picture 2.png cannot be shown" in words
+        assert str(tmp_path) not in words
