@@ -34,7 +34,9 @@ class Told:
 
 def reason(error: Exception, folder: Path | None = None) -> str:
     """What an error says, in one line, without the folder if nobody else should know it."""
-    words = str(error).replace(f"{folder}/", "") if folder else str(error)
+    words = str(error)
+    if folder:
+        words = words.replace(f"{folder}/", "").replace(str(folder), "it")
     return plain(words) or type(error).__name__
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
+from reprlib import repr as short
 from typing import TypeVar
 
 from stylegan.files import write_whole
@@ -28,12 +29,12 @@ class Moment:
 
     def __post_init__(self):
         if not (isinstance(self.kimg, int | float) and 0 <= self.kimg <= MOST_KIMG):
-            raise ValueError(f"kimg must be a number from 0 to {MOST_KIMG}, got {self.kimg!r}")
+            raise ValueError(f"kimg must be a number from 0 to {MOST_KIMG}, got {short(self.kimg)}")
         path = PurePosixPath(self.grid) if isinstance(self.grid, str) else None
         if path is None or path.is_absolute() or ".." in path.parts:
-            raise ValueError(f"grid must name a picture in the same folder, got {self.grid!r}")
+            raise ValueError(f"grid must name a picture in the same folder, got {short(self.grid)}")
         if not isinstance(self.figures, dict):
-            raise ValueError(f"figures must be an object, got {self.figures!r}")
+            raise ValueError(f"figures must be an object, got {short(self.figures)}")
 
 
 def as_moment(line: str) -> Moment:

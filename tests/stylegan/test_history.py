@@ -47,3 +47,4 @@ def test_what_is_no_moment_is_named(tmp_path, line, reason):
     with pytest.raises(ValueError, match=reason) as refused:
         read_history(tmp_path)
     assert str(tmp_path / HISTORY) in str(refused.value)
+    assert "0" * 40 not in str(refused.value)  # however long a number is
