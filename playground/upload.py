@@ -36,7 +36,7 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
         return [], ""
     try:  # OpenCV asks for system libraries that a server may lack; the page opens without them
         from preprocessing.crop import crop_face
-        from preprocessing.detect import find_faces
+        from preprocessing.detect import find_faces, let_detectors_go
     except ImportError as e:
         return [], f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1."
     try:
@@ -44,6 +44,7 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
     except ValueError as e:
         return [], f"{e}. Try another picture."
     found = find_faces(image, MIN_FACE) or find_faces(image, MIN_FACE, "yunet")  # drawn ones
+    let_detectors_go()
     faces = found[:MOST_FACES]
     if not faces:
         return [], (

@@ -20,6 +20,7 @@ from playground.model import Model, Models, load_model
 from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
 from playground.upload import crop_upload
+from preprocessing import detect
 from preprocessing.detect import find_faces
 from preprocessing.read import read_image
 from stylegan import Generator, GeneratorConfig
@@ -290,6 +291,8 @@ def test_a_picture_without_a_face_says_so(tmp_path):
     faces, words = crop_upload(str(path), 64)
     assert faces == []
     assert "No face was found" in words
+    # of the detectors, which would keep what the largest picture took
+    assert not vars(detect._local)
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path):
