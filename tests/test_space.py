@@ -145,4 +145,5 @@ def test_the_page_runs_from_just_these_files(clone, tmp_path):
         page.wait()
         for path in (code, *before):
             path.chmod(0o755)
-    assert sorted(code.rglob("*")) == before
+    # Gradio writes *.pyi beside components of our own where it may, as root here
+    assert [path for path in sorted(code.rglob("*")) if path.suffix != ".pyi"] == before
