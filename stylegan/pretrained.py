@@ -34,7 +34,7 @@ from stylegan.config import GeneratorConfig
 from stylegan.cost import generator_cost
 from stylegan.files import older_of, write_whole
 
-FORMAT, FORMAT_FIELD = 1, "format_version"
+FORMAT, FORMAT_FIELD = 2, "format_version"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 DISCRIMINATOR = "discriminator.safetensors"  # for training to begin with
 METRICS = "metrics.json"  # what evaluation measured, if it was

@@ -121,7 +121,11 @@ def test_the_page_runs_from_just_these_files(clone, tmp_path):
     }
     env |= {"HOME": str(home), "HF_HOME": str(home / "hf"), "GRADIO_TEMP_DIR": str(home / "tmp")}
     env |= {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port}
-    env |= {"HF_ENDPOINT": "http://127.0.0.1:9", "PYTHONDONTWRITEBYTECODE": "1"}
+    env |= {
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     env |= {"GRADIO_ANALYTICS_ENABLED": "False", "OMP_NUM_THREADS": "1"}
     page = subprocess.Popen(
         [sys.executable, "app.py"], cwd=code, env=env, stdout=subprocess.PIPE, text=True
@@ -141,4 +145,5 @@ def test_the_page_runs_from_just_these_files(clone, tmp_path):
         page.wait()
         for path in (code, *before):
             path.chmod(0o755)
-    assert sorted(code.rglob("*")) == before
+    # Gradio writes *.pyi beside components of our own where it may, as root here
+    assert [path for path in sorted(code.rglob("*")) if path.suffix != ".pyi"] == before

@@ -68,7 +68,7 @@ def test_files_hold_flat_values_and_official_names(saved):
     config = json.loads((saved / "config.json").read_text())
     assert config["conv_kernel"] == 1 and config["radial_filters"] is True
     assert all(isinstance(value, int | bool) for value in config.values())
-    assert config["format_version"] == 1
+    assert config["format_version"] == 2
     names = set(load_file(saved / "model.safetensors"))
     assert {"mapping.fc0.weight", "mapping.w_avg", "synthesis.input.freqs"} <= names
     assert not any("filter" in name for name in names)
@@ -344,7 +344,7 @@ def test_a_folder_of_the_first_format_draws_as_it_did():
 @pytest.mark.parametrize(
     "version, sentence",
     [
-        (2, "is of format_version 2, and this StyleGAN PlayGround reads up to 1: take a newer"),
+        (3, "is of format_version 3, and this StyleGAN PlayGround reads up to 2: take a newer"),
         (0, "format_version must be a whole number, got 0"),
         ("1", "format_version must be a whole number, got '1'"),
     ],

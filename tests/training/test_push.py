@@ -9,6 +9,7 @@ import torch
 from huggingface_hub import HfApi, ModelCard
 
 from evaluation.dataset import ImageDataset
+from playground.model import Model, Models
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from stylegan.history import HISTORY, Moment, add_moment, read_history
 from stylegan.pretrained import WEIGHTS, find_pretrained
@@ -76,6 +77,17 @@ def test_each_snapshot_is_one_commit_with_all_its_files_and_a_tag(run, hub_here,
     card = text(hub_here, "README.md")
     assert str(tmp_path) not in card and "/root" not in card
     assert "Score **61.2**" in card
+
+
+def test_the_page_draws_with_what_was_pushed_and_tells_of_the_run(run, hub_here, tiny, monkeypatch):
+    push(run, "alice/faces")
+    monkeypatch.setattr("playground.model.seconds_a_face", lambda *_: 0.1)
+    model = Models(Model(Generator(tiny()).eval(), "the page's own")).load("alice/faces")
+    here = Generator.from_pretrained(run / "weights/kimg-000008").state_dict()
+    assert all(torch.equal(x, here[name]) for name, x in model.G.state_dict().items())
+    assert [moment.kimg for moment, _ in model.history] == [4.0, 8.0]
+    assert model.figures["score"] == 61.25 and "Faces of real people" in model.card
+    assert model.left_out == []
 
 
 def test_what_is_there_is_not_sent_again_and_another_run_takes_the_tag(run, hub_here, tiny):
