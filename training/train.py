@@ -24,7 +24,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.utils import ProjectConfiguration
 
-from evaluation.dataset import ImageDataset
+from evaluation.dataset import ImageDataset, readable
 from evaluation.source import open_dataset
 from stylegan import Generator
 from stylegan.layers import mean_over_processes
@@ -344,6 +344,8 @@ def start(config: TrainConfig) -> None:
     on_cpu = not torch.cuda.is_available()
     torch.backends.cudnn.benchmark = True  # all shapes stay the same
     state = PartialState(cpu=on_cpu)
+    if state.is_main_process:
+        print(f"reading the pictures of {readable(config.data)}", flush=True)
     dataset = open_alike(config)
     check(config, dataset, state.num_processes)
     with ExitStack() as held:
