@@ -216,16 +216,16 @@ def keep(
     *,
     snapshot: bool,
     measure: bool,
-    stop: bool,
+    between: bool,
 ) -> None:
-    """Look at the run, save its state and send it; for the main process, when something of it is
-    asked for. `pusher` is None where it is not time to send.
+    """Look at the run, save its state and send it, if a snapshot is due or one `between` is asked
+    for; for the main process. `pusher` is None where it is not time to send.
 
-    A stop between two snapshots saves the state first, since who stops a run may soon kill it.
+    One between saves the state first, since who stops a run may soon kill it, and is not pushed.
     """
-    if stop and not snapshot:
+    if between and not snapshot:
         checkpoint.save(nimg)
-    how = dict(measure=measure, snapshot=snapshot or stop)
+    how = dict(measure=measure, snapshot=snapshot or between)
     log_pictures(run.accelerator, follower.look(checkpoint.parts, nimg, **how), nimg)
     if snapshot:
         checkpoint.save(nimg)
@@ -300,18 +300,18 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         stop = stopper.agreed()
         due = partial(is_due, before, nimg, total)
         snapshot, measure = due(config.snapshot_kimg), due(config.eval_kimg)
-        snapshot = snapshot or nimg == FIRST_STEPS * config.batch
+        between = stop or nimg == FIRST_STEPS * config.batch
         soon = nimg == first or nimg // config.batch % REPORT_INTERVAL == 0
-        if stop or snapshot or measure or soon:
+        if between or snapshot or measure or soon:
             reporter.report(nimg)
         if nimg == first:
             reporter.foresee()
         if stop:
             accelerator.print("stopping: what it has learned is being saved", flush=True)
-        if stop or snapshot:
+        if between or snapshot:
             run.ada.signs.copy_(mean_over_processes(run.ada.signs))  # one state serves all
-        if stop or snapshot or measure:
-            what = dict(snapshot=snapshot, measure=measure, stop=stop)
+        if between or snapshot or measure:
+            what = dict(snapshot=snapshot, measure=measure, between=between)
             now = pusher if nimg < total and due(config.hub_every or config.snapshot_kimg) else None
             on_main(partial(keep, config, run, checkpoint, follower, now, nimg, **what))
             reporter.go_on()
