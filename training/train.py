@@ -221,7 +221,8 @@ def keep(
     """Look at the run, save its state and send it, if a snapshot is due or one `between` is asked
     for; for the main process. `pusher` is None where it is not time to send.
 
-    One between saves the state first, since who stops a run may soon kill it, and is not pushed.
+    One between saves the state first, since who stops a run may soon kill it, and is sent with the
+    next that is due.
     """
     if between and not snapshot:
         checkpoint.save(nimg)
