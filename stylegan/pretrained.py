@@ -65,6 +65,12 @@ Made with StyleGAN PlayGround. To draw with it:
 """
 
 
+def newest_weights(run: Path) -> Path | None:
+    """The last generator that a training run has saved; None if the folder holds none."""
+    saved = (run / "weights").glob(f"kimg-*/{WEIGHTS}")
+    return max((path.parent for path in saved), default=None)
+
+
 def find_pretrained(
     folder_or_repo: str | Path,
     revision: str | None = None,
@@ -97,6 +103,9 @@ def find_pretrained(
             return older.resolve()
     if repo and Path(repo).is_dir():
         return Path(repo).resolve()
+    if newest := newest_weights(Path(repo).parent):
+        what = "the run has measured none yet" if Path(repo).name == "best" else "there is none"
+        raise FileNotFoundError(f"{repo} is no folder of weights ({what}); open {newest}")
     owner, _, name = repo.partition("/")
     if not (owner.strip(".") and name and "/" not in name):
         raise FileNotFoundError(f"{repo!r} is no folder and no user/repository name")
@@ -285,10 +294,10 @@ def load_pretrained(
         refuse_pickles([path.name for path in folder.iterdir()], name or folder)
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
-            raise ValueError(
-                f"{name or folder} has no {file}, so it is not a saved generator; "
-                "a training run keeps its generators in weights/"
-            )
+            newest = newest_weights(folder)
+            hint = f"open {newest}" if newest else "a training run keeps its generators in weights/"
+            words = f"{name or folder} has no {file}, so it is not a saved generator; {hint}"
+            raise ValueError(words)
     config, state = read_config(folder / CONFIG), read_tensors(folder / WEIGHTS)
     _check_size(folder, config, state)
     return config, state

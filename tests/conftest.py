@@ -2,7 +2,9 @@
 recorder of steps."""
 
 import dataclasses
+import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,11 +15,15 @@ import torch
 from accelerate.state import AcceleratorState
 from PIL import Image
 
+from evaluation.dataset import ImageDataset
 from playground.model import Model, load_model
 from preprocessing.listing import Listing, write_listing
 from stylegan import Generator, GeneratorConfig, sample_z
+from stylegan.history import Moment, save_history
 from stylegan.images import to_uint8
 from tests.hub import Hub
+from training.checkpoint import save_flags
+from training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"  # pictures that are not part of the project
@@ -180,6 +186,24 @@ def figures() -> Callable[..., dict[str, object]]:
         }
 
     return make
+
+
+@pytest.fixture
+def run_to_look_at(faces, figures, tmp_path) -> tuple[Path, float]:
+    """A run of two moments and one report, and when it made that; the grey level of a picture is
+    which it is."""
+    run, now = tmp_path / "run", time.time()
+    (run / "samples").mkdir(parents=True)
+    config = TrainConfig(str(faces), str(run), total_kimg=300.0, eval_kimg=5.0, init_from="begun")
+    save_flags(config, ImageDataset(config.data))
+    values = {"loss/G": 1.0, "loss/D": 1.0, "r1": 0.1, "ada/p": 0.0, "unix_time": now}
+    line = {"kimg": 8.0, "sec_per_kimg": 90.0, **values}
+    (run / "log.jsonl").write_text(json.dumps(line) + "\n")
+    for name, grey in (("000000.064", 10), ("000000.064-mix", 60), ("000005", 20)):
+        Image.new("RGB", (64, 32), (grey,) * 3).save(run / f"samples/kimg-{name}.png")
+    first = Moment(0.064, "samples/kimg-000000.064.png")
+    save_history(run, [first, Moment(5.0, "samples/kimg-000005.png", figures(31.5))])
+    return run, now
 
 
 @pytest.fixture

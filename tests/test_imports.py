@@ -30,7 +30,7 @@ ALLOWED_OTHERS = {
     },
     "training": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "accelerate", "PIL"),
-        *("filelock", "tqdm", "trackio"),
+        *("filelock", "tqdm", "trackio", "gradio"),
     },
 }
 ONLY_THERE = {"preprocessing/curate.py": {"gradio", "starlette"}}  # the one page of the package

@@ -1,5 +1,6 @@
 """How a run is followed while it goes on: pictures and figures of the way, and the best weights."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from stylegan import Generator
 from stylegan.domains import DOMAINS
 from stylegan.files import write_whole
 from stylegan.history import HISTORY, Moment, add_moment, as_moment, read_history
+from stylegan.pretrained import newest_weights
 from training.best import BEST, new_version, publish
 from training.config import TrainConfig
 from training.doctor import examine
@@ -35,10 +37,12 @@ from training.snapshot import (
     restore,
     save_pictures,
     save_weights,
+    typed,
     with_full_labels,
 )
 
 SAMPLES = 500
+APP = Path(__file__).resolve().parents[1] / "app.py"
 
 
 def _tells_kinds(folder: Path) -> bool:
@@ -121,3 +125,21 @@ class Follower:
                     write_catalogue(G, self.reference, folder)
                 except ValueError as e:
                     tell(f"{folder} gets no {DOMAINS}: {e}")
+
+    def farewell(self, nimg: int) -> str:
+        """What lies where, and what to type next: commands that work now."""
+        config, out = self.config, self.out
+        if nimg < 1000 * config.total_kimg:
+            lines = [f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there"]
+        else:
+            end = f"--total-kimg {config.total_kimg:g} is reached"
+            lines = [f"{end}; with a larger one the same command goes on"]
+        newest, best = newest_weights(out), out / BEST
+        lines.append(f"  pictures of the way   {out / 'samples'}")
+        lines += [f"  newest weights        {newest}"] if newest else []
+        lines += [f"  best weights          {best}"] if best.exists() else []
+        show = best if best.exists() else newest
+        if show and not config.conditional:  # the page offers no labels
+            page = f"python {typed(os.path.relpath(APP))} --model {typed(str(show))}"
+            lines.append(f"  see them on the page  {page}")
+        return "\n".join(lines)

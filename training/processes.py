@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
@@ -36,6 +37,17 @@ def on_main(work: Callable[[], T]) -> T:
             raise answer
         sys.exit(1)
     return answer
+
+
+def leave_out_warnings() -> None:
+    """Keep two warnings of torch from the screen that several processes get, and nobody can mend.
+
+    Accelerate knows `broadcast_buffers` by that name only. Strides over the sides of a 1x1
+    convolution's weights, which are 1 long, can be any.
+    """
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+    strides = r"Grad strides do not match bucket view strides[^=]*=[^=]*, 1, 1\], strides"
+    warnings.filterwarnings("ignore", strides, UserWarning)
 
 
 def end_helpers() -> None:

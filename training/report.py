@@ -30,6 +30,12 @@ def pace_of(line: str) -> float:
         return 0.0
 
 
+def time_left(pace: float, nimg: float, total: float) -> str:
+    """Of a run that takes `pace` seconds for a thousand images, in hours and minutes."""
+    minutes = round(pace * max(total - nimg, 0) / 60_000)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def forget_after(path: Path, nimg: int, when: Callable[[str], float]) -> None:
     """Drop from a file of lines those of steps that will be taken again.
 
@@ -86,6 +92,7 @@ class Reporter:
         self.accelerator, self.total = accelerator, total
         self.steps: list[tuple[int, Stats]] = []
         self.nimg = nimg
+        self.pace = 0.0  # seconds per kimg, of the last report
         self.go_on()
 
     def add(self, nimg: int, stats: Stats) -> None:
@@ -115,18 +122,25 @@ class Reporter:
         if not self.steps:
             return
         means = self._means()
-        pace = (time.monotonic() - self.time) / (nimg - self.nimg) * 1000  # seconds per kimg
-        minutes = round(pace * max(self.total - nimg, 0) / 60_000)
+        self.pace = pace = (time.monotonic() - self.time) / (nimg - self.nimg) * 1000
         self.accelerator.print(
             f"kimg {nimg / 1000:.2f}/{self.total / 1000:g}  {pace:.1f} s/kimg  "
             f"loss G {means['loss/G']:.3f} D {means['loss/D']:.3f}  ADA p {means['ada/p']:.2f}  "
-            f"left {minutes // 60} h {minutes % 60:02d} min",
+            f"left {time_left(pace, nimg, self.total)}",
             flush=True,
         )
         values = {"kimg": nimg / 1000, "sec_per_kimg": pace, "unix_time": time.time(), **means}
         self.accelerator.log(values, step=nimg)
         self.steps, self.nimg = [], nimg
         self.go_on()
+
+    def foresee(self) -> None:
+        """Say how long the rest of the run takes by the last report."""
+        self.accelerator.print(
+            f"at this speed {time_left(self.pace, self.nimg, self.total)} are left to --total-kimg "
+            f"{self.total / 1000:g}; Ctrl-C stops at any time and keeps what is learned",
+            flush=True,
+        )
 
     def go_on(self) -> None:
         """Leave out of the pace what was not training since the report."""

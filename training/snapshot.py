@@ -28,7 +28,7 @@ SUMS = "SHA256SUMS"  # as `sha256sum -c` reads it
 RUN_CARD = """\
 # A training run of StyleGAN PlayGround
 
-    accelerate launch training/train.py {command}
+    python training/train.py {command}
 
 on {num_pictures} pictures of {resolution} px: {labels}. The same command goes on where it stopped.
 
@@ -76,9 +76,10 @@ def with_full_labels(G: Generator, label_weight: float) -> Generator:
 
 
 def name_at(config: TrainConfig, nimg: int) -> str:
-    """Of what belongs to a moment of the run."""
+    """Of what belongs to a moment of the run: whole kimg if the flags ask for no other ones, but
+    with digits between them, as when the run is stopped."""
     often = config.snapshot_kimg, config.eval_kimg, config.total_kimg
-    whole = all(kimg % 1 == 0 for kimg in often)
+    whole = all(kimg % 1 == 0 for kimg in often) and nimg % 1000 < config.batch
     return f"kimg-{nimg / 1000:06.0f}" if whole else f"kimg-{nimg / 1000:010.3f}"
 
 

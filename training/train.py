@@ -1,4 +1,4 @@
-"""Train a generator: `accelerate launch training/train.py --data FACES --out runs/NAME`.
+"""Train a generator: `python training/train.py --data FACES --out runs/NAME`.
 
 Everything random follows from the seed and the images shown so far. The README.md of a run folder
 says what it holds.
@@ -24,7 +24,7 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.utils import ProjectConfiguration
 
-from evaluation.dataset import ImageDataset
+from evaluation.dataset import ImageDataset, readable
 from evaluation.source import open_dataset
 from stylegan import Generator
 from stylegan.layers import mean_over_processes
@@ -49,7 +49,7 @@ from training.folder import claim
 from training.follow import Follower
 from training.graphs import Graphed
 from training.precision import fastest_precision, weight_layout
-from training.processes import leave, on_main
+from training.processes import leave, leave_out_warnings, on_main
 from training.push import Pusher, check_repository
 from training.report import JsonLines, Reporter, log_pictures
 from training.snapshot import save_run_card
@@ -67,6 +67,7 @@ from training.verify import verify
 ADA_INTERVAL = 4  # steps between two changes of the augmentation's probability
 PATH_INTERVAL = 4  # steps between two measurements of path lengths
 REPORT_INTERVAL = 32  # steps between two reports
+FIRST_STEPS = 8  # after which a run tells how long it will take and, if new, shows what it draws
 
 
 def use_all_cores() -> None:
@@ -203,8 +204,6 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
         f"{'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}",
         flush=True,
     )
-    if nimg >= 1000 * config.total_kimg:
-        accelerator.print(f"--total-kimg {config.total_kimg:g} is reached already")
 
 
 def keep(
@@ -217,15 +216,19 @@ def keep(
     *,
     snapshot: bool,
     measure: bool,
-    stop: bool,
+    between: bool,
 ) -> None:
-    """Look at the run, save its state and send it, as far as it is time for that; for the main
-    process. `pusher` is None where it is not time to send."""
-    if snapshot or measure:
-        how = dict(measure=measure, snapshot=snapshot)
-        pictures = follower.look(checkpoint.parts, nimg, **how)
-        log_pictures(run.accelerator, pictures, nimg)
-    if snapshot or stop:
+    """Look at the run, save its state and send it, if a snapshot is due or one `between` is asked
+    for; for the main process. `pusher` is None where it is not time to send.
+
+    One between saves the state first, since who stops a run may soon kill it, and is sent with the
+    next that is due.
+    """
+    if between and not snapshot:
+        checkpoint.save(nimg)
+    how = dict(measure=measure, snapshot=snapshot or between)
+    log_pictures(run.accelerator, follower.look(checkpoint.parts, nimg, **how), nimg)
+    if snapshot:
         checkpoint.save(nimg)
     if snapshot and pusher:
         pusher.start()
@@ -283,6 +286,7 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
     step = Graphed(once) if config.cuda_graphs else once
     total = 1000 * config.total_kimg
     reporter = Reporter(accelerator, total, nimg)
+    first = nimg + FIRST_STEPS * config.batch
     batches = endless_batches(dataset, sampler)
     while nimg < total:
         recipe = recipe_at(config, dataset.resolution, nimg, accelerator.device)
@@ -297,20 +301,26 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         stop = stopper.agreed()
         due = partial(is_due, before, nimg, total)
         snapshot, measure = due(config.snapshot_kimg), due(config.eval_kimg)
-        if stop or snapshot or measure or nimg // config.batch % REPORT_INTERVAL == 0:
+        between = stop or nimg == FIRST_STEPS * config.batch
+        soon = nimg == first or nimg // config.batch % REPORT_INTERVAL == 0
+        if between or snapshot or measure or soon:
             reporter.report(nimg)
-        if stop or snapshot:
+        if nimg == first:
+            reporter.foresee()
+        if stop:
+            accelerator.print("stopping: what it has learned is being saved", flush=True)
+        if between or snapshot:
             run.ada.signs.copy_(mean_over_processes(run.ada.signs))  # one state serves all
-        if stop or snapshot or measure:
-            what = dict(snapshot=snapshot, measure=measure, stop=stop)
+        if between or snapshot or measure:
+            what = dict(snapshot=snapshot, measure=measure, between=between)
             now = pusher if nimg < total and due(config.hub_every or config.snapshot_kimg) else None
             on_main(partial(keep, config, run, checkpoint, follower, now, nimg, **what))
             reporter.go_on()
-        if stop and nimg < total:
-            accelerator.print(f"stopped at kimg {nimg / 1000:.3f}; the same command goes on there")
+        if stop:
             break
     if nimg >= total:
         on_main(lambda: follower.finish(nimg, accelerator.device))
+    on_main(lambda: print(follower.farewell(nimg), flush=True))
     accelerator.wait_for_everyone()  # the one that saves, last
     accelerator.end_training()
     if nimg >= total and pusher:  # while nobody waits
@@ -335,6 +345,8 @@ def start(config: TrainConfig) -> None:
     on_cpu = not torch.cuda.is_available()
     torch.backends.cudnn.benchmark = True  # all shapes stay the same
     state = PartialState(cpu=on_cpu)
+    if state.is_main_process:
+        print(f"reading the pictures of {readable(config.data)}", flush=True)
     dataset = open_alike(config)
     check(config, dataset, state.num_processes)
     with ExitStack() as held:
@@ -360,6 +372,7 @@ def main() -> None:
     """Train as the command line says, or end with one sentence."""
     config = parse_args()
     stop_with_launcher(PARENT)
+    leave_out_warnings()
     keep_freed_memory()
     use_all_cores()
     status = 0

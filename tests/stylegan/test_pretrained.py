@@ -372,3 +372,17 @@ def test_what_was_measured_is_read_and_a_bad_file_named(tmp_path):
         (tmp_path / METRICS).write_text(text)
         with pytest.raises(ValueError, match=f"metrics.json {reason}"):
             read_metrics(tmp_path)
+
+
+def test_who_opens_a_run_is_told_its_newest_weights(saved, tmp_path):
+    """The folder itself, its best before there is one, and after both any other name."""
+    for name in ("kimg-000004", "kimg-000003.512", "kimg-000004.008"):
+        shutil.copytree(saved, tmp_path / "weights" / name)
+    (tmp_path / "weights/kimg-000005").mkdir()  # nothing in it yet
+    newest = f"open {tmp_path}/weights/kimg-000004.008$"
+    with pytest.raises(FileNotFoundError, match=f"best is no folder of .* none yet.; {newest}"):
+        Generator.from_pretrained(tmp_path / "best")
+    with pytest.raises(FileNotFoundError, match=f"bset is no folder of .*; {newest}"):
+        Generator.from_pretrained(tmp_path / "bset")
+    with pytest.raises(ValueError, match=f"{tmp_path} has no config.json, .*; {newest}"):
+        Generator.from_pretrained(tmp_path)

@@ -1,4 +1,4 @@
-"""The command of the README for real: `accelerate launch training/train.py` on a CPU."""
+"""Several processes and machines for real: `accelerate launch training/train.py` on a CPU."""
 
 import importlib.util
 import json
@@ -37,6 +37,7 @@ def test_two_processes_train_on_one_folder(launch, faces, tmp_path):
     """From a directory that is not the repository's."""
     arguments = f"--data {faces} --out run {TINY} --ada-start 0.5 --snapshot-kimg 0.016".split()
     output = launch(SCRIPT, *arguments, processes=2, cwd=tmp_path)
+    assert "Warning" not in output
     assert output.count("8 pictures of 32 px, 2 process(es) on cpu, precision no") == 1
     assert output.count("preset tiny: G ") == 1 and "GFLOP per image shown" in output
     run = tmp_path / "run"

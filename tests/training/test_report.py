@@ -42,6 +42,8 @@ def test_a_report_averages_what_happened_since_the_last_one(logging, capsys):
     line = capsys.readouterr().out
     assert "kimg 0.20/1" in line and "loss G 2.000 D 2.000  ADA p 0.25" in line
     assert "left 0 h 08 min" in line
+    reporter.foresee()
+    assert "at this speed 0 h 08 min are left to --total-kimg 1;" in capsys.readouterr().out
     reporter.add(200, step(7.0))
     reporter.report(300)
     reporter.report(300)  # nothing new

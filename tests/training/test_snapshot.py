@@ -33,9 +33,10 @@ from training.snapshot import (
 
 def test_names_have_the_digits_that_the_flags_need(faces, tmp_path):
     config = TrainConfig(str(faces), str(tmp_path))
-    assert name_at(config, 12_345_678) == "kimg-012346"
+    assert name_at(config, 12_345_024) == "kimg-012345"
+    assert name_at(config, 12_345_056) == "kimg-012345.056"  # between two: of a stop
     often = dataclasses.replace(config, eval_kimg=0.5)
-    assert name_at(often, 12_345_678) == "kimg-012345.678"
+    assert name_at(often, 12_345_024) == "kimg-012345.024"
 
 
 def test_pictures_are_saved_as_they_are_returned(tiny, faces, tmp_path):
@@ -50,13 +51,13 @@ def test_a_snapshot_is_a_generator_with_its_story(tiny, faces, tmp_path):
     config = TrainConfig(str(faces), str(tmp_path), config="r", batch=8, gamma=0.25)
     dataset, G = ImageDataset(config.data), Generator(tiny()).eval()
     D = Discriminator(DiscriminatorConfig(32, channel_base=128, channel_max=8))
-    pictures = save_pictures(config, G, nimg=12_345_678)
-    folder = tmp_path / "weights" / "kimg-012346"
-    leftover = folder.parent / ".kimg-012346.new"
+    pictures = save_pictures(config, G, nimg=12_345_000)
+    folder = tmp_path / "weights" / "kimg-012345"
+    leftover = folder.parent / ".kimg-012345.new"
     leftover.mkdir(parents=True)  # by a kill, half full
     (leftover / "README.md").write_text("old")
     for _ in range(2):  # a second time in place of the first
-        save_weights(config, dataset, G, D, 12_345_678, folder, {})
+        save_weights(config, dataset, G, D, 12_345_000, folder, {})
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
     assert not (folder / METRICS).exists()
     np.testing.assert_array_equal(np.array(Image.open(folder / "samples.png")), pictures["samples"])
@@ -64,7 +65,7 @@ def test_a_snapshot_is_a_generator_with_its_story(tiny, faces, tmp_path):
     saved = load_file(folder / DISCRIMINATOR)
     assert all(torch.equal(saved[name], tensor) for name, tensor in D.state_dict().items())
     text = (folder / "README.md").read_text()
-    assert describe(config, dataset, 12_345_678) in text
+    assert describe(config, dataset, 12_345_000) in text
     assert "Config R, 32x32 pixels" in text and "R1 gamma 0.25" in text and "early, late" in text
 
 
@@ -115,7 +116,7 @@ def test_a_run_folder_says_what_it_is(faces, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["train.py", "--data", "two words", "--batch", "8"])
     save_run_card(TrainConfig(str(faces), str(tmp_path)), ImageDataset(str(faces)))
     text = (tmp_path / "README.md").read_text()
-    assert "accelerate launch training/train.py --data 'two words' --batch 8" in text
+    assert "python training/train.py --data 'two words' --batch 8" in text
     assert "on 8 pictures of 32 px: early, late" in text
     for name in ("config.json", "log.jsonl", "history.jsonl", "samples/", "weights/", "best/"):
         assert name in text

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -73,6 +74,76 @@ def test_the_last_states_are_kept(config):
     longer = dataclasses.replace(config, total_kimg=0.096, keep=3)
     run(longer)
     assert len(list((Path(config.out) / "state").iterdir())) == 4
+
+
+def test_after_eight_steps_there_are_faces_weights_a_state_and_the_time_left(config, capsys):
+    """And once more after eight steps of a run that goes on: the time only."""
+    seldom = dataclasses.replace(config, batch=4, snapshot_kimg=1.0, eval_kimg=0.0)
+    run(dataclasses.replace(seldom, total_kimg=0.036))
+    out = Path(config.out)
+    assert [moment.kimg for moment in read_history(out)] == [0.032, 0.036]
+    first = "kimg-000000.032"
+    assert (out / f"state/{first}.pt").is_file() and (out / f"samples/{first}-mix.png").is_file()
+    assert Generator.from_pretrained(out / "weights" / first).img_resolution == 32
+    told = capsys.readouterr().out.splitlines()
+    at = next(i for i, line in enumerate(told) if line.startswith("at this speed 0 h 00 min"))
+    assert told[at - 1].startswith("kimg 0.03/0.036") and "left 0 h 00 min" in told[at - 1]
+    run(dataclasses.replace(seldom, total_kimg=0.072))
+    assert "at this speed" in capsys.readouterr().out
+    assert [moment.kimg for moment in read_history(out)] == [0.032, 0.036, 0.072]
+
+
+def test_a_stop_leaves_faces_weights_and_commands_that_work(
+    config, tmp_path, monkeypatch, capsys, assert_same
+):
+    """After three steps, between two snapshots. Then it goes on as if it had not been stopped."""
+    config = dataclasses.replace(config, snapshot_kimg=1.0, total_kimg=0.048)
+    with monkeypatch.context() as patch:
+        answers = iter([False, False, True])
+        patch.setattr(training.train.Stopper, "agreed", lambda stopper: next(answers))
+        run(config)
+    out, name = Path(config.out), "kimg-000000.024"
+    assert [path.stem for path in (out / "state").iterdir()] == [name]
+    assert (out / f"samples/{name}.png").is_file()
+    told = capsys.readouterr().out
+    assert "stopped at kimg 0.024; the same command goes on there" in told
+    program, flag, weights = shlex.split(told.splitlines()[-1].partition("python ")[2])
+    assert Path(program).samefile("app.py") and flag == "--model"
+    assert Path(weights) == out / "weights" / name
+    assert Generator.from_pretrained(weights).img_resolution == 32
+    with pytest.raises(FileNotFoundError, match=f"measured none yet.; open {weights}$"):
+        Generator.from_pretrained(out / "best")
+    run(config)
+    assert "--total-kimg 0.048 is reached; with a larger one" in capsys.readouterr().out
+    whole = dataclasses.replace(config, out=str(tmp_path / "whole"))
+    run(whole)
+    assert_same(state_of(config), state_of(whole))
+
+
+def test_a_stop_saves_the_state_before_it_draws(config, monkeypatch):
+    """Who stops a run may kill it soon."""
+
+    def killed(*arguments, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.train.Stopper, "agreed", lambda stopper: True)
+    monkeypatch.setattr(training.follow, "save_pictures", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(dataclasses.replace(config, snapshot_kimg=1.0))
+    assert state_of(config)["nimg"] == 8
+
+
+def test_the_last_words_name_the_best_and_no_page_for_labels(config, monkeypatch, tmp_path):
+    for name in ("best", "weights/kimg-000000"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "weights/kimg-000000/model.safetensors").touch()
+    config = dataclasses.replace(config, out=str(tmp_path), eval_kimg=0.0)
+    dataset = ImageDataset(config.data)
+    words = training.follow.Follower(config, dataset, 0).farewell(8)
+    assert words.endswith(f"app.py --model {tmp_path}/best")
+    labelled = dataclasses.replace(config, conditional=True)
+    words = training.follow.Follower(labelled, dataset, 0).farewell(8)
+    assert words.endswith(f"best weights          {tmp_path}/best")
 
 
 @pytest.mark.parametrize("critic", ["pixels", "features"])

@@ -135,10 +135,10 @@ def test_widths_batches_and_lengths_of_the_presets(tmp_path):
     assert [c.channel_base for c in (tiny, space, quality)] == [2048, 8192, 16384]
     assert [c.channel_max for c in (tiny, space, quality)] == [64, 128, 256]
     assert [c.batch for c in (tiny, space, quality)] == [8, 32, 64]
-    assert [c.total_kimg for c in (tiny, space, quality)] == [1000, 1000, 5000]
+    assert [c.total_kimg for c in (tiny, space, quality)] == [300, 1000, 5000]
     D = tiny.discriminator(64, 2)
     assert (D.channel_base, D.channel_max) == (4096, 128)
-    assert tiny.snapshot_kimg == tiny.eval_kimg == 4
+    assert tiny.snapshot_kimg == tiny.eval_kimg == 5
     assert [c.g_lr for c in (tiny, space, quality)] == [0.005, 0.0025, 0.0025]
     assert [c.d_lr for c in (tiny, space, quality)] == [0.004, 0.002, 0.002]
     for config in (tiny, space, quality):  # what helps with few pictures
