@@ -22,11 +22,12 @@ from playground.programs import offer
 from playground.seeds import good_seeds
 from playground.share import first_scene, scene_values
 from playground.told import reason
-from playground.words import WORDS
+from playground.words import WORDS, kind_name
 from stylegan.history import Moment
 
 PSIS = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0]  # shown side by side
 PAGE = re.compile(r"(?:https://)?(?:huggingface\.co|hf\.co)/([^/]+/[^/?#]+).*")  # of a model
+MOST_NAMED = 4  # kinds of faces in the line above the tabs
 MOST_PIXELS = 4_000_000  # of a picture of the history
 NOTHING = "This model came without a history of its training."
 NO_CARD = "<p>This model came without a card.</p>"
@@ -35,9 +36,11 @@ NO_CARD = "<p>This model came without a card.</p>"
 def status(model: Model) -> str:
     """What is true of the pictures in every tab."""
     side = model.G.img_resolution
+    names = [f"**{kind_name(kind.name)}**" for kind in model.domains[:MOST_NAMED]]
+    kinds = f" It knows {' and '.join(names)}." if names else ""
     return (
-        f"Drawn at {side}x{side} pixels by {model.name}, and shown enlarged. "
-        "None of these people exist."
+        "None of these people exist: they are drawn "
+        f"at {side}x{side} pixels by {model.name}.{kinds}"
     )
 
 
@@ -57,7 +60,7 @@ def facts(model: Model) -> str:
     if model.key:
         rows["revision"] = model.key.partition("@")[2]
     if model.domains:
-        shares = (f"{kind.name} {kind.share:.0%}" for kind in model.domains)
+        shares = (f"{kind_name(kind.name)} {kind.share:.0%}" for kind in model.domains)
         rows["draws"] = ", ".join(shares)
     units = {"score": "of 100", "EQ-T": "dB", "EQ-R": "dB"}
     values = {name: figure(model.figures, name) for name in units}

@@ -6,7 +6,7 @@ import gradio as gr
 
 from playground.mistake import Mistake
 from playground.model import Model
-from playground.words import WORDS, english
+from playground.words import WORDS, english, kind_name
 
 PSI = 0.65  # truncation at first
 
@@ -56,7 +56,7 @@ def psi_slider(elem_id: str) -> BoundedSlider:
 
 def own_shown(model: Model) -> dict[str, str | bool]:
     """Which kinds there are to choose from; hidden where the model tells none."""
-    kinds = ", ".join(domain.name for domain in model.domains)
+    kinds = ", ".join(kind_name(domain.name) for domain in model.domains)
     return dict(label=f"{WORDS('own')} ({kinds})", visible=bool(kinds))
 
 

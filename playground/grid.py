@@ -14,7 +14,7 @@ from playground.model import Models
 from playground.programs import offer
 from playground.seeds import MOST, good_seeds, parse_seeds
 from playground.share import NO_BANDS, layer_values
-from playground.words import WORDS
+from playground.words import WORDS, kind_name
 from stylegan.images import image_grid
 from stylegan.latents import blend
 
@@ -127,7 +127,7 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
 
     def seeds_shown(model: str) -> list[dict[str, str]]:
         """The best ones, and of which kind they are."""
-        names = [domain.name for domain in models[model].domains] or ["faces"]
+        names = [kind_name(domain.name) for domain in models[model].domains] or ["faces"]
         across, down = (
             ", ".join(map(str, seeds)) for seeds in good_seeds(models[model].domains, FIRST)
         )

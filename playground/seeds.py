@@ -43,11 +43,12 @@ def roll() -> int:
 
 
 def good_seeds(domains: list[Domain], count: int) -> tuple[list[int], list[int]]:
-    """`count` of the first kind and as many of the last, best first, none in both.
+    """`count` of the first kind and as many of the last, picked ones and then the best first, none
+    in both.
 
     One kind alone is dealt out to both; where a model tells too few, other seeds fill up.
     """
-    kinds = [domain.seeds for domain in domains]
+    kinds = [domain.picked_first for domain in domains]
     if len(kinds) == 1:
         kinds = [kinds[0][::2], kinds[0][1::2]]
     first, last = (kinds[0], kinds[-1]) if kinds else ([], [])

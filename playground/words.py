@@ -115,6 +115,12 @@ EN = {
     "card": "Its card",
 }
 WORDS = gr.I18n(en=EN)
+KINDS = {"cartoon": "drawings", "photo": "photographs"}  # folders of training pictures, to people
+
+
+def kind_name(name: str) -> str:
+    """Of a kind of faces, as people say it."""
+    return KINDS.get(name, name)
 
 
 def english(label: I18nData | str) -> str:

@@ -2,11 +2,14 @@
 
 Written by evaluation.catalogue. A generator works without it; with it, faces can be pulled to the
 centre of their own kind (`stylegan.latents.truncate`) and be chosen by kind and quality.
+
+A person may add a list "shown" to a kind, of seeds that were looked at: whoever shows some faces
+begins with them. New weights get a new file, without such lists, and show the best ones first.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -25,6 +28,7 @@ class Domain:
 
     Shapes: centre (w_dim,), the mean w of its faces; share of all drawn faces, 0 to 1.
     `seeds` go from the best face to the worst; `scores`, 0 to 1, say how surely it is of this kind.
+    `shown` are those of the seeds that a person picked to be seen first, by looking at them.
     """
 
     name: str
@@ -32,6 +36,13 @@ class Domain:
     share: float
     seeds: list[int]
     scores: list[float]
+    shown: list[int] = field(default_factory=list)
+
+    @property
+    def picked_first(self) -> list[int]:
+        """All seeds: the picked ones, then the others from the best face to the worst."""
+        picked = set(self.shown)
+        return self.shown + [seed for seed in self.seeds if seed not in picked]
 
 
 def own_centres(domains: list[Domain], ws: Tensor, seeds: Sequence[int] = ()) -> Tensor:
@@ -58,7 +69,9 @@ def save_domains(domains: list[Domain], folder: str | Path) -> None:
     for d in domains:
         values = [float(f"{value:.4g}") for value in d.centre.tolist()]
         scores = [round(score, 4) for score in d.scores]
-        entry = dict(name=d.name, share=round(d.share, 4), seeds=d.seeds, scores=scores)
+        entry = dict(name=d.name, share=round(d.share, 4))
+        entry |= {"shown": d.shown} if d.shown else {}
+        entry |= dict(seeds=d.seeds, scores=scores)
         lines.append(json.dumps(entry | {"centre": values}))
     text = "[\n" + ",\n".join(lines) + "\n]\n"
     write_whole(Path(folder) / DOMAINS, text)
@@ -82,7 +95,10 @@ def _parse(entry: object) -> Domain:
         raise ValueError(f"the seeds of {name} must lie between 0 and 4294967295")
     if len(scores) != len(seeds) or not all(map(_is_share, scores)):
         raise ValueError(f"{name} needs a score from 0 to 1 for each seed")
-    return Domain(name, torch.tensor(centre, dtype=torch.float32), share, seeds, scores)
+    shown = entry.get("shown", [])
+    if not isinstance(shown, list) or len({*shown} & {*seeds}) < len(shown):
+        raise ValueError(f"the shown seeds of {name} must be a list of some of its seeds")
+    return Domain(name, torch.tensor(centre, dtype=torch.float32), share, seeds, scores, shown)
 
 
 def load_domains(folder_or_repo: str | Path, revision: str | None = None) -> list[Domain]:

@@ -167,6 +167,8 @@ def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
 
 def test_good_seeds_are_the_first_of_their_kind(kinds):
     assert good_seeds(kinds.domains, 2) == ([5, 6], [9, 10])
+    picked = [dataclasses.replace(kinds.domains[0], shown=[7]), kinds.domains[1]]
+    assert good_seeds(picked, 2) == ([7, 5], [9, 10])
 
 
 def test_where_good_seeds_lack_others_fill_up_and_none_is_in_both(kinds):
