@@ -41,7 +41,7 @@ import gradio as gr
 
 from playground.about import about_tab, status
 from playground.explore import explore_tab
-from playground.face import CSS
+from playground.face import CSS, pixels_switch
 from playground.film import film_tab
 from playground.grid import CLICKS, grid_tab
 from playground.limits import QUEUE, SESSIONS, tell_when_full
@@ -52,7 +52,15 @@ from playground.words import WORDS
 from stylegan.memory import keep_freed_memory
 
 TITLE = "StyleGAN PlayGround"
-LAUNCH = {"theme": gr.themes.Soft(), "css": CSS, "js": CLICKS, "i18n": WORDS, "ssr_mode": False}
+SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+MONO = ["ui-monospace", "Consolas", "monospace"]
+LAUNCH = {
+    "theme": gr.themes.Soft(font=SANS, font_mono=MONO),
+    "css": CSS,
+    "js": CLICKS,
+    "i18n": WORDS,
+    "ssr_mode": False,
+}
 LAUNCH |= {"max_file_size": "10mb", "state_session_capacity": SESSIONS, "run_history": False}
 
 
@@ -65,10 +73,13 @@ def build_page(model: Model) -> gr.Blocks:
     """The whole page, drawn by this model until a visitor takes another."""
     models = Models(model)
     with gr.Blocks(title=TITLE, delete_cache=(600, 3600)) as demo:
-        gr.Markdown(f"# {TITLE}\n{WORDS('what_to_do')}")
+        with gr.Row(elem_id="head"):
+            with gr.Column(scale=4, min_width=260):
+                gr.Markdown(f"# {TITLE}\n{WORDS('what_to_do')}")
+                line = gr.Markdown(status(model), elem_id="status")
+            pixels_switch()
         for sentence in problems(model):
             gr.Markdown(f"**{sentence}**")
-        line = gr.Markdown(status(model), elem_id="status")
         with gr.Tabs() as tabs:
             with gr.Tab(WORDS("tab_mix"), id="mix"):
                 mix = mix_tab(models, demo)

@@ -75,12 +75,12 @@ class Direct:
         return self.draw(blend(*self.styles([a, b], psi).split(1), weight))[0]
 
     def grid(self, across: list[int], down: list[int], weight: float, psi: float) -> np.ndarray:
-        """Uint8 (rows, columns, H, W, 3) with the parents, the corner white."""
+        """Uint8 (rows, columns, H, W, 3) with the parents, the corner black."""
         rows = [self.styles(across, psi)]
         for w in self.styles(down, psi).split(1):
             rows.append(torch.cat([w, blend(rows[0], w.expand_as(rows[0]), weight)]))
         first, *others = (self.draw(row) for row in rows)
-        return np.stack([np.concatenate([np.full_like(first[:1], 255), first]), *others])
+        return np.stack([np.concatenate([np.zeros_like(first[:1]), first]), *others])
 
 
 class Met(NamedTuple):
@@ -155,8 +155,7 @@ class Visitor:
             return found
         rows, columns = len(down) + 1, len(across) + 1
         side = found.shape[1] // columns
-        tiles = found.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
-        return tiles[:, :, :: side // 64, :: side // 64]
+        return found.reshape(rows, side, columns, side, 3).swapaxes(1, 2)
 
     def crop(self) -> np.ndarray | str:
         """Give a picture and have its face cut out."""

@@ -1,7 +1,7 @@
 """One face, moved on the page and changed along directions of W."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import gradio as gr
@@ -18,6 +18,7 @@ from playground.mix import LIVE
 from playground.model import OTHERS, Model, Models
 from playground.programs import offer, or_raise
 from playground.seeds import good_seeds, problem_with_seed, roll
+from playground.turn import Turn
 from playground.words import WORDS
 from stylegan.directions import affine_directions, principal_directions, sample_w
 from stylegan.transforms import rotation, translation
@@ -25,6 +26,9 @@ from stylegan.transforms import rotation, translation
 COUNT, FAR = 4, 3  # directions of each sort; standard deviations each way
 PLACES = range(-FAR, FAR + 1)
 NO_MOVES = "This model is of StyleGAN2, which cannot move or turn a face: leave all three at 0."
+MOVES = {"EQ-T": "Moved, a face", "EQ-R": "turned, it"}
+CHANGES, WHOLE = 30, 60  # dB: below the first a face changes, from the second on it is one piece
+HOLDS = ["changes", "nearly holds together", "holds together"]
 
 
 def directions(model: Model) -> Tensor:
@@ -78,28 +82,35 @@ class Explorer:
         way = torch.tensor(steps, dtype=torch.float32) @ self.directions(self.models[model])
         return way if saved is None else way + along * saved
 
-    def ways(self, seed: float, psi: float, model: str = "") -> list[list[np.ndarray] | dict]:
-        """Faces along every direction."""
+    def ways(
+        self, seed: float, psi: float, turn: Turn, model: str = ""
+    ) -> Iterator[list[list[np.ndarray] | dict | str]]:
+        """Faces along every direction, one after the other, and a sentence on how far it is, unless
+        a later drawing begins."""
         if problem_with_seed(seed, ""):
-            return [gr.skip()] * len(self.names)
-        shown = self.models[model]
-        places = torch.tensor(PLACES)[:, None]
-        steps = places * self.directions(shown)[:, None]  # (2 * COUNT, places, w_dim)
-        ws = shown.styles([int(seed)], psi) + steps.flatten(0, 1)[:, None]
-        faces = iter(shown.draw_many(ws))
-        return [[next(faces) for _ in PLACES] for _ in self.names]
+            return
+        mine, shown, count = turn.take(), self.models[model], len(self.names)
+        rows = [gr.skip()] * count
+        yield [*rows, f"Drawing {count} ways …"]
+        start, places = shown.styles([int(seed)], psi), torch.tensor(PLACES)[:, None]
+        for i, direction in enumerate(self.directions(shown)):
+            faces = list(shown.draw_many(start + (places * direction)[:, None]))
+            if turn.number != mine:
+                return
+            left = count - i - 1
+            words = f"Drawing the ways: {left} to go …" if left else ""
+            yield [*rows[:i], faces, *rows[i + 1 :], words]
 
 
 def equivariance_words(figures: dict[str, object]) -> str:
-    """What the model's measurement says of moving, if it was measured."""
-    found = {name: figure(figures, name) for name in ("EQ-T", "EQ-R")}
-    values = " and ".join(f"{name} {x:.0f} dB" for name, x in found.items() if x is not None)
-    if not values:
-        return ""
-    return (
-        f"Measured: {values}. From about 60 a face moves (EQ-T) or turns (EQ-R) as one piece; "
-        "below 30 it changes while it does, as faces of config T do when they turn."
-    )
+    """How well a face holds together when it is moved and turned, if it was measured."""
+    found = {name: figure(figures, name) for name in MOVES}
+    words = [
+        f"{MOVES[name]} {HOLDS[(x >= CHANGES) + (x >= WHOLE)]} ({name} {x:.0f} dB)"
+        for name, x in found.items()
+        if x is not None
+    ]
+    return f"{', '.join(words)}." if words else ""
 
 
 def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
@@ -125,6 +136,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
                 ]
             measured = gr.Markdown(equivariance_words(models.own.figures))
             gr.Markdown(WORDS("ways"))
+            how_far = gr.Markdown(elem_id="ways-words")
             with gr.Column(elem_id="ways"):
                 for i, name in enumerate(explorer.names):
                     with gr.Row(equal_height=False):
@@ -141,7 +153,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
                     visible=False,
                     elem_id="along",
                 )
-    saved = gr.State()
+    saved, turn = gr.State(), gr.State(Turn())
     with gr.Accordion(WORDS("directions"), open=False), gr.Row():
         with gr.Column(min_width=240):
             name = gr.Textbox(label=WORDS("direction_name"), max_length=MOST_LETTERS)
@@ -158,9 +170,11 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     offer(or_raise(explorer.face), inputs[:-2], image, "explore", queue=False)
     changes = [tab.select, seed.input, psi.input]
     drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
-    drawn.then(explorer.ways, [seed, psi, model], strips, **hidden)  # after, see playground.mix
+    ways = [explorer.ways, [seed, psi, turn, model], [*strips, how_far]]
+    live = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
+    drawn.then(*ways, **live)
     rolled = dice.click(roll, None, seed, **hidden).then(explorer.face, inputs, outputs, **hidden)
-    rolled.then(explorer.ways, [seed, psi, model], strips, **hidden)
+    rolled.then(*ways, **live)
 
     def goes(row: int) -> Callable[[gr.SelectData], list[float]]:
         def go(event: gr.SelectData) -> list[float]:

@@ -1,19 +1,38 @@
-"""How small square faces are shown: enlarged without smoothing, with their true size named."""
+"""How small square faces are shown: smoothly enlarged or, if the visitor likes, pixel by pixel, as
+large as fits the window with what moves them.
+
+The browser enlarges, so that what is sent stays small.
+"""
 
 import gradio as gr
 import numpy as np
 from gradio.i18n import I18nData
 
 from playground.files import Picture, Pictures
-from playground.words import english
+from playground.words import WORDS, english
 
 CSS = """
+.gradio-container { --side: max(15rem, 100vh - 19rem); }  /* a picture and its sliders fit in */
 .face .image-container > button, .face .image-frame, .face img,
 .grid .image-container > button, .grid .image-frame, .grid img { width: 100%; }
 .face img, .grid img { height: auto; object-fit: contain; }
+.face:not(.fullscreen) img, .grid:not(.fullscreen) img, .film video {
+    max-width: var(--side); margin: auto;
+}
 .face img { aspect-ratio: 1; }
 .grid img { aspect-ratio: auto 1; }
-.face img, .strip img, .grid img { image-rendering: pixelated; }
+.film video { max-height: var(--side); }
+.gradio-container:has(#pixels input:checked) :is(.face, .strip, .grid) img {
+    image-rendering: pixelated;
+}
+.gradio-container:has(#mix-words em) :is(#face-a, #face-mix, #face-b) img {
+    opacity: 0.4; transition: opacity 0.2s 0.3s;  /* not for what is quick */
+}
+#head { align-items: end; flex-wrap: wrap; gap: 4px 16px; }
+#head > .column { gap: 0; }
+#head h1 { margin: 0; font-size: 1.5rem; }
+#head p { margin: 4px 0 0; }
+#head #pixels { flex: none; width: auto; padding: 0; border: none; background: none; }
 .strip .grid-wrap.fixed-height { min-height: 0; max-height: none; padding: 2px; }
 .strip .grid-container {
     grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); grid-auto-rows: auto;
@@ -31,6 +50,13 @@ CSS = """
     #good-a .grid-container, #good-b .grid-container { --grid-cols: 3 !important; }
 }
 """
+
+
+def pixels_switch() -> gr.Checkbox:
+    """Whether pixels are shown as they are; the style sheet asks it."""
+    return gr.Checkbox(
+        False, label=WORDS("pixels"), container=False, scale=0, min_width=150, elem_id="pixels"
+    )
 
 
 def face_image(name: I18nData, elem_id: str) -> Picture:

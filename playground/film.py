@@ -155,6 +155,7 @@ def film_tab(models: Models, mix: MixTab) -> None:
                 loop=True,
                 autoplay=True,
                 elem_id="film-video",
+                elem_classes="film",
             )
             image = gr.Image(
                 label="Film",

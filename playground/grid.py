@@ -14,40 +14,34 @@ from playground.model import Models
 from playground.programs import offer
 from playground.seeds import MOST, good_seeds, parse_seeds
 from playground.share import NO_BANDS, layer_values
-from playground.words import WORDS, kind_name
+from playground.turn import Turn
+from playground.words import DRAWING, WORDS, kind_name
 from stylegan.images import image_grid
 from stylegan.latents import blend
 
 FIRST = 4  # faces in a row or column
 GOOD = 60  # of each kind, among which other faces are chosen
-WIDE = 1000  # pixels of the grid at least: what the browser enlarges by itself cannot be clicked
 
-# In the browser: a click while the next picture is loaded waits for it. Gradio would drop it: it
-# needs the picture's size to tell where the click was.
+# In the browser: a click on the grid counts when its picture is loaded, and as if the picture were
+# shown at its own size. Gradio needs that size to tell where the click was, and takes what is
+# enlarged for smaller, with a margin.
 CLICKS = """() => document.addEventListener("click", (event) => {
     const img = event.target.closest("#grid button")?.querySelector("img");
-    if (!img || img.complete) return;
+    if (!img || !event.isTrusted) return;
     event.stopImmediatePropagation();
-    const again = () => img.dispatchEvent(new MouseEvent("click", event));
-    img.addEventListener("load", again, { once: true });
+    const again = () => {
+        const box = img.getBoundingClientRect();
+        const at = (click, start, shown, own) =>
+            start + Math.max(shown - own, 0) / 2 + (click - start) * Math.min(own / shown, 1);
+        img.dispatchEvent(new MouseEvent("click", {
+            bubbles: true,
+            clientX: at(event.clientX, box.left, box.width, img.naturalWidth),
+            clientY: at(event.clientY, box.top, box.height, img.naturalHeight),
+        }));
+    };
+    if (img.complete) again();
+    else img.addEventListener("load", again, { once: true });
 }, true)"""
-
-
-class Turn:
-    """Which drawing of a visitor's is the latest; an older one stops."""
-
-    def __init__(self):
-        self.number = 0
-
-    def take(self) -> int:
-        """Be the latest."""
-        self.number += 1
-        return self.number
-
-
-def tile_side(columns: int, side: int) -> int:
-    """Pixels of a face on the grid, a multiple of its own `side`."""
-    return side * -(-WIDE // (columns * side))
 
 
 class Crossings:
@@ -83,7 +77,7 @@ class Crossings:
         """The grid, again and again as a row of it is drawn, unless a later one begins.
 
         Seeds with commas between them, at most eight each way; a crossing is 1 - weight of what is
-        above it and weight of what is left of it.
+        above it and weight of what is left of it. Where nothing is drawn it is transparent.
         """
         seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
         mine = turn.take()
@@ -91,15 +85,15 @@ class Crossings:
         ws_a, ws_b = (shown.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
         rows = [torch.cat([w, blend(ws_a, w.expand_as(ws_a), weight)]) for w in ws_b.split(1)]
         columns, side, done = len(seeds_a) + 1, shown.G.img_resolution, 1  # the corner is empty
-        times = tile_side(columns, side) // side
-        tiles = np.full(((len(rows) + 1) * columns, side, side, 3), 255, np.uint8)
+        tiles = np.zeros(((len(rows) + 1) * columns, side, side, 4), np.uint8)  # 0 is transparent
         for part in shown.draw_parts(torch.cat([ws_a, *rows])):
             if turn.number != mine:
                 return
             row, done = done // columns, done + len(part)
-            tiles[done - len(part) : done] = part
+            tiles[done - len(part) : done, ..., :3] = part
+            tiles[done - len(part) : done, ..., 3] = 255
             if done // columns > row:
-                yield image_grid(tiles, columns).repeat(times, axis=0).repeat(times, axis=1)
+                yield image_grid(tiles, columns)
 
 
 def crossing(
@@ -107,11 +101,10 @@ def crossing(
 ) -> tuple[int | dict, int | dict, float] | None:
     """Seed A, seed B and weight of what lies at a pixel (x, y); what stays is skipped.
 
-    `side` is that of a face as it is drawn, in pixels. There is nothing in the corner.
+    `side` is that of a face, in pixels. There is nothing in the corner.
     """
     seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
-    tile = tile_side(len(seeds_a) + 1, side)
-    column, row = (pixel // tile for pixel in place)
+    column, row = (pixel // side for pixel in place)
     if not row and not column:
         return None
     return (
@@ -157,7 +150,7 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 1,
                 0.5,
                 step=0.01,
-                label=WORDS("weight"),
+                label=WORDS("grid_weight"),
                 elem_id="grid-weight",
                 info=WORDS("grid_weight_info"),
             )
@@ -171,6 +164,7 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 interactive=False,
                 buttons=["download", "fullscreen"],
                 elem_id="grid",
+                image_mode="RGBA",
                 elem_classes="grid",
             )
     turn = gr.State(Turn())
@@ -199,9 +193,9 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
         """What was clicked, just as it is, in the other tab; the corner is nothing."""
         side = models[model].G.img_resolution
         if (found := crossing(across, down, weight, side, event.index)) is None:
-            return [gr.skip()] * (len(mix.controls) + 1)
+            return [gr.skip()] * (len(mix.controls) + 2)
         values = *found, psi, own, *NO_BANDS, model, *layer_values(())
-        return *values, gr.Tabs(selected="mix")
+        return *values, DRAWING, gr.Tabs(selected="mix")
 
     def changed(model: str) -> tuple[gr.Textbox, gr.Textbox, gr.Checkbox, None]:
         """Seeds of another model."""
@@ -210,5 +204,5 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
         return gr.Textbox(**across), gr.Textbox(**down), own, None
 
     clicked = [across, down, weight, psi, own, mix.model]
-    mix.redraw(grid.select(open_in_mix, clicked, [*mix.controls, tabs], **hidden).then)
+    mix.redraw(grid.select(open_in_mix, clicked, [*mix.controls, mix.words, tabs], **hidden).then)
     mix.model.change(changed, mix.model, [across, down, own, grid], **hidden)

@@ -26,7 +26,7 @@ from playground.share import (
     from_picture,
     layer_values,
 )
-from playground.words import WORDS
+from playground.words import DRAWING, WORDS
 from stylegan import Generator
 from stylegan.config import GeneratorConfig
 from stylegan.latents import mix_styles
@@ -35,6 +35,8 @@ from stylegan.specs import BANDS, style_bands
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
 SHOWN = 6  # good seeds of a kind beside each face
 STEPS = 10  # from face A to face B on the film strip
+
+SAY_DRAWING = f"() => '{DRAWING}'"  # in the browser, at once
 
 # uint8 (H, W, 3), one that says how it was mixed, or gr.skip() to leave the one that is shown
 Picture = np.ndarray | Image.Image | dict
@@ -205,11 +207,13 @@ def good_faces(model: Model) -> tuple[list[int], list[np.ndarray]]:
 
 class MixTab(NamedTuple):
     """What other tabs use: the controls, which take what `playground.share.scene_values` gives, the
-    key of the model among them, the visitor's own face, and how it is drawn again."""
+    key of the model among them, the visitor's own face, the words beside the mix, and how it is
+    drawn again."""
 
     controls: list[gr.Component]
     model: gr.Textbox
     face: gr.State
+    words: gr.Markdown
     redraw: Callable[[Callable], None]  # connects an event: redraw(event.then)
 
 
@@ -341,8 +345,9 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     redraw(level.click(lambda: [*NO_BANDS, *layer_values(())], None, levelled, **private).then)
     model.change(changed, model, [good_a, good_b, own, *single], **private)
     for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
+        gr.on([dice.click, faces.select], None, None, words, js=SAY_DRAWING)
         redraw(dice.click(roll, None, seed, **private).then)
         redraw(faces.select(seed_of, model, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
     tell(taken.then(mixer.mix, inputs, [image_mix, words], **private))
-    return MixTab(controls, model, face, redraw)
+    return MixTab(controls, model, face, words, redraw)

@@ -17,7 +17,7 @@ from playground.mistake import Mistake
 from playground.mix import MixTab
 from playground.model import Models
 from playground.programs import offer
-from playground.words import WORDS
+from playground.words import DRAWING, WORDS
 from preprocessing.read import read_image
 from stylegan.memory import give_back_memory
 
@@ -92,11 +92,11 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
         """The face that was clicked."""
         return faces[event.index][0]
 
-    def take(ws: Tensor | None) -> tuple[None, Tensor, gr.Tabs]:
-        """An empty seed, the face that stands for it, and the tab in which it does."""
+    def take(ws: Tensor | None) -> tuple[None, Tensor, str, gr.Tabs]:
+        """An empty seed, the face that stands for it, that it is drawn, and the tab in which."""
         if ws is None:
             raise Mistake("No face is found yet: give a picture, then press 'Find it'.")
-        return None, ws, gr.Tabs(selected="mix")
+        return None, ws, DRAWING, gr.Tabs(selected="mix")
 
     def stopped(ws: Tensor | None, words: str) -> str:
         """After a search that was still going on."""
@@ -137,7 +137,7 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     finding = find.click(finder.find, searched, [found, ws, how_far], **private, **one)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
     for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
-        mix.redraw(button.click(take, ws, [seed, mix.face, tabs], **private).success)
+        mix.redraw(button.click(take, ws, [seed, mix.face, mix.words, tabs], **private).success)
     result = [found, ws, how_far]
     for another in (given.then, chosen.then):  # what was found is another face's
         another(lambda: [None] * len(result), None, result, cancels=[finding], **private)

@@ -9,6 +9,7 @@ from gradio.i18n import I18nData
 
 EN = {
     "what_to_do": "Pick two faces, slide from one to the other.",
+    "pixels": "Show the pixels",
     "tab_mix": "Mix",
     "tab_grid": "Grid",
     "tab_explore": "Explore",
@@ -16,11 +17,11 @@ EN = {
     "tab_upload": "Your face",
     "tab_model": "Model",
     # several tabs
-    "weight": "Mixing weight",
-    "psi": "Truncation psi",
-    "psi_info": "low: close to the average face; high: more various, more flaws",
-    "own": "Average of its own kind",
-    "own_info": "what psi pulls a face to; off: the average of all faces",
+    "weight": "More of A, or more of B",
+    "psi": "How unusual",
+    "psi_info": "0 is the average face; near 1 they vary more, with more flaws (truncation psi)",
+    "own": "Each like its own kind",
+    "own_info": "the average face is that of its kind; off: that of all faces",
     # Mix
     "face_a": "Face A",
     "face_b": "Face B",
@@ -31,8 +32,8 @@ EN = {
     "another_b": "Another B",
     "own_seed": "empty: your own face",
     "good_faces": "Good faces; click one to take it",
-    "weight_info": "0 is face A, 1 is face B",
-    "bands": "Mix band by band",
+    "weight_info": "0 is face A, 1 is face B (mixing weight)",
+    "bands": "Mix shape, features and colour apart",
     "bands_info": "Each is added to the mixing weight of its layers: to the left is more of A, to "
     "the right more of B. Where it is all of one already, nothing changes.",
     "bands_off": "All back to 0",
@@ -56,7 +57,8 @@ EN = {
     "across": "Seeds across",
     "down": "Seeds down",
     "seeds_info": "1 to 8, then Enter",
-    "grid_weight_info": "0 is the face above, 1 is the face on the left",
+    "grid_weight": "More of which",
+    "grid_weight_info": "0 is the face above, 1 is the face on the left (mixing weight)",
     "grid_click": "Click a face to open it in Mix.",
     "grid": "Grid of faces",
     # Explore
@@ -66,9 +68,9 @@ EN = {
     "right": "Right, %",
     "down_by": "Down, %",
     "turn": "Turn, °",
-    "ways": "Ways to change it, from -3 to 3 standard deviations. **Common** is what differs most "
-    "among faces, **strong** what the first layers of the network answer to most. Sliders add up; "
-    "a click on a face gives just that face.",
+    "ways": "Ways to change it, from -3 to 3 (standard deviations). **Common** is what differs "
+    "most among faces, **strong** what the network answers to most. Sliders add up; a click on a "
+    "face gives just that face.",
     "common_way": "Common",
     "strong_way": "Strong",
     "saved_way": "Saved",
@@ -108,13 +110,15 @@ EN = {
     "revision": "Revision",
     "revision_info": "a branch, tag or commit; empty for the newest",
     "load": "Load it",
-    "psis": "What psi does: the same faces at 0, 0.25, 0.5, 0.65, 0.8 and 1",
+    "psis": "How unusual: the same faces at 0, 0.25, 0.5, 0.65, 0.8 and 1 (truncation psi)",
     "training": "How it was trained",
     "moment": "Moment",
     "history": "faces of the same seeds as the training went on",
     "card": "Its card",
 }
 WORDS = gr.I18n(en=EN)
+# Pictures that answer to something else than what is told now are dimmed while this is said.
+DRAWING = "*Drawing …*"
 KINDS = {"cartoon": "drawings", "photo": "photographs"}  # folders of training pictures, to people
 
 

@@ -14,6 +14,7 @@ from playground.direction import load_direction, save_direction
 from playground.explore import COUNT, NO_MOVES, PLACES, Explorer, equivariance_words
 from playground.mix import layer_names
 from playground.model import Models, load_model
+from playground.turn import Turn
 from stylegan import Generator, GeneratorConfig
 from stylegan.images import to_uint8
 from stylegan.transforms import rotation, translation
@@ -55,8 +56,18 @@ def test_a_face_is_turned_clockwise_where_it_was_moved_to(explorer):
     assert not close(turned, other)
 
 
+def test_a_later_drawing_of_the_ways_ends_the_one_before(explorer):
+    turn = Turn()
+    drawing = explorer.ways(3, 0.65, turn)
+    next(drawing)
+    turn.take()
+    assert list(drawing) == []
+
+
 def test_ways_are_rows_of_steps_whose_middle_is_the_face(explorer):
-    ways = explorer.ways(3, 0.65)
+    begun, *drawn = explorer.ways(3, 0.65, Turn())
+    assert begun == [gr.skip()] * 2 * COUNT + ["Drawing 8 ways …"] and drawn[-1][-1] == ""
+    ways = [rows[i] for i, rows in enumerate(drawn)]
     assert [len(row) for row in ways] == [len(PLACES)] * 2 * COUNT
     face, _ = explorer.face(3, 0.65, *STILL)
     assert all(close(row[PLACES.index(0)], face) for row in ways)
@@ -75,13 +86,13 @@ def test_steps_add_up(explorer):
 
 def test_a_bad_seed_leaves_the_pictures_and_is_named(explorer):
     face, words = explorer.face(-1, 0.65, *STILL)
-    assert face == gr.skip() and explorer.ways(-1, 0.65) == [gr.skip()] * 2 * COUNT
+    assert face == gr.skip() and list(explorer.ways(-1, 0.65, Turn())) == []
     assert "must be a whole number" in words
 
 
 def test_what_was_measured_is_told():
     words = equivariance_words({"EQ-T": 65.8, "EQ-R": 15.0, "score": 44.0})
-    assert "EQ-T 66 dB and EQ-R 15 dB" in words
+    assert words == "Moved, a face holds together (EQ-T 66 dB), turned, it changes (EQ-R 15 dB)."
     assert equivariance_words({}) == equivariance_words({"EQ-T": "much"}) == ""
 
 
@@ -132,5 +143,5 @@ def test_a_model_that_cannot_move_its_faces_says_so(tmp_path):
     face, words = explorer.face(3, 0.65, *STILL)
     assert face.shape == (32, 32, 3) and words == ""
     assert explorer.face(3, 0.65, 0, 0, 90, *STILL[3:]) == (gr.skip(), NO_MOVES)
-    assert len(explorer.ways(3, 0.65)[0]) == len(PLACES)
+    assert len(list(explorer.ways(3, 0.65, Turn()))[1][0]) == len(PLACES)
     assert layer_names(config)[0] == "0: shape" and len(layer_names(config)) == 8

@@ -11,7 +11,7 @@ from tests.page.looking import SECONDS, picture, slide, source, wait_for_another
 def test_a_crossing_of_the_grid_opens_in_mix(page, dtype):
     """The second across, the third down; a grid of five columns, the parents' among them. With
     another psi than Mix has, and bands moved there, it is the very face that was clicked."""
-    page.get_by_text("Mix band by band").click()
+    page.get_by_text("Mix shape, features and colour apart").click()
     slide(page, "band-0", 1)
     before = source(page, "face-mix")
     page.get_by_role("tab", name="Grid").click()
@@ -24,7 +24,7 @@ def test_a_crossing_of_the_grid_opens_in_mix(page, dtype):
     seeds = [
         page.get_by_label(name).input_value().split(", ") for name in ("Seeds across", "Seeds down")
     ]
-    clicked = picture(page, "grid")[3 * 256 : 4 * 256 : 4, 2 * 256 : 3 * 256 : 4]
+    clicked = picture(page, "grid")[3 * 64 : 4 * 64, 2 * 64 : 3 * 64]
     box = page.locator("#grid img").bounding_box()
     place = {"x": box["width"] * 2.5 / 5, "y": box["height"] * 3.5 / 5}
     page.locator("#grid img").click(position=place)

@@ -23,3 +23,29 @@ def test_the_page_fits_a_telephone(page):
     page.get_by_role("tab", name="Grid").click()
     expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
+def rendering(page, elem_id):
+    return page.locator(f"#{elem_id} img").evaluate("i => getComputedStyle(i).imageRendering")
+
+
+def test_faces_are_smooth_until_the_visitor_asks_for_pixels(page):
+    assert rendering(page, "face-mix") == "auto"
+    page.get_by_label("Show the pixels").check()
+    assert rendering(page, "face-mix") == rendering(page, "face-a") == "pixelated"
+
+
+def test_a_picture_and_its_slider_are_in_sight_together(page):
+    """In a window 900 pixels high and wider than that."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    box = page.locator("#weight").bounding_box()
+    assert box["y"] + box["height"] <= 900
+    page.get_by_role("tab", name="Grid").click()
+    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    box = page.locator("#grid img").bounding_box()
+    assert box["height"] > 500 and box["y"] + box["height"] <= 900
+
+
+def test_the_letters_are_those_of_the_system(page):
+    family = page.locator("h1").evaluate("title => getComputedStyle(title).fontFamily")
+    assert family.startswith("system-ui")

@@ -63,7 +63,7 @@ def test_a_face_on_the_film_strip_gives_its_weight(page, dtype):
 
 def test_a_band_alone_changes_the_mix_alone(page):
     a, before = source(page, "face-a"), source(page, "face-mix")
-    page.get_by_text("Mix band by band").click()
+    page.get_by_text("Mix shape, features and colour apart").click()
     slide(page, "band-0", 1)
     wait_for_another(page, "face-mix", before)
     assert source(page, "face-a") == a
@@ -71,7 +71,7 @@ def test_a_band_alone_changes_the_mix_alone(page):
 
 def test_a_layer_alone_changes_the_mix_and_travels_in_the_address(page, browser):
     before = source(page, "face-mix")
-    page.get_by_text("Mix band by band").click()
+    page.get_by_text("Mix shape, features and colour apart").click()
     page.get_by_text("Layer by layer").click()
     slide(page, "layer-5", 1)
     wait_for_another(page, "face-mix", before)
