@@ -40,6 +40,7 @@ if __name__ == "__main__":  # before libraries load, which takes seconds
 import gradio as gr
 
 from playground.about import about_tab, status
+from playground.browser import BOUNDS, HEAD, TABS, all_of
 from playground.explore import explore_tab
 from playground.face import CSS, pixels_switch
 from playground.film import film_tab
@@ -57,7 +58,8 @@ MONO = ["ui-monospace", "Consolas", "monospace"]
 LAUNCH = {
     "theme": gr.themes.Soft(font=SANS, font_mono=MONO),
     "css": CSS,
-    "js": CLICKS,
+    "js": all_of(CLICKS, TABS, BOUNDS),
+    "head": HEAD,
     "i18n": WORDS,
     "ssr_mode": False,
 }
@@ -83,14 +85,14 @@ def build_page(model: Model) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab(WORDS("tab_mix"), id="mix"):
                 mix = mix_tab(models, demo)
+            with gr.Tab(WORDS("tab_upload"), id="upload"):
+                upload_tab(models, mix, tabs)
             with gr.Tab(WORDS("tab_grid"), id="grid") as tab:
                 grid_tab(models, mix, tabs, tab)
             with gr.Tab(WORDS("tab_explore"), id="explore") as tab:
                 explore_tab(models, mix.model, tab)
             with gr.Tab(WORDS("tab_film"), id="film"):
                 film_tab(models, mix)
-            with gr.Tab(WORDS("tab_upload"), id="upload"):
-                upload_tab(models, mix, tabs)
             with gr.Tab(WORDS("tab_model"), id="model"):
                 about_tab(models, mix, line)
     demo.queue(max_size=QUEUE)

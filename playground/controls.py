@@ -15,7 +15,8 @@ class BoundedSlider(gr.Slider):
     """A slider whose number box takes a number outside its range for the nearest bound, and an
     emptied box for its start.
 
-    The browser shows the bound as well; gr.Slider would refuse the number it was sent before.
+    The browser shows the bound as well (`playground.browser`); gr.Slider would refuse the number it
+    was sent before.
     """
 
     is_template = True  # drawn in the browser as its parent is

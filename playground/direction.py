@@ -2,13 +2,12 @@
 
 import json
 import re
-import tempfile
 from pathlib import Path
 
 import torch
-from gradio.utils import get_upload_folder
 from torch import Tensor
 
+from playground.files import new_file
 from playground.mistake import Mistake, plain
 from playground.model import Model
 
@@ -28,12 +27,8 @@ def save_direction(name: str, direction: Tensor, model: Model) -> str:
         raise Mistake("Move some of the sliders first: where they lead is what is saved.")
     values = [float(f"{value:.5g}") for value in direction.tolist()]
     entry = dict(name=name, model=model.key or model.name, direction=values)
-    folder = Path(get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
     word = re.sub(r"\W+", "-", name).strip("-") or "direction"
-    path = Path(tempfile.mkdtemp(dir=folder)) / f"{word}.json"
-    path.write_text(json.dumps(entry), encoding="utf-8")
-    return str(path)
+    return new_file(f"{word}.json", json.dumps(entry).encode())
 
 
 def load_direction(path: str, model: Model) -> tuple[str, Tensor]:

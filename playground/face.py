@@ -4,6 +4,8 @@ large as fits the window with what moves them.
 The browser enlarges, so that what is sent stays small.
 """
 
+from collections.abc import Sequence
+
 import gradio as gr
 import numpy as np
 from gradio.i18n import I18nData
@@ -28,11 +30,15 @@ CSS = """
 .gradio-container:has(#mix-words em) :is(#face-a, #face-mix, #face-b) img {
     opacity: 0.4; transition: opacity 0.2s 0.3s;  /* not for what is quick */
 }
+.wrong { color: var(--error-text-color); }
 #head { align-items: end; flex-wrap: wrap; gap: 4px 16px; }
 #head > .column { gap: 0; }
 #head h1 { margin: 0; font-size: 1.5rem; }
 #head p { margin: 4px 0 0; }
-#head #pixels { flex: none; width: auto; padding: 0; border: none; background: none; }
+#head #pixels {
+    flex: none; width: auto; padding: 4px; border-style: none; outline: none; box-shadow: none;
+    background: none;
+}
 .strip .grid-wrap.fixed-height { min-height: 0; max-height: none; padding: 2px; }
 .strip .grid-container {
     grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); grid-auto-rows: auto;
@@ -45,6 +51,10 @@ CSS = """
 .stays, .stays .face { background: var(--body-background-fill); }
 @media (max-height: 600px) { .stays { position: static; } }
 @media (max-width: 640px) {
+    .gradio-container { --side: max(12rem, 45vh); }  /* of what stays, text is seen below */
+    .gradio-container main { padding: 12px; }
+    .tab-container button { padding: 0 7px; font-size: 13px; }
+    .stays { box-shadow: 0 8px 8px -8px #0008; }
     .first-if-narrow { order: -1; flex-basis: 100%; }
     .small-if-narrow .face:not(.fullscreen) .image-frame { width: 60%; margin: auto; }
     #good-a .grid-container, #good-b .grid-container { --grid-cols: 3 !important; }
@@ -59,15 +69,17 @@ def pixels_switch() -> gr.Checkbox:
     )
 
 
-def face_image(name: I18nData, elem_id: str) -> Picture:
-    """A picture under its caption."""
+def face_image(
+    name: I18nData, elem_id: str, buttons: Sequence[str] = ("download", "fullscreen")
+) -> Picture:
+    """A picture under its caption, with these buttons on it."""
     gr.Markdown(f"**{name}**")
     return Picture(
         label=english(name),  # names the picture among what an action returns
         alt_text=name,
         show_label=False,
         interactive=False,
-        buttons=["download", "fullscreen"],
+        buttons=list(buttons),
         elem_id=elem_id,
         elem_classes="face",
     )

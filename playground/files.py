@@ -8,7 +8,7 @@ again for everyone who gets that picture, while others are reading it.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, mkdtemp
 
 import gradio as gr
 import numpy as np
@@ -70,6 +70,15 @@ def kept(picture: np.ndarray | Image.Image | str | None, folder: str) -> str | N
     with NamedTemporaryFile(dir=path.parent, delete=False) as file:
         file.write(data)
     os.replace(file.name, path)
+    return str(path)
+
+
+def new_file(name: str, data: bytes) -> str:
+    """Path of a file of this name, which the page may give to visitors and removes later."""
+    folder = Path(get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(mkdtemp(dir=folder)) / name
+    path.write_bytes(data)
     return str(path)
 
 

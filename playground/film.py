@@ -100,7 +100,8 @@ class Films:
             frames.append(part)
             progress((sum(map(len, frames)), total), unit="frames")
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"faces.{format.lower()}"
+            names = [MINE if seed is None else str(seed) for seed in chosen]
+            path = Path(folder) / f"film-{'-'.join(names)}.{format.lower()}"
             save_film(np.concatenate(frames), path, int(speed))
             yield str(path)  # Gradio has its copy before the folder goes
 

@@ -9,6 +9,7 @@ import torch
 
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import Picture
+from playground.mistake import Mistake
 from playground.mix import MixTab
 from playground.model import Models
 from playground.programs import offer
@@ -79,9 +80,8 @@ class Crossings:
         Seeds with commas between them, at most eight each way; a crossing is 1 - weight of what is
         above it and weight of what is left of it. Where nothing is drawn it is transparent.
         """
+        mine, shown = turn.take(), self.models[model]
         seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
-        mine = turn.take()
-        shown = self.models[model]
         ws_a, ws_b = (shown.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
         rows = [torch.cat([w, blend(ws_a, w.expand_as(ws_a), weight)]) for w in ws_b.split(1)]
         columns, side, done = len(seeds_a) + 1, shown.G.img_resolution, 1  # the corner is empty
@@ -144,7 +144,9 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
             )
             dice = gr.Button(WORDS("other_faces"))
             across = gr.Textbox(**first[0], info=WORDS("seeds_info"), elem_id="across")
+            wrong_across = gr.Markdown(elem_classes="wrong")
             down = gr.Textbox(**first[1], info=WORDS("seeds_info"), elem_id="down")
+            wrong_down = gr.Markdown(elem_classes="wrong")
             weight = BoundedSlider(
                 0,
                 1,
@@ -167,19 +169,38 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
                 image_mode="RGBA",
                 elem_classes="grid",
             )
-    turn = gr.State(Turn())
+    turn, wrong = gr.State(Turn()), [wrong_across, wrong_down]
+
+    def draw(*values: object) -> Iterator[tuple[np.ndarray | dict, str, str]]:
+        """The grid, and what is wrong with each list of seeds, below it."""
+        try:
+            for drawn in crossings.draw(*values):
+                yield drawn, "", ""
+        except Mistake as e:
+            words = [e.message * e.message.startswith(name) for name in ("Across", "Down")]
+            if not any(words):
+                raise
+            yield gr.skip(), *words
+
+    def resize(*values: object) -> tuple[str | dict, str | dict]:
+        """Wrong seeds stay: the drawing that follows says so."""
+        try:
+            return crossings.resize(*values)
+        except Mistake:
+            return gr.skip(), gr.skip()
+
     inputs = [across, down, weight, psi, own, turn, mix.model]
     live = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     changes = [tab.select, across.submit, down.submit, weight.input, psi.input, own.input]
-    gr.on(changes, crossings.draw, inputs, grid, api_visibility="private", **live)
+    gr.on(changes, draw, inputs, [grid, *wrong], api_visibility="private", **live)
     offer(crossings.draw, inputs, grid, "grid", concurrency_limit=None)
     told = {"api_visibility": "private", "show_progress": "hidden"}  # queued, or it cannot tell
     others = dice.click(crossings.choose, [size, mix.model], [across, down], **hidden)
     fill = [size, across, down, mix.model]
-    resized = size.input(crossings.resize, fill, [across, down], trigger_mode="always_last", **told)
+    resized = size.input(resize, fill, [across, down], trigger_mode="always_last", **told)
     for chosen in (others, resized):
-        chosen.success(crossings.draw, inputs, grid, api_visibility="private", **live)
+        chosen.success(draw, inputs, [grid, *wrong], api_visibility="private", **live)
 
     def open_in_mix(
         across: str,

@@ -7,20 +7,24 @@ from typing import NamedTuple
 import gradio as gr
 import numpy as np
 import torch
+from gradio.processing_utils import encode_pil_to_bytes
 from PIL import Image
 from torch import Tensor
 
 from playground.controls import PSI, BoundedSlider, SeedBox, own_checkbox, own_shown, psi_slider
 from playground.face import face_image, face_strip
-from playground.files import File
+from playground.files import File, new_file
+from playground.mistake import Mistake
 from playground.model import Model, Models
 from playground.programs import offer, or_raise
-from playground.scene import Scene, stamp
+from playground.scene import KEY, Scene, enlarged, file_name, parse_scene, stamp
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.share import (
     ADDRESS,
+    KEEP,
     MOST_LAYERS,
     NO_BANDS,
+    SHARE,
     first_scene,
     from_address,
     from_picture,
@@ -33,6 +37,7 @@ from stylegan.latents import mix_styles
 from stylegan.specs import BANDS, style_bands
 
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
+SIDES = ["64", "512", "1024"]  # pixels of a saved mix
 SHOWN = 6  # good seeds of a kind beside each face
 STEPS = 10  # from face A to face B on the film strip
 
@@ -137,6 +142,17 @@ class Mixer:
         scene = Scene(a, b, weight, psi, bool(own), *bands, tuple(layers), model)
         return stamp(mixed, scene, self.models[model].name, face), ""
 
+    def save(self, side: str, *mixed: object) -> str:
+        """Path of a PNG of what `mix` draws of the same values, `side` pixels wide.
+
+        Raises: Mistake if it can draw none.
+        """
+        picture, words = self.mix(*mixed)
+        if words:
+            raise Mistake(words)
+        name = file_name(parse_scene(picture.info[KEY]))
+        return new_file(name, encode_pil_to_bytes(enlarged(picture, int(side)), "png"))
+
     def faces(
         self,
         seed_a: float | None,
@@ -220,26 +236,27 @@ class MixTab(NamedTuple):
 def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     """Lay out the tab and connect it."""
     mixer, scene = Mixer(models), first_scene(models.own)
-    _, strip = good_faces(models.own)
+    _, good = good_faces(models.own)
 
     def seed_of(model: str, event: gr.SelectData) -> int:
         """The seed of a face among the good ones."""
         first, last = good_seeds(models[model].domains, SHOWN)
         return [*first, *last][event.index]
 
-    def side(letter: str, seed: int) -> tuple[gr.Image, gr.Number, gr.Button, gr.Gallery]:
-        image = face_image(WORDS(f"face_{letter}"), f"face-{letter}")
+    def side(letter: str, seed: int) -> tuple[gr.Component, ...]:
+        image = face_image(WORDS(f"face_{letter}"), f"face-{letter}", ["fullscreen"])
         number = SeedBox(seed, label=WORDS(f"seed_{letter}"), placeholder=WORDS("own_seed"))
+        wrong = gr.Markdown(elem_id=f"seed-{letter}-words", elem_classes="wrong")
         dice = gr.Button(WORDS(f"another_{letter}"))
-        faces = face_strip(WORDS("good_faces"), SHOWN, f"good-{letter}", strip)
-        return image, number, dice, faces
+        faces = face_strip(WORDS("good_faces"), SHOWN, f"good-{letter}", good)
+        return image, number, wrong, dice, faces
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=140):
-            image_a, seed_a, dice_a, good_a = side("a", scene.a)
+            image_a, seed_a, wrong_a, dice_a, good_a = side("a", scene.a)
         with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
             with gr.Column(elem_classes="stays"):
-                image_mix = face_image(WORDS("the_mix"), "face-mix")
+                image_mix = face_image(WORDS("the_mix"), "face-mix", ["fullscreen"])
             weight = BoundedSlider(
                 0,
                 1,
@@ -269,11 +286,19 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
                         ]
                 level = gr.Button(WORDS("bands_off"), size="sm")
         with gr.Column(scale=2, min_width=140):
-            image_b, seed_b, dice_b, good_b = side("b", scene.b)
+            image_b, seed_b, wrong_b, dice_b, good_b = side("b", scene.b)
     film = face_strip(WORDS("strip"), STEPS + 1, "film")
     with gr.Row():
         psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
-    with gr.Accordion(WORDS("share"), open=False):
+    with gr.Row(equal_height=True):
+        save = gr.Button(WORDS("save_mix"), min_width=140)
+        width = gr.Radio(
+            SIDES, value="512", label=WORDS("save_side"), min_width=220, elem_id="save-side"
+        )
+        share = gr.Button(WORDS("share_mix"), min_width=140)
+    shared = gr.Markdown(elem_id="shared")
+    file = File(visible="hidden", label="Saved")
+    with gr.Accordion(WORDS("open_saved"), open=False):
         gr.Markdown(WORDS("share_info"))
         saved = File(label=WORDS("saved_mix"), file_types=[".png"], height=120, elem_id="saved")
 
@@ -287,7 +312,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     controls = [*told[:-2], model, layers, *single]
     inputs, strips = [*told[:5], face, *offsets, model], [seed_a, seed_b, psi, own, face]
     strips += [*offsets, model]
-    outputs = [image_a, image_mix, image_b, words]
+    outputs = [image_a, image_mix, image_b, wrong_a, wrong_b, words]
     private = {"api_visibility": "private", **LIVE}
 
     images = [image_a, image_mix, image_b]
@@ -295,10 +320,27 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     offer(or_raise(mixer.faces), inputs, images, "faces", queue=False)
     offer(or_raise(mixer.strip), strips, film, "strip", queue=False)
 
+    def beside(words: str) -> list[str]:
+        """Of what is wrong, what belongs below seed A, below seed B and below the mix."""
+        whose = [letter for letter in "AB" if words.startswith(f"Seed {letter}")]
+        return [words * (place in whose) for place in "AB"] + [words * (not whose)]
+
+    def faces(*values: object) -> list[Picture | str]:
+        *pictures, words = mixer.faces(*values)
+        return [*pictures, *beside(words)]
+
+    def mix(*values: object) -> tuple[Picture, str]:
+        picture, words = mixer.mix(*values)
+        return picture, beside(words)[-1]
+
+    def strip(*values: object) -> list[Picture] | dict:
+        return mixer.strip(*values)[0]
+
     def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
-        drawn = then(mixer.faces, inputs, outputs, **private)
-        tell(drawn.then(mixer.strip, strips, [film, words], **private))
+        drawn = then(faces, inputs, outputs, **private)
+        tell(drawn)
+        drawn.then(strip, strips, film, **private)
 
     def tell(drawn: gr.events.Dependency) -> None:
         """The address follows the pictures, for which nobody should wait longer."""
@@ -326,11 +368,12 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
 
     # The strip always follows, never beside: two events of one control, each waiting for its last
     # value, would go on waking each other for ever.
-    tell(weight.input(mixer.mix, inputs, [image_mix, words], **private))
+    tell(weight.input(mix, inputs, [image_mix, words], **private))
     changes = [seed_a.input, seed_b.input, psi.input, own.input]
     redraw(partial(gr.on, changes))
-    moved = gr.on([x.input for x in bands], mixer.mix, inputs, [image_mix, words], **private)
-    tell(moved.then(mixer.strip, strips, [film, words], **private))
+    moved = gr.on([x.input for x in bands], mix, inputs, [image_mix, words], **private)
+    tell(moved)
+    moved.then(strip, strips, film, **private)
     turned = gr.on(
         [x.input for x in single], lambda *values: list(values), single, layers, **private
     )
@@ -344,10 +387,14 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     levelled = [*bands, layers, *single]
     redraw(level.click(lambda: [*NO_BANDS, *layer_values(())], None, levelled, **private).then)
     model.change(changed, model, [good_a, good_b, own, *single], **private)
-    for dice, faces, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
-        gr.on([dice.click, faces.select], None, None, words, js=SAY_DRAWING)
+    for dice, row, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
+        gr.on([dice.click, row.select], None, None, words, js=SAY_DRAWING)
         redraw(dice.click(roll, None, seed, **private).then)
-        redraw(faces.select(seed_of, model, seed, **private).then)
+        redraw(row.select(seed_of, model, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
-    tell(taken.then(mixer.mix, inputs, [image_mix, words], **private))
+    tell(taken.then(mix, inputs, [image_mix, words], **private))
+    how = {"api_visibility": "private", "queue": False, "show_progress_on": save}
+    made = save.click(mixer.save, [width, *inputs], file, **how)
+    made.success(None, file, None, js=KEEP)
+    share.click(None, None, shared, js=SHARE)
     return MixTab(controls, model, face, words, redraw)

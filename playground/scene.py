@@ -101,6 +101,19 @@ def stamp(picture: np.ndarray, scene: Scene, model: str, face: Tensor | None) ->
     return image
 
 
+def enlarged(image: Image.Image, side: int) -> Image.Image:
+    """Smoothly, `side` pixels wide and high, with what it says."""
+    larger = image.resize((side, side), Image.Resampling.LANCZOS)
+    larger.info = image.info
+    return larger
+
+
+def file_name(scene: Scene) -> str:
+    """Of a saved mix: the two faces and how many percent there are of the second."""
+    a, b = (MINE if seed is None else seed for seed in (scene.a, scene.b))
+    return f"mix-{a}-{b}-{round(100 * scene.weight)}.png"
+
+
 def scene_of(path: str | Path) -> tuple[Scene, Tensor | None]:
     """Of a saved picture, and the visitor's own face that is in it, (num_ws * w_dim,).
 
@@ -114,7 +127,7 @@ def scene_of(path: str | Path) -> tuple[Scene, Tensor | None]:
         raise ValueError(f"{name} is not a PNG picture of a face") from e
     if text is None:
         raise ValueError(
-            f"No mix is written in {name}: only The mix, saved by the arrow on it, holds one, and "
+            f"No mix is written in {name}: only a mix that this page saved holds one, and "
             "programs that change a picture may lose it"
         )
     try:

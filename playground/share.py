@@ -16,18 +16,51 @@ MOST_LAYERS = 16  # that have a control of their own: all of the published netwo
 
 NO_BANDS = 0, 0, 0  # added to the weights of their layers
 
-# keeps the page's address at what is mixed, unless a face is in it that no address can hold; what
-# nobody can mix, such as a seed below 0, is left
+# Keeps the page's address at what is mixed, and whatever else is in it. A face that no address can
+# hold is left out; what nobody can mix, such as a seed below 0, leaves it as it is.
 ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers, model) => {
     const isSeed = (x) => x === null || (Number.isInteger(x) && x >= 0 && x < 2 ** 32);
     if (![a, b].every(isSeed) || weight === null || psi === null) return;
     const [w, p] = [weight, psi].map((x) => Math.min(Math.max(x, 0), 1));
     const scene = {a, b, weight: w, psi: p, own: Number(own), shape, features, texture};
-    if (layers.some(offset => offset)) scene.layers = layers;
-    if (model) scene.model = model;
-    const text = "?" + new URLSearchParams(scene);
-    const known = a !== null && b !== null;
-    history.replaceState(null, "", known ? text : location.pathname);
+    scene.layers = layers.some(offset => offset) ? layers : null;
+    scene.model = model || null;
+    const query = new URLSearchParams(location.search);
+    for (const [name, value] of Object.entries(scene))
+        if (value === null) query.delete(name); else query.set(name, value);
+    history.replaceState(null, "", "?" + query);
+    dispatchEvent(new Event("mixed"));
+}"""
+
+# Gives link and picture to the share sheet of a phone or else to the clipboard; says what it did.
+SHARE = """async () => {
+    const face = document.querySelector("#face-mix img"), url = location.href;
+    if (!face) return "There is no picture yet.";
+    const canvas = Object.assign(document.createElement("canvas"), {width: 512, height: 512});
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(face, 0, 0, 512, 512);
+    const picture = await new Promise((done) => canvas.toBlob(done, "image/png"));
+    const files = [new File([picture], "mix.png", {type: "image/png"})];
+    try {
+        if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({files})) {
+            await navigator.share({title: document.title, url, files});
+            return "";
+        }
+        const link = new Blob([url], {type: "text/plain"});
+        const both = new ClipboardItem({"text/plain": link, "image/png": picture});
+        await navigator.clipboard.write([both]);
+        return "The link and the picture are copied: paste them where you like.";
+    } catch (problem) {
+        return problem.name === "AbortError" ? "" : "Copy this link: " + url;
+    }
+}"""
+
+# Has the browser save a file that was made for it.
+KEEP = """(file) => {
+    const link = Object.assign(document.createElement("a"), {href: file.url});
+    link.download = file.orig_name || file.path.split("/").pop();
+    link.click();
 }"""
 
 

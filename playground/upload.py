@@ -54,7 +54,7 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
     which = (
         "One face was found."
         if len(faces) == 1
-        else f"The largest of {len(faces)} faces; take another by a click."
+        else f"The largest of {len(found)} faces; take another by a click."
     )
     scale = f"{faces[0].box.size} pixels wide in your picture, cropped to {size}x{size}."
     return [crop_face(image, face, size) for face in faces], f"{which} This one is {scale}"
@@ -102,6 +102,10 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
         """After a search that was still going on."""
         return STOPPED if ws is not None and words != FOUND else words
 
+    def mixable(ws: Tensor | None) -> list[gr.Button]:
+        """The buttons that take what was found, once something is."""
+        return [gr.Button(interactive=ws is not None) for _ in "AB"]
+
     gr.Markdown(WORDS("upload_info"))
     with gr.Row():
         with gr.Column(min_width=220):
@@ -119,13 +123,14 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
             found = face_image(WORDS("found"), "face-found")
             how_far = gr.Markdown(elem_id="how-far", label="How far it is")
             find = gr.Button(WORDS("find"), variant="primary")
-            stop = gr.Button(WORDS("stop"))
+            stop = gr.Button(WORDS("stop"), interactive=False)
             with gr.Row():
-                use_a = gr.Button(WORDS("use_a"), min_width=100)
-                use_b = gr.Button(WORDS("use_b"), min_width=100)
+                use_a = gr.Button(WORDS("use_a"), min_width=100, interactive=False)
+                use_b = gr.Button(WORDS("use_b"), min_width=100, interactive=False)
     gr.Markdown(WORDS("private"))
     ws = gr.State()
     private = {"api_visibility": "private", "show_progress": "hidden"}
+    quick = private | {"queue": False}
     two = {"concurrency_limit": 2, "concurrency_id": "crop"}
     cropped, given_to = [face, words, faces], [picture, mix.model]
     how = {"api_visibility": "private", "trigger_mode": "always_last", **two}
@@ -135,6 +140,10 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
     searched, one = [face, mix.model], {"concurrency_limit": 1, "concurrency_id": "find"}
     offer(finder.find, searched, [found, ws, how_far], "find", **one)
     finding = find.click(finder.find, searched, [found, ws, how_far], **private, **one)
+    find.click(lambda: gr.Button(interactive=True), None, stop, **quick)
+    for ended in (finding.then, stop.click):
+        ended(lambda: gr.Button(interactive=False), None, stop, **quick)
+    ws.change(mixable, ws, [use_a, use_b], **quick)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
     for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
         mix.redraw(button.click(take, ws, [seed, mix.face, mix.words, tabs], **private).success)

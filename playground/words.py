@@ -44,10 +44,12 @@ EN = {
     "layers_info": "In the order in which they draw: 0 places and turns the face, the last gives "
     "it its colours.",
     "strip": "From A to B; click a face to take its weight",
-    "share": "Share",
-    "share_info": "The address of this page opens this very mix: copy it. So does the picture of "
-    "the mix when you have saved it by the arrow on it: drop it here. A face of your own is in the "
-    "picture only, never in the address.",
+    "save_mix": "Save the mix",
+    "save_side": "Pixels wide",
+    "share_mix": "Share",
+    "open_saved": "Open a saved mix",
+    "share_info": "The address of this page opens this very mix. So does a picture of it that you "
+    "saved: drop it here. A face of your own is in the picture only, never in the address.",
     "saved_mix": "A saved mix",
     # Grid
     "grid_info": "Every crossing is the mix of the face above it and the face left of it.",

@@ -46,6 +46,16 @@ def test_the_grid_comes_row_by_row_and_a_later_one_ends_it(crossings):
     assert len(list(crossings.draw("1", "2 3", 0.5, 0.65, False, turn))) == 2
 
 
+def test_wrong_seeds_end_the_drawing_before(crossings):
+    """Or it would clear what is said of them."""
+    turn = Turn()
+    drawing = crossings.draw("1", "2 3", 0.5, 0.65, False, turn)
+    next(drawing)
+    with pytest.raises(gr.Error, match="two is no seed"):
+        next(crossings.draw("two", "3", 0.5, 0.65, False, turn))
+    assert list(drawing) == []
+
+
 def test_a_click_tells_what_lies_there():
     """Three columns of 64 pixels."""
     what = "3, 4", "8", 0.25, 64

@@ -62,4 +62,9 @@ def test_a_mistake_in_the_grid_s_seeds_is_named(page):
     seeds = page.get_by_label("Seeds across")
     seeds.fill("1, two")
     seeds.press("Enter")
-    expect(page.get_by_text("Across: two is no seed")).to_be_visible()
+    words = page.get_by_text("Across: two is no seed")
+    expect(words).to_be_visible()
+    assert words.bounding_box()["y"] > seeds.bounding_box()["y"]
+    seeds.fill("1, 2")
+    seeds.press("Enter")
+    expect(words).to_have_count(0)

@@ -1,8 +1,12 @@
 """How the page uses its window."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.page.looking import SECONDS
+
+TABS = ["Mix", "Your face", "Grid", "Explore", "Film", "Model"]
 
 
 def test_a_picture_in_full_screen_is_all_in_sight(page):
@@ -17,6 +21,7 @@ def test_a_picture_in_full_screen_is_all_in_sight(page):
 
 def test_the_page_fits_a_telephone(page):
     page.set_viewport_size({"width": 375, "height": 800})
+    expect(page.get_by_role("tab")).to_have_text(TABS)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
     a, mixed, b = (page.locator(f"#face-{n} img").bounding_box() for n in ("a", "mix", "b"))
     assert mixed["y"] < a["y"] == b["y"]  # the picture first, its parents side by side below
@@ -49,3 +54,18 @@ def test_a_picture_and_its_slider_are_in_sight_together(page):
 def test_the_letters_are_those_of_the_system(page):
     family = page.locator("h1").evaluate("title => getComputedStyle(title).fontFamily")
     assert family.startswith("system-ui")
+
+
+def test_the_address_holds_the_tab_and_back_goes_to_the_one_before(page, browser):
+    for name in ("Model", "Film"):
+        page.get_by_role("tab", name=name).click()
+        expect(page).to_have_url(re.compile(f"tab={name.lower()}"))
+    again = browser.new_page()
+    again.goto(page.url)
+    film = again.get_by_role("tab", name="Film")
+    expect(film).to_have_attribute("aria-selected", "true", timeout=SECONDS * 1000)
+    again.close()
+    for name in ("Model", "Mix"):
+        page.go_back()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+    assert "tab=" not in page.url

@@ -4,9 +4,11 @@ import re
 from urllib.request import urlopen
 
 import numpy as np
+from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks.load import is_close
+from playground.scene import scene_of
 from tests.page.looking import (
     SECONDS,
     picture,
@@ -108,7 +110,7 @@ def test_the_address_opens_the_same_mix_and_so_does_the_saved_picture(page, brow
     before = source(page, "face-mix")
     slide(page, "weight", 0.9)
     wait_for_another(page, "face-mix", before)
-    page.get_by_text("Share", exact=True).click()
+    page.get_by_text("Open a saved mix").click()
     before = source(page, "face-mix")
     page.locator("#saved input[type=file]").set_input_files(tmp_path / "saved.png")
     wait_for_another(page, "face-mix", before)
@@ -132,7 +134,7 @@ def test_a_good_face_is_taken_by_a_click(page, dtype):
 
 
 def test_typing_a_seed_over_another_draws_it_and_mistakes_are_named(page, dtype):
-    seed, words = page.get_by_label("Seed A"), page.locator("#mix-words")
+    seed, words = page.get_by_label("Seed A"), page.locator("#seed-a-words")
     before = source(page, "face-a")
     seed.click()
     seed.press("Control+a")
@@ -159,3 +161,41 @@ def test_the_page_falls_quiet_after_quick_changes(page):
     requests.clear()
     page.wait_for_timeout(2000)
     assert [url for url in requests if "/run/" in url or "/queue/" in url] == []
+
+
+def test_a_saved_mix_is_named_by_what_it_is_and_large(page, tmp_path):
+    """512 pixels wide, and it still says how it was mixed."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the mix").click()
+    a, b = (page.get_by_label(f"Seed {letter}").input_value() for letter in "AB")
+    assert download.value.suggested_filename == f"mix-{a}-{b}-50.png"
+    download.value.save_as(tmp_path / "saved.png")
+    with Image.open(tmp_path / "saved.png") as image:
+        assert image.size == (512, 512)
+    scene, _ = scene_of(tmp_path / "saved.png")
+    assert (scene.a, scene.b, scene.weight) == (int(a), int(b), 0.5)
+
+
+def test_link_and_picture_are_shared_by_the_clipboard(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.locator("#shared")).to_contain_text("The link and the picture are copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    kinds = page.evaluate("navigator.clipboard.read().then(items => items[0].types)")
+    assert "image/png" in kinds
+
+
+def test_the_address_keeps_what_is_not_its_own_and_loses_an_emptied_seed_only(page):
+    page.goto(page.url.partition("?")[0] + "?from=friend&weight=0.25")
+    expect(page).to_have_url(re.compile("a=[0-9]+"))
+    assert "from=friend" in page.url
+    page.get_by_label("Seed A").fill("")
+    expect(page).not_to_have_url(re.compile("[?&]a="))
+    assert "from=friend" in page.url and "weight=0.25" in page.url
+
+
+def test_a_number_beyond_its_slider_becomes_the_bound_in_its_field(page):
+    box = page.locator("#weight input[type=number]")
+    box.fill("7")
+    expect(box).to_have_value("1")
+    expect(page).to_have_url(re.compile("weight=1&"))

@@ -51,7 +51,7 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     again = browser.new_page()
     again.goto(address)
     expect(again.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
-    again.get_by_text("Share", exact=True).click()
+    again.get_by_text("Open a saved mix").click()
     before = source(again, "face-mix")
     again.locator("#saved input[type=file]").set_input_files(tmp_path / "saved.png")
     wait_for_another(again, "face-mix", before)
@@ -111,3 +111,9 @@ def test_a_photograph_turned_by_its_exif_data_is_cropped_upright(page, tmp_path)
     expected = Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)).resize((64, 64))
     face = picture(page, "face-upload")
     assert np.corrcoef(face.ravel(), np.asarray(expected).ravel())[0, 1] > 0.9
+
+
+def test_what_cannot_be_done_yet_cannot_be_pressed(page):
+    page.get_by_role("tab", name="Your face").click()
+    for name in ("Stop", "Mix as A", "Mix as B"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
