@@ -52,7 +52,6 @@ CSS = """
 @media (max-height: 600px) { .stays { position: static; } }
 @media (max-width: 640px) {
     .gradio-container { --side: max(12rem, 45vh); }  /* of what stays, text is seen below */
-    .gradio-container main { padding: 12px; }
     .tab-container button { padding: 0 7px; font-size: 13px; }
     .stays { box-shadow: 0 8px 8px -8px #0008; }
     .first-if-narrow { order: -1; flex-basis: 100%; }

@@ -17,7 +17,7 @@ EN = {
     "tab_upload": "Your face",
     "tab_model": "Model",
     # several tabs
-    "weight": "More of A, or more of B",
+    "weight": "From A to B",
     "psi": "How unusual",
     "psi_info": "0 is the average face; near 1 they vary more, with more flaws (truncation psi)",
     "own": "Each like its own kind",
@@ -43,7 +43,7 @@ EN = {
     "layers": "Layer by layer",
     "layers_info": "In the order in which they draw: 0 places and turns the face, the last gives "
     "it its colours.",
-    "strip": "From A to B; click a face to take its weight",
+    "strip": "On the way from A to B; click a face to take its weight",
     "save_mix": "Save the mix",
     "save_side": "Pixels wide",
     "share_mix": "Share",
