@@ -32,10 +32,13 @@ class Noise(ImageDataset):
     """Pictures of noise, as many of either label; made in memory."""
 
     def __init__(self, resolution: int):
-        self.resolution, self.labels = resolution, ["a", "b"]
+        self.resolution, self.channels, self.labels = resolution, 3, ["a", "b"]
         self.paths = [Path(str(i)) for i in range(NUM_PICTURES)]  # only their number is asked for
         self.label_of = [i % 2 for i in range(NUM_PICTURES)]
-        shape, rng = (NUM_PICTURES, 3, resolution, resolution), torch.Generator().manual_seed(0)
+        shape, rng = (
+            (NUM_PICTURES, self.channels, resolution, resolution),
+            torch.Generator().manual_seed(0),
+        )
         self.pixels = torch.randint(256, shape, generator=rng, dtype=torch.uint8)
 
     def __getitem__(self, item: tuple[int, bool]) -> tuple[Tensor, int]:
