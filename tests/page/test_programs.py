@@ -36,7 +36,7 @@ def test_every_action_can_be_called_from_code(client):
     np.testing.assert_array_equal(np.asarray(Image.open(mixed)), np.asarray(Image.open(again)))
     assert len(client.predict(34, 29, 0.65, True, 0, 0, 0, [], api_name="/strip")) == 11
     grid = client.predict("1, 2", "3", 0.5, 0.65, True, api_name="/grid")
-    assert Image.open(grid).size == (3 * 384, 2 * 384)
+    assert Image.open(grid).size == (3 * 64, 2 * 64)
     face = client.predict(34, 0.65, 10, 0, 0, "", *[0] * 8, api_name="/explore")
     assert Image.open(face).size == (64, 64)
     film = client.predict("1, 2", 2, 10, "GIF", 0.65, True, api_name="/make_film")

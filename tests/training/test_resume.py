@@ -17,7 +17,8 @@ FLAGS = (
     "--d-channel-base 128 --d-channel-max 8 --z-dim 8 --r1-interval 3 --path-length 2 "
     "--conditional --ada-start 0.5 --ada-kimg 0.5 --mixed-precision no --snapshot-kimg 0.12"
 )
-LAST = 1.44  # kimg, 180 steps
+LAST = 0.84  # kimg, 105 steps
+FIRST = "kimg-000000.064"  # what is kept after eight steps; a kill may come before its faces
 
 pytestmark = pytest.mark.slow
 
@@ -59,13 +60,14 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
     output = launch(SCRIPT, *flags, "--out", str(broken), processes=processes, cwd=tmp_path)
     assert "going on at kimg" in output
     states = [torch.load(newest(run), weights_only=True) for run in (unbroken, broken)]
-    assert states[0]["nimg"] == 1440 and states[0]["mean_path"] > 0
+    assert states[0]["nimg"] == 840 and states[0]["mean_path"] > 0
     assert 0 < states[0]["ada"]["p"] != 0.5
     assert_same(*states)
     for kind in ("weights/*/*.safetensors", "samples/*.png"):
         for path in unbroken.glob(kind):  # the broken one has those of its stops, too
             other = broken / path.relative_to(unbroken)
-            assert path.read_bytes() == other.read_bytes(), path
+            if FIRST not in str(path) or other.exists():  # which saves its state first, then draws
+                assert path.read_bytes() == other.read_bytes(), path
     lines = (broken / "log.jsonl").read_text().splitlines()
     kimg = [json.loads(line)["kimg"] for line in lines]
     assert len(kimg) > 5 and kimg == sorted(set(kimg))  # no step is told twice
@@ -77,17 +79,17 @@ def test_a_full_disk_and_a_torn_state_cost_only_time(start, launch, faces, tmp_p
     launch(SCRIPT, *flags, "--out", str(unbroken), cwd=tmp_path)
     process = start(SCRIPT, *flags, "--out", str(broken), cwd=tmp_path)
     wait_for(lambda: newest(broken), process)
-    (broken / "state/.kimg-000000.960.pt.new").symlink_to("/dev/full")
+    (broken / "state/.kimg-000000.600.pt.new").symlink_to("/dev/full")
     output = process.communicate(timeout=200)[0]
     assert process.returncode == 1
-    assert "kimg-000000.960.pt cannot be saved: No space left on device; once it can" in output
+    assert "kimg-000000.600.pt cannot be saved: No space left on device; once it can" in output
     kept = sorted(path.name for path in (broken / "state").iterdir())
-    assert kept == ["kimg-000000.720.pt", "kimg-000000.840.pt"]
-    torn = broken / "state/kimg-000000.840.pt"
+    assert kept == ["kimg-000000.360.pt", "kimg-000000.480.pt"]
+    torn = broken / "state/kimg-000000.480.pt"
     torn.write_bytes(torn.read_bytes()[: -SUM_BYTES - 100])
     output = launch(SCRIPT, *flags, "--out", str(broken), cwd=tmp_path)
     assert f"{torn} is torn, looking for the state before it" in output
-    assert "going on at kimg 0.720" in output
+    assert "going on at kimg 0.360" in output
     assert_same(*(torch.load(newest(run), weights_only=True) for run in (unbroken, broken)))
 
 
