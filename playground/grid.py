@@ -172,10 +172,13 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     turn, wrong = gr.State(Turn()), [wrong_across, wrong_down]
 
     def draw(*values: object) -> Iterator[tuple[np.ndarray | dict, str, str]]:
-        """The grid, and what is wrong with each list of seeds, below it."""
+        """The grid, and what is wrong with each list of seeds, below it.
+
+        The words go at the beginning only: an older drawing that ends says nothing of newer seeds.
+        """
         try:
-            for drawn in crossings.draw(*values):
-                yield drawn, "", ""
+            for number, drawn in enumerate(crossings.draw(*values)):
+                yield drawn, *[gr.skip() if number else ""] * 2
         except Mistake as e:
             words = [e.message * e.message.startswith(name) for name in ("Across", "Down")]
             if not any(words):

@@ -28,7 +28,7 @@ def test_another_picture_is_told_apart(dtype):
     assert load.is_close(one, one, dtype)
     assert not load.is_close(one, other, dtype) and not load.is_close(one, one[:32], dtype)
     grid = direct.grid([1, 3, 4], [2, 3], 0.5, 0.7)
-    assert grid.shape == (3, 4, 64, 64, 3) and (grid[0, 0] == 255).all()
+    assert grid.shape == (3, 4, 64, 64, 3) and not grid[0, 0].any()  # the corner is empty
     assert load.is_close(grid[1, 1], one, dtype)
 
 

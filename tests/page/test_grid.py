@@ -64,7 +64,8 @@ def test_a_mistake_in_the_grid_s_seeds_is_named(page):
     seeds.press("Enter")
     words = page.get_by_text("Across: two is no seed")
     expect(words).to_be_visible()
-    assert words.bounding_box()["y"] > seeds.bounding_box()["y"]
+    top = "element => element.getBoundingClientRect().top"
+    assert words.evaluate(top) > seeds.evaluate(top)
     seeds.fill("1, 2")
     seeds.press("Enter")
     expect(words).to_have_count(0)
