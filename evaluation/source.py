@@ -4,7 +4,6 @@ A folder is used as it is. A zip is unpacked (see unpack.py), a data set of the 
 each; afterwards neither needs the network. A folder wins over a data set of the same name.
 """
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,13 +20,13 @@ from huggingface_hub.utils import httpx
 
 from evaluation.dataset import ImageDataset
 from evaluation.unpack import cache, unpacked
+from preprocessing.hub import HUB_NAME, in_one_line
 from preprocessing.listing import DECISIONS, LISTING, METADATA
 from preprocessing.read import SUFFIXES
 
 # What is downloaded: an image folder, and what preparation knows of one.
 PATTERNS = [f"*{suffix}" for end in SUFFIXES for suffix in (end, end.upper())]
 PATTERNS += [METADATA, LISTING, DECISIONS]
-HUB_NAME = re.compile(r"[a-zA-Z0-9][\w.-]*/[a-zA-Z0-9][\w.-]*")
 
 
 class Found(NamedTuple):
@@ -60,11 +59,6 @@ def find_data(data: str, commit: str | None = None) -> Found:
     return Found(Path(data) if Path(data).is_dir() else unpacked(Path(data)))
 
 
-def _line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def downloaded(repo: str, commit: str | None) -> Found:
     """A data set of the Hub, whole; one process downloads, others wait for it.
 
@@ -81,8 +75,9 @@ def downloaded(repo: str, commit: str | None) -> Found:
     except IncompleteSnapshotError as e:
         raise OSError(f"{hub} a part of it is missing that the Hub cannot be reached for") from e
     except LocalEntryNotFoundError as e:
-        answered = isinstance(e.__cause__, HfHubHTTPError)
-        why = f"does not give it: {_line(e.__cause__)}" if answered else "cannot be reached for it"
+        why = "cannot be reached for it"
+        if isinstance(e.__cause__, HfHubHTTPError):
+            why = f"does not give it: {in_one_line(e.__cause__)}"
         raise OSError(f"{hub} the Hub {why}") from e
     except RevisionNotFoundError as e:
         raise ValueError(f"--data {repo} on the Hub has no commit {commit} any more") from e
@@ -90,7 +85,7 @@ def downloaded(repo: str, commit: str | None) -> Found:
         words = "no data set on the Hub that you may read; a private one needs `hf auth login`"
         raise ValueError(f"{hub} {words}") from e
     except (HfHubHTTPError, httpx.HTTPError, OSError) as e:
-        raise OSError(f"--data {repo} cannot be had from the Hub: {_line(e)}") from e
+        raise OSError(f"--data {repo} cannot be had from the Hub: {in_one_line(e)}") from e
     if not Path(found).is_dir():
         raise ValueError(
             f"--data {repo} on the Hub holds no picture files, as an image folder does"

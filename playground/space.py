@@ -21,9 +21,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 
+from preprocessing.hub import HUB_NAME, in_one_line, reason
 from stylegan.files import is_free
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +49,6 @@ PLACES = "cpu", "zero", "docker"
 ZERO_TORCH = "torch>=2.9,<2.12"  # what ZeroGPU supports of what this code runs on
 ZERO_PYTHON = "3.12"
 PORT = 7860  # to which Spaces send visitors
-NAME = re.compile(r"[a-zA-Z0-9][\w.-]*/[a-zA-Z0-9][\w.-]*")
 
 
 def _front_matter(readme: str, change: dict[str, str | None]) -> str:
@@ -146,13 +146,6 @@ def send(files: dict[str, Path | bytes], name: str, *, sdk: str, private: bool) 
     return str(url)
 
 
-def reason(error: Exception) -> str:
-    """Why the Hub did not take it, in one sentence."""
-    if isinstance(error, httpx.TransportError | OfflineModeIsEnabled):
-        return "the Hub cannot be reached"
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Send or write a Space as the command line says, or end with one sentence."""
     parser = argparse.ArgumentParser(
@@ -165,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if (args.name is None) == (args.to is None):
         parser.error("name a Space, USER/NAME, or a folder with --to")
-    if args.name and not NAME.fullmatch(args.name):
+    if args.name and not HUB_NAME.fullmatch(args.name):
         parser.error(f"{args.name} is no name of a Space, which looks like USER/NAME")
     try:
         files = files_for(args.place)
@@ -176,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sdk = "docker" if args.place == "docker" else "gradio"
         print(f"{send(files, args.name, sdk=sdk, private=args.private)} has {len(files)} files")
     except ValueError as e:
-        sys.exit(f"error: {' '.join(str(e).split())}")
+        sys.exit(f"error: {in_one_line(e)}")
     except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
         sys.exit(f"error: {args.name or args.to} cannot be written: {reason(e)}")
 

@@ -16,7 +16,6 @@ repository; `HfApi().super_squash_history(NAME, repo_type="dataset")` forgets it
 import argparse
 import hashlib
 import json
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -29,17 +28,17 @@ from huggingface_hub import (
     HfApi,
     hf_hub_download,
 )
-from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import httpx
 
 from preprocessing.card import MARK, card_text, plain_name, size_category
-from preprocessing.listing import METADATA, Listing, Row, kept, read_listing
+from preprocessing.hub import HUB_NAME, in_one_line, reason
+from preprocessing.listing import METADATA, Listing, Row, kept, read_decisions, read_listing
 
 CARD = "README.md"
 MANY, MANY_BYTES = 2000, 1 << 30  # files and bytes of a commit
 MOST_IN_FOLDER, SHARD = 10_000, 5000  # files, as the Hub bears them
-HUB_NAME = re.compile(r"[a-zA-Z0-9][\w.-]*/[a-zA-Z0-9][\w.-]*")
 TAG = "stylegan-playground"  # on the card of what this program pushed
 
 
@@ -182,7 +181,7 @@ def push(folder: Path, name: str, *, private: bool = False, licence: str | None 
     """
     listing = read_listing(folder)
     names, paths, wanted = hub_names(listing), {}, {}
-    for row in kept(folder):
+    for row in kept(listing, read_decisions(folder)):
         if (folder / row["file"]).is_file():
             paths[names[row["file"]]] = folder / row["file"]
             wanted[names[row["file"]]] = told(row, names[row["file"]])
@@ -214,21 +213,6 @@ def push(folder: Path, name: str, *, private: bool = False, licence: str | None 
     return f"{name}: {len(new)} faces sent, {len(gone)} deleted, {len(wanted)} are there now"
 
 
-def reason(error: Exception) -> str:
-    """Why the Hub did not take it, in one sentence."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    known = {
-        401: "the Hub knows no token of yours; run `hf auth login`",
-        403: "your token may not write there",
-        412: "something else was sent there meanwhile",
-    }
-    if status in known:
-        return known[status]
-    if isinstance(error, httpx.TransportError | OfflineModeIsEnabled):
-        return "the Hub cannot be reached"
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Push as the command line says, or end with one sentence."""
     parser = argparse.ArgumentParser(
@@ -246,7 +230,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         print(push(args.dataset, args.repo, private=args.private, licence=args.license))
     except ValueError as e:
-        sys.exit(f"error: {' '.join(str(e).split())}")
+        sys.exit(f"error: {in_one_line(e)}")
     except (OSError, HfHubHTTPError, httpx.HTTPError) as e:
         sys.exit(f"error: {args.repo} is not pushed whole: {reason(e)}; the same command goes on")
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args, get_type_hints
 
-from evaluation.source import HUB_NAME, on_hub
+from evaluation.source import on_hub
+from preprocessing.hub import HUB_NAME
 from stylegan import DiscriminatorConfig, GeneratorConfig
 
 PROGRAM = "python training/train.py"

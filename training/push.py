@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import httpx
 
-from evaluation.source import HUB_NAME
+from preprocessing.hub import HUB_NAME, in_one_line, reason
 from stylegan.history import HISTORY, as_lines, read_history
 from stylegan.pretrained import CARD, WEIGHTS
 from training.card import MARK, licence_words
@@ -37,23 +37,6 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ".push.lock"
 PATIENCE = 3600  # seconds after which a push is given up and begun anew
 FAILURES = OSError, RuntimeError, HfHubHTTPError, httpx.HTTPError  # of the client
-REFUSED = {
-    401: "the Hub knows no token of yours; run `hf auth login`",
-    403: "your token may not write there",
-    412: "something else was sent there meanwhile",
-}
-
-
-def reason(error: Exception) -> str:
-    """Why the Hub did not take it, in one line."""
-    if isinstance(error, RuntimeError) and error.__cause__:  # of a large file
-        return reason(error.__cause__)
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in REFUSED:
-        return REFUSED[status]
-    if isinstance(error, httpx.TransportError | OfflineModeIsEnabled):
-        return "the Hub cannot be reached"
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def open_repository(api: HfApi, repo: str, *, private: bool) -> None:
@@ -257,7 +240,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         how = dict(private=args.private, licence=args.license, every=args.every)
         sent = push(args.run, args.repo, **how)
     except ValueError as e:
-        sys.exit(f"error: pushing to {args.repo} failed: {' '.join(str(e).split())}")
+        sys.exit(f"error: pushing to {args.repo} failed: {in_one_line(e)}")
     except FAILURES as e:
         sys.exit(f"pushing to {args.repo} failed: {reason(e)}; what waits is kept")
     print(f"{args.repo} has {', '.join(sent)}")
