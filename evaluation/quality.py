@@ -8,6 +8,7 @@ sub-folder. Which of these a drawn face belongs to is told by a classifier of it
 Reference: Karras et al. 2018 (arXiv:1710.10196), Sec. 5 for looking at more than one size.
 """
 
+import math
 import statistics
 from typing import NamedTuple
 
@@ -75,29 +76,37 @@ class Pictures(NamedTuple):
         return Pictures(*(x[index] for x in self))
 
 
+def measurable(counts: dict[str, int]) -> list[str]:
+    """Labels that can be measured together, by their numbers of pictures: equally many of each are
+    compared with as many others, so the smallest are left out until there are enough."""
+    left = sorted(counts, key=counts.get)
+    while left and counts[left[0]] < max(NEIGHBOURS + 1, 2 * math.ceil(LEAST / len(left))):
+        del left[0]
+    return [name for name in counts if name in left]
+
+
 class Reference:
     """The reals of a dataset, as the feature networks see them.
 
-    `few` counts the pictures of labels with fewer than are useful; figures of them are rough.
+    `names` are the labels that are measured. `few` counts the pictures of all labels with fewer
+    than are useful: they are left out, or figures of them are rough.
 
-    Raises: ValueError if nothing can be measured, so few pictures has a label.
+    Raises: ValueError if no label has enough pictures to measure anything.
     """
 
     def __init__(self, dataset: ImageDataset):
-        self.names = dataset.labels
-        img, self.labels = balanced(dataset)
-        counts = dict(zip(self.names, self.labels.bincount().tolist(), strict=True))
-        name, needed = (
-            min(counts, key=counts.get),
-            max(NEIGHBOURS + 1, 2 * -(-LEAST // len(counts))),
-        )
-        if counts[name] < needed:
+        counts, self.names = dataset.counts(), measurable(dataset.counts())
+        if not self.names:
+            most = max(counts, key=counts.get)
             raise ValueError(
-                f"{name} has {counts[name]} pictures; {needed} are the fewest to measure anything, "
-                f"{USEFUL} to measure well: add some"
+                f"{most} has {counts[most]} pictures; {2 * LEAST} are the fewest to measure "
+                f"anything, {USEFUL} to measure well: add some"
             )
         self.few = {name: count for name, count in counts.items() if count < USEFUL}
-        img = from_uint8(img)
+        img, labels = balanced(dataset)
+        places = torch.tensor([dataset.labels.index(name) for name in self.names])
+        kept = torch.isin(labels, places)
+        img, self.labels = from_uint8(img[kept]), torch.searchsorted(places, labels[kept])
         self.random = random_network(img)
         self.taught, self.features_name = load_features()
         self.reals = self.look_at(img)
@@ -144,13 +153,16 @@ class Reference:
         """Sentences on labels of few pictures: what can be measured, and what to do."""
         told = []
         for name, count in self.few.items():
-            rough = f"its figures are rough, of {count // 2} pictures beside {count // 2}"
-            if count < 2 * LEAST:
-                rough = f"by itself it is not measured, for which {2 * LEAST} are needed"
+            together = ", and those of all together too"
+            rough = f"its figures are rough, of {count // 2} pictures beside {count // 2}{together}"
+            if name not in self.names:
+                rough = "it is not measured, the others are"
+            elif count < 2 * LEAST:
+                rough = f"by itself it is not measured, for which {2 * LEAST} are needed{together}"
             what = "the folder" if name == "." else name
             told.append(
-                f"{what} has {count} pictures, fewer than {USEFUL}: {rough}, and those of all "
-                f"together too; add {USEFUL - count} to compare runs by them"
+                f"{what} has {count} pictures, fewer than {USEFUL}: {rough}; "
+                f"add {USEFUL - count} to compare runs by them"
             )
         return told
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from evaluation.dataset import ImageDataset
-from evaluation.quality import ALL, Figure, Reference, score
+from evaluation.quality import ALL, Figure, Reference, measurable, score
 from stylegan.images import from_uint8
 
 
@@ -101,6 +101,27 @@ def test_small_folders_are_measured_as_far_as_they_can_be_and_marked(drawn, tmp_
     assert "its figures are rough, of 20 pictures beside 20" in many and "add 60" in many
     found = reference.compare(reference.look_at(from_uint8(drawn[100:160])))
     assert ALL in found and "few" not in found
+
+
+def test_labels_that_are_too_small_are_left_out_until_the_others_can_be_measured():
+    assert measurable({"film": 5, "photos": 239}) == ["photos"]
+    assert measurable({"b": 8, "a": 8}) == ["b", "a"] and measurable({"b": 8, "a": 7}) == []
+    assert measurable({"a": 6, "b": 20, "c": 6}) == ["a", "b", "c"]
+
+
+def test_the_others_are_measured_beside_a_label_of_few_pictures(drawn, tmp_path):
+    """5 faces of a label that comes first, and 40 of another."""
+    for i, pixels in enumerate(drawn[:45]):
+        path = tmp_path / ("film" if i < 5 else "photos") / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
+    reference = Reference(ImageDataset(str(tmp_path)))
+    assert reference.names == ["photos"] and reference.labels.tolist() == [0] * 40
+    assert reference.warnings()[0].startswith(
+        "film has 5 pictures, fewer than 100: it is not measured, the others are; add 95 to"
+    )
+    found = reference.judge(reference.look_at(from_uint8(drawn[100:160])))
+    assert found["distances"].keys() == {ALL} and found["few"] == {"film": 5, "photos": 40}
 
 
 def test_turned_faces_are_seen(reference, good):
