@@ -171,22 +171,27 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
             )
     turn, wrong = gr.State(Turn()), [wrong_across, wrong_down]
 
-    def draw(*values: object) -> Iterator[tuple[np.ndarray | dict, str, str]]:
-        """The grid, and what is wrong with each list of seeds, below it.
-
-        The words go at the beginning only: an older drawing that ends says nothing of newer seeds.
-        """
+    def problem(seeds: str, name: str) -> str:
+        """What is wrong with a list of seeds; empty if nothing is."""
         try:
-            for number, drawn in enumerate(crossings.draw(*values)):
-                yield drawn, *[gr.skip() if number else ""] * 2
+            parse_seeds(seeds, name)
         except Mistake as e:
-            words = [e.message * e.message.startswith(name) for name in ("Across", "Down")]
-            if not any(words):
-                raise
-            yield gr.skip(), *words
+            return e.message
+        return ""
+
+    def problems(across: str, down: str) -> tuple[str, str]:
+        """What is wrong with each list, to be said below it."""
+        return problem(across, "Across"), problem(down, "Down")
+
+    def draw(across: str, down: str, *values: object) -> Iterator[np.ndarray | dict]:
+        """The grid; wrong seeds leave the one that is there."""
+        if any(problems(across, down)):
+            yield gr.skip()
+        else:
+            yield from crossings.draw(across, down, *values)
 
     def resize(*values: object) -> tuple[str | dict, str | dict]:
-        """Wrong seeds stay: the drawing that follows says so."""
+        """Wrong seeds stay, and what is said of them."""
         try:
             return crossings.resize(*values)
         except Mistake:
@@ -196,14 +201,18 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
     live = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     changes = [tab.select, across.submit, down.submit, weight.input, psi.input, own.input]
-    gr.on(changes, draw, inputs, [grid, *wrong], api_visibility="private", **live)
+    gr.on(changes, draw, inputs, grid, api_visibility="private", **live)
     offer(crossings.draw, inputs, grid, "grid", concurrency_limit=None)
     told = {"api_visibility": "private", "show_progress": "hidden"}  # queued, or it cannot tell
     others = dice.click(crossings.choose, [size, mix.model], [across, down], **hidden)
     fill = [size, across, down, mix.model]
     resized = size.input(resize, fill, [across, down], trigger_mode="always_last", **told)
+    # Said by an event of its own: a drawing that goes on knows nothing of newer seeds.
+    latest = hidden | {"trigger_mode": "always_last"}
+    gr.on([across.submit, down.submit], problems, [across, down], wrong, **latest)
     for chosen in (others, resized):
-        chosen.success(draw, inputs, [grid, *wrong], api_visibility="private", **live)
+        chosen.success(draw, inputs, grid, api_visibility="private", **live)
+        chosen.success(problems, [across, down], wrong, **latest)
 
     def open_in_mix(
         across: str,

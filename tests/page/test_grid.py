@@ -59,8 +59,6 @@ def test_a_click_while_the_next_picture_of_the_grid_is_loaded_counts_when_it_is(
 
 def test_a_mistake_in_the_grid_s_seeds_is_named(page):
     page.get_by_role("tab", name="Grid").click()
-    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
-    wait_until_drawn(page, "grid")
     seeds = page.get_by_label("Seeds across")
     seeds.fill("1, two")
     seeds.press("Enter")
