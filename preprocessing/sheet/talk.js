@@ -12,6 +12,7 @@ function send(what, wanted) {
   tell("");
   act = Math.max(act + 1, Date.now());
   queue.push([act, what, wanted]);
+  root.toggleAttribute("data-unsaved", true);
   talk();
 }
 
@@ -25,6 +26,7 @@ async function talk() {
     const answer = await Promise.race([call, after(PATIENCE)]); // none: Gradio says undefined
     if (answer) {
       queue.splice(0, acts.length);
+      root.toggleAttribute("data-unsaved", queue.length > 0);
       take(answer, acts);
     } else { // sent again, which does no act twice
       away();

@@ -90,8 +90,15 @@ def cell(page: Page, face: int):
     return page.locator(f"#face-{face}")
 
 
-def decided(program) -> dict[str, bool]:
+def saved(program) -> dict[str, bool]:
+    """What is on the disk."""
     return {file: keep for file, keep in read_decisions(program.folder).items() if keep is not None}
+
+
+def decided(program, page: Page) -> dict[str, bool]:
+    """What is on the disk as soon as the page says that all is."""
+    expect(page.locator(".curate[data-unsaved]")).to_have_count(0)
+    return saved(program)
 
 
 def test_fifty_decisions_by_keys_outlive_a_kill(window, program):
@@ -100,15 +107,15 @@ def test_fifty_decisions_by_keys_outlive_a_kill(window, program):
     wanted = {f"drawn/{face:06d}-1.png": face % 5 in (0, 3) for face in range(47)}
     expect(cell(page, 46)).to_have_class("cell rejected hand")
     expect(cell(page, 47)).to_have_class("cell kept cursor")
-    assert decided(program) == wanted
+    assert decided(program, page) == wanted
 
     program.kill()
     press(page, "k")  # the face at which the undoing ended
     expect(page.locator(".banner")).to_contain_text("Not saved yet: 1")
-    assert decided(program) == wanted
+    assert saved(program) == wanted
     program.start()
     expect(page.locator(".banner")).to_be_hidden()
-    assert decided(program) == wanted | {"drawn/000047-1.png": True}
+    assert decided(program, page) == wanted | {"drawn/000047-1.png": True}
 
     other = window()
     for face in range(48):
@@ -116,18 +123,21 @@ def test_fifty_decisions_by_keys_outlive_a_kill(window, program):
         expect(cell(other, face)).to_have_class(f"cell {state} hand{' cursor' * (face == 0)}")
     press(page, "z z")  # the window that stayed open takes back what it did before the kill, too
     expect(cell(page, 46)).to_have_class("cell kept cursor")
-    assert decided(program) == {f: keep for f, keep in wanted.items() if f != "drawn/000046-1.png"}
+    assert decided(program, page) == {
+        f: keep for f, keep in wanted.items() if f != "drawn/000046-1.png"
+    }
 
 
 def test_two_windows_see_each_other_and_take_back_their_own(window, program):
     one, two = window(), window()
     press(one, "k x x")
+    assert len(decided(program, one)) == 3
     press(two, "ArrowRight k")
     expect(cell(two, 2)).to_have_class("cell rejected hand cursor")
     expect(cell(one, 1)).to_have_class("cell kept hand")
     press(one, "z z z")
     expect(cell(one, 0)).to_have_class("cell kept cursor")
-    assert decided(program) == {"drawn/000001-1.png": True}
+    assert decided(program, one) == {"drawn/000001-1.png": True}
 
 
 def test_many_are_decided_at_once(window, program):
@@ -142,7 +152,7 @@ def test_many_are_decided_at_once(window, program):
     page.mouse.up()
     press(page, "x")
     expect(page.locator(".cell.rejected.hand")).to_have_count(9)
-    numbers = sorted(int(file[6:12]) for file in decided(program))
+    numbers = sorted(int(file[6:12]) for file in decided(program, page))
     assert numbers == [0, 1, 2, 4, 5, 6, 8, 9, 10]
 
 
@@ -161,7 +171,8 @@ def test_sorted_filtered_and_by_person(window, program):
     expect(cell(page, 104)).to_have_class("cell kept cursor")
     page.locator(".head button", has_text="Keep the first").nth(1).click()
     expect(cell(page, 105)).to_have_class("cell rejected hand")
-    keeps = [decided(program)[f"photos/{number:06d}-1.png"] for number in range(8)]
+    keeps = decided(program, page)
+    keeps = [keeps[f"photos/{number:06d}-1.png"] for number in range(8)]
     assert keeps == [False] * 4 + [True] + [False] * 3
 
 
@@ -173,13 +184,13 @@ def test_a_suggestion_is_seen_before_it_is_accepted(window, program):
     expect(page.locator(".banner")).to_contain_text(
         "Keep these 12 of drawn and reject the other 78"
     )
-    assert decided(program) == {}
+    assert decided(program, page) == {}
     page.get_by_role("button", name="Accept").click()
     expect(page.locator(".labels")).to_contain_text("12 of 12 kept")
-    assert sorted(decided(program).values()) == [False] * 78 + [True] * 12
+    assert sorted(decided(program, page).values()) == [False] * 78 + [True] * 12
     press(page, "z")
     expect(page.locator(".labels")).to_contain_text("90 of 12 kept")
-    assert decided(program) == {}
+    assert decided(program, page) == {}
 
 
 def test_a_telephone_taps(window, program):
@@ -188,5 +199,5 @@ def test_a_telephone_taps(window, program):
         cell(page, face).tap()
     page.locator("[data-do=reject]").tap()
     expect(page.locator(".cell.rejected.hand")).to_have_count(2)
-    assert decided(program) == {f"drawn/00000{face}-1.png": False for face in (1, 2)}
+    assert decided(program, page) == {f"drawn/00000{face}-1.png": False for face in (1, 2)}
     assert page.evaluate("document.documentElement.scrollWidth") == 375
