@@ -39,6 +39,7 @@ CSS = """
     flex: none; width: auto; padding: 4px; border-style: none; outline: none; box-shadow: none;
     background: none;
 }
+#head #pixels input { border: 1px solid var(--body-text-color-subdued); }
 .strip .grid-wrap.fixed-height { min-height: 0; max-height: none; padding: 2px; }
 .strip .grid-container {
     grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); grid-auto-rows: auto;

@@ -210,7 +210,7 @@ def launch_options(curation: Curation) -> dict[str, object]:
         "server_name": HOSTS[0],
         "share": False,
         "app_kwargs": {"routes": routes, "middleware": [Middleware(OwnPageOnly)]},
-        "theme": gr.themes.Soft(),
+        "theme": gr.themes.Soft(font=["system-ui", "sans-serif"]),
         "ssr_mode": False,
         "run_history": False,
         "footer_links": [],

@@ -116,11 +116,11 @@ def build_page(run: Path) -> gr.Blocks:
                     0, 1, 0, step=1, label="From the first faces to the newest", elem_id="at"
                 )
                 caption = gr.Markdown(elem_id="caption")
-                look = dict(format="png", buttons=[], elem_classes="faces", interactive=False)
-                faces = gr.Image(label="The same seeds every time", elem_id="faces", **look)
-                mixes = gr.Image(
-                    label="Halfway between the face above and the face on the left", **look
-                )
+                look = dict(format="png", buttons=[], show_label=False, interactive=False)
+                gr.Markdown("The same seeds every time")
+                faces = gr.Image(elem_id="faces", elem_classes="faces", **look)
+                gr.Markdown("Halfway between the face above and the face on the left")
+                mixes = gr.Image(elem_classes="faces", **look)
             with gr.Column(scale=2):
                 gr.Markdown("### The doctor")
                 doctor = gr.Markdown(elem_id="doctor")
@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         progress(run, time.time())
     except (ValueError, OSError) as e:
         sys.exit(f"error: {e}")
-    page = dict(css=CSS, theme=gr.themes.Soft(), ssr_mode=False)
+    page = dict(css=CSS, theme=gr.themes.Soft(font=["system-ui", "sans-serif"]), ssr_mode=False)
     build_page(run).launch(server_name="127.0.0.1", **page)
 
 
