@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from preprocessing.listing import LISTING, METADATA, kept, read_listing
+from preprocessing.listing import LISTING, METADATA, kept, read_decisions, read_listing
 from preprocessing.read import is_grey, list_pictures, read_image, read_size
 
 WORK = ".work"  # of a preparation that has not ended
@@ -62,7 +62,7 @@ def _as_prepared(folder: Path) -> tuple[dict[str, str], Counter]:
     """
     listing = read_listing(folder)
     known = {row["file"] for row in (*listing.faces, *listing.rejected)}
-    labels = {row["file"]: row["label"] for row in kept(folder)}
+    labels = {row["file"]: row["label"] for row in kept(listing, read_decisions(folder))}
     found = {path.relative_to(folder).as_posix() for path in list_pictures(folder)[0]}
     unlisted = f"pictures that {LISTING} does not list"
     return labels, Counter(

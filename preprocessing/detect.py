@@ -115,11 +115,6 @@ def find_faces(
     return sorted(faces, key=lambda face: (-face.box.size, face.box.y, face.box.x))
 
 
-def detect_faces(image: np.ndarray, min_size: int = 48) -> list[Box]:
-    """The boxes alone of what the cascade finds."""
-    return [face.box for face in find_faces(image, min_size)]
-
-
 def resized(image: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
     """A copy of another size, and the scale by which its boxes are divided to stay inside."""
     if scale == 1:

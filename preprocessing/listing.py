@@ -5,7 +5,7 @@
     append_decisions(folder, ...)    keep or reject faces; on disk when it returns
     read_decisions(folder)           file -> True to keep, False to reject, None for neither
     decisions_in(content)            the lines of decisions.jsonl that are decisions
-    kept(folder)                     rows of the faces to train on, decisions applied
+    kept(listing, decisions)         rows of the faces to train on
 
 A row tells of one face: "file" and "label", always; "source", "box", "points", "time", "frame",
 "scores", "hash", "person", "twins" where they are known; "reason" if the face was refused. Nothing
@@ -156,11 +156,6 @@ def append_decisions(folder: str | Path, decisions: Mapping[str, bool | None], *
         os.fsync(file.fileno())
 
 
-def append_decision(folder: str | Path, file: str, keep: bool | None) -> None:
-    """`append_decisions` of one file."""
-    append_decisions(folder, {file: keep})
-
-
 def decisions_in(content: bytes) -> Iterator[Row]:
     """The decisions among these lines, in order: "file", "keep" and whatever else stands there.
 
@@ -183,14 +178,11 @@ def read_decisions(folder: str | Path) -> dict[str, bool | None]:
     return {row["file"]: row["keep"] for row in decisions_in(content)}
 
 
-def kept(folder: str | Path) -> list[Row]:
+def kept(listing: Listing, decisions: Mapping[str, bool | None]) -> list[Row]:
     """The rows of the faces to train on, in the order of their files' names.
 
     A face is kept if its last decision says so or, without one, if preparation kept it.
-
-    Raises: ValueError as `read_listing` does.
     """
-    listing, decisions = read_listing(folder), read_decisions(folder)
 
     def is_kept(row: Row, otherwise: bool) -> bool:
         decision = decisions.get(row["file"])

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from preprocessing.advice import advise, count, several
-from preprocessing.listing import Listing, Row, kept, read_listing, whole_file
+from preprocessing.listing import Listing, Row, kept, read_decisions, read_listing, whole_file
 from preprocessing.read import read_image
 
 REPORT = "report.html"
@@ -93,8 +93,8 @@ def write_report(folder: str | Path) -> Path:
         OSError: if the page cannot be written.
     """
     folder = Path(folder)
-    files = {row["file"] for row in kept(folder)}
     listing = read_listing(folder)
+    files = {row["file"] for row in kept(listing, read_decisions(folder))}
     faces, rejected = [], []
     for row in sorted((*listing.faces, *listing.rejected), key=lambda row: row["file"]):
         if row["file"] in files:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from evaluation.dataset import ImageDataset
-from preprocessing.listing import append_decision
+from preprocessing.listing import append_decisions
 from preprocessing.read import read_image
 
 
@@ -139,8 +139,8 @@ def test_of_a_prepared_folder_the_kept_faces_and_their_labels_are_taken(prepared
     assert dataset.names == names and dataset.labels == ["film", "photos"]
     assert dataset.passed_over == {"rejected faces": 2}
     before = dataset.identity()
-    append_decision(prepared, "rejected/photos/000007-1.png", True)
-    append_decision(prepared, "film/000002-1.png", False)
+    append_decisions(prepared, {"rejected/photos/000007-1.png": True})
+    append_decisions(prepared, {"film/000002-1.png": False})
     (prepared / "film/000004-1.png").unlink()
     save(prepared / "film" / "mine.png")
     dataset = ImageDataset(str(prepared))
@@ -151,8 +151,8 @@ def test_of_a_prepared_folder_the_kept_faces_and_their_labels_are_taken(prepared
         "pictures that dataset.json does not list": 1,
         "pictures that are listed and gone": 1,
     }
-    append_decision(prepared, "rejected/photos/000007-1.png", None)
-    append_decision(prepared, "film/000002-1.png", True)
+    append_decisions(prepared, {"rejected/photos/000007-1.png": None})
+    append_decisions(prepared, {"film/000002-1.png": True})
     save_again = ImageDataset(str(prepared))
     assert save_again.names == [name for name in names if name != "film/000004-1.png"]
 

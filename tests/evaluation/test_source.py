@@ -13,7 +13,7 @@ from PIL import Image
 
 from evaluation import unpack
 from evaluation.source import find_data, on_hub, open_dataset
-from preprocessing.listing import append_decision
+from preprocessing.listing import append_decisions
 from preprocessing.push import push
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_a_zip_is_the_folder_that_was_packed(faces, prepared, tmp_path):
     own = open_dataset(pack(tmp_path / "faces.zip", faces))
     folder = open_dataset(str(faces))
     assert own.identity() == folder.identity() and own.counts() == folder.counts()
-    append_decision(prepared, "film/000000-1.png", False)
+    append_decisions(prepared, {"film/000000-1.png": False})
     for top in ("", "my faces/"):
         data = pack(tmp_path / f"{len(top)}.zip", prepared, top)
         assert open_dataset(data).identity() == open_dataset(str(prepared)).identity()
@@ -151,7 +151,7 @@ def test_a_set_of_the_hub_is_downloaded_once_and_read_without_it(hub_here, prepa
     hub_here.log.clear()
     assert open_dataset("alice/faces").commit == first.commit
     assert not any("/resolve/" in path for _, path, *_ in hub_here.log)
-    append_decision(prepared, "film/000000-1.png", False)
+    append_decisions(prepared, {"film/000000-1.png": False})
     push(prepared, "alice/faces")
     assert len(open_dataset("alice/faces")) == 5
     assert len(open_dataset("alice/faces", first.commit)) == 6
@@ -189,7 +189,7 @@ def test_what_is_no_data_set_of_pictures_is_said(hub_here, tmp_path):
 
 def test_a_set_that_was_uploaded_as_a_folder_is_read_with_its_decisions(hub_here, prepared):
     """With `hf upload`, rejected faces and all."""
-    append_decision(prepared, "film/000000-1.png", False)
+    append_decisions(prepared, {"film/000000-1.png": False})
     api = HfApi(endpoint=hub_here.url)
     api.create_repo("alice/all", repo_type="dataset")
     api.upload_folder(repo_id="alice/all", repo_type="dataset", folder_path=prepared)

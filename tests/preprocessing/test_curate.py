@@ -8,7 +8,14 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from preprocessing.curate import Curation, build_page, launch_options, main
-from preprocessing.listing import DECISIONS, Listing, kept, write_listing
+from preprocessing.listing import (
+    DECISIONS,
+    Listing,
+    kept,
+    read_decisions,
+    read_listing,
+    write_listing,
+)
 
 
 def face(label, number, **more):
@@ -67,7 +74,7 @@ def test_rejected_faces_stand_among_the_kept_ones(curation):
 def test_training_reads_what_was_decided(curation, folder):
     answer = work(curation, [1, "decide", [[3, True], [0, False]]])
     assert answer["changes"] == [(3, True), (0, False)]
-    names = [row["file"] for row in kept(folder)]
+    names = [row["file"] for row in kept(read_listing(folder), read_decisions(folder))]
     assert "rejected/photos/000002-1.png" in names
     assert "drawn/000000-1.png" not in names
 

@@ -10,7 +10,6 @@ from preprocessing.listing import (
     LISTING,
     METADATA,
     Listing,
-    append_decision,
     append_decisions,
     kept,
     read_decisions,
@@ -81,7 +80,7 @@ def test_rows_that_break_off_leave_the_older_listing(dataset):
 def test_the_first_format_tells_of_kept_faces(tmp_path):
     (tmp_path / LISTING).write_text(json.dumps({"size": 64, "faces": [face(1)]}))
     assert read_listing(tmp_path) == Listing(64, {}, [face(1)], [], [])
-    assert kept(tmp_path) == [face(1)]
+    assert kept(read_listing(tmp_path), read_decisions(tmp_path)) == [face(1)]
 
 
 @pytest.mark.parametrize(
@@ -114,29 +113,29 @@ def test_what_is_no_listing_is_refused_in_a_sentence(content, sentence, tmp_path
 def test_the_last_decision_wins_and_none_leaves_it_to_preparation(dataset):
     folder, _ = dataset
     assert read_decisions(folder) == {}
-    append_decision(folder, refused(2)["file"], True)
+    append_decisions(folder, {refused(2)["file"]: True})
     append_decisions(folder, {face(1)["file"]: False, face(3)["file"]: False})
-    append_decision(folder, face(3)["file"], None)
+    append_decisions(folder, {face(3)["file"]: None})
     assert read_decisions(folder) == {
         face(1)["file"]: False,
         refused(2)["file"]: True,
         face(3)["file"]: None,
     }
-    assert kept(folder) == [face(3, time=1.5), refused(2)]
+    assert kept(read_listing(folder), read_decisions(folder)) == [face(3, time=1.5), refused(2)]
 
 
 def test_a_half_line_of_a_killed_program_costs_no_other_decision(tmp_path):
-    append_decision(tmp_path, "a.png", True)
+    append_decisions(tmp_path, {"a.png": True})
     with (tmp_path / DECISIONS).open("ab") as file:
         file.write(b'{"file": "b.p')
-    append_decision(tmp_path, "c.png", False)
+    append_decisions(tmp_path, {"c.png": False})
     assert read_decisions(tmp_path) == {"a.png": True, "c.png": False}
 
 
 def test_decisions_of_several_writers_are_all_there(tmp_path):
     def decide(writer):
         for number in range(50):
-            append_decision(tmp_path, f"{writer}-{number}.png", True)
+            append_decisions(tmp_path, {f"{writer}-{number}.png": True})
 
     threads = [threading.Thread(target=decide, args=(writer,)) for writer in range(4)]
     for thread in threads:

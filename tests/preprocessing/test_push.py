@@ -10,7 +10,7 @@ from PIL import Image
 from evaluation.source import open_dataset
 from preprocessing import push as push_module
 from preprocessing.card import MARK, card_text, plain_name, size_category
-from preprocessing.listing import Listing, append_decision
+from preprocessing.listing import Listing, append_decisions
 from preprocessing.push import hub_names, main, parts, push
 
 NAMES = [f"{'photos' if n % 2 else 'film'}/{n:06d}-1.png" for n in range(6)]
@@ -31,8 +31,8 @@ def text(hub, file, name="alice/faces"):
 
 
 def test_kept_faces_become_an_image_folder_of_which_nothing_tells_a_path(hub_here, prepared):
-    append_decision(prepared, "film/000000-1.png", False)
-    append_decision(prepared, "rejected/photos/000007-1.png", True)
+    append_decisions(prepared, {"film/000000-1.png": False})
+    append_decisions(prepared, {"rejected/photos/000007-1.png": True})
     (prepared / "photos/000001-1.png").unlink()
     push(prepared, "alice/faces", licence="cc-by-4.0")
     names = sorted([*NAMES[2:], "photos/000007-1.png"])
@@ -61,7 +61,7 @@ def test_a_second_call_sends_what_is_missing_and_deletes_what_went(hub_here, pre
     hub_here.log.clear()
     told = push(prepared, "alice/faces")
     assert told == "alice/faces: 0 faces sent, 0 deleted, 6 are there now" and sent(hub_here) == 0
-    append_decision(prepared, NAMES[0], False)
+    append_decisions(prepared, {NAMES[0]: False})
     pixels = np.zeros((32, 32, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(prepared / NAMES[1])
     assert push(prepared, "alice/faces").endswith("1 faces sent, 1 deleted, 5 are there now")
@@ -108,7 +108,7 @@ def test_what_somebody_else_put_there_or_wrote_stays(hub_here, prepared):
     api.upload_file(path_or_fileobj=b"x", path_in_repo="example.jpg", **where)
     own = text(hub_here, "README.md").replace(MARK, "") + "Thanks to Bob.\n"
     api.upload_file(path_or_fileobj=own.encode(), path_in_repo="README.md", **where)
-    append_decision(prepared, NAMES[0], False)
+    append_decisions(prepared, {NAMES[0]: False})
     push(prepared, "alice/faces")
     assert text(hub_here, "README.md") == own and "example.jpg" in files(hub_here)
 
@@ -137,7 +137,7 @@ def test_a_set_without_kept_faces_a_name_and_a_missing_hub_are_said(
     with pytest.raises(SystemExit, match="not pushed whole: the Hub cannot be reached"):
         main([str(prepared), "alice/faces"])
     for name in NAMES:
-        append_decision(prepared, name, False)
+        append_decisions(prepared, {name: False})
     with pytest.raises(SystemExit, match="keeps no face, so there is nothing to push"):
         main([str(prepared), "alice/faces"])
 

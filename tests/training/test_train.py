@@ -23,7 +23,7 @@ from evaluation.card import table
 from evaluation.dataset import ImageDataset
 from evaluation.quality import reference_for
 from playground.model import Model
-from preprocessing.listing import append_decision
+from preprocessing.listing import append_decisions
 from preprocessing.push import push
 from stylegan import Discriminator, Generator, sample_z
 from stylegan.history import read_history
@@ -480,11 +480,11 @@ def test_the_status_of_a_run_that_is_left_is_passed_on(config, monkeypatch, code
 def test_a_decision_makes_other_data_which_is_told(config, prepared):
     config = dataclasses.replace(config, data=str(prepared), total_kimg=0.008)
     run(config)
-    append_decision(prepared, "film/000000-1.png", False)
+    append_decisions(prepared, {"film/000000-1.png": False})
     told = r"was begun with \(it had 3 of film, 3 of photos, now 2 of film, 3 of photos\); give"
     with pytest.raises(ValueError, match=told):
         run(dataclasses.replace(config, total_kimg=0.016))
-    append_decision(prepared, "film/000000-1.png", None)
+    append_decisions(prepared, {"film/000000-1.png": None})
     run(dataclasses.replace(config, total_kimg=0.016))
     assert state_of(config)["nimg"] == 16
 
@@ -511,7 +511,7 @@ def test_a_run_on_a_set_of_the_hub_goes_on_with_the_one_it_began_with(
     run(config)
     record = json.loads((Path(config.out) / "config.json").read_text())
     assert record["data"] == "alice/faces" and record["counts"] == {"film": 3, "photos": 3}
-    append_decision(prepared, "film/000000-1.png", False)
+    append_decisions(prepared, {"film/000000-1.png": False})
     push(prepared, "alice/faces")
     run(dataclasses.replace(config, total_kimg=0.016))
     assert f"(alice/faces at commit {record['commit'][:7]})" in capsys.readouterr().out
