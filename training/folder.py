@@ -17,8 +17,10 @@ from stylegan.pretrained import CARD
 from training.checkpoint import RECORD, has_state, read_record
 from training.config import TrainConfig
 from training.snapshot import RUN_CARD
+from training.verify import VERIFIED
 
 LOCK, STATE = ".lock", "state"
+FIRST = {VERIFIED, RECORD, CARD}  # what a run writes before it begins to work
 CLAIM_SECONDS = 30
 
 
@@ -86,14 +88,14 @@ def claim(config: TrainConfig) -> Iterator[None]:
             (out / STATE).mkdir(exist_ok=True)
             yield
         except BaseException:
-            if was_free and contents(out) <= {RECORD, CARD}:
+            if was_free and contents(out) <= FIRST:
                 _withdraw(out, made)
             raise
 
 
 def _withdraw(out: Path, made: list[Path]) -> None:
     """Delete what a run has written before it began to work, and the folders made for it."""
-    for name in (LOCK, RECORD, CARD):
+    for name in {LOCK, *FIRST}:
         (out / name).unlink(missing_ok=True)
     (out / STATE).rmdir()
     for folder in made:

@@ -13,6 +13,7 @@ from training.checkpoint import RECORD, recorded, save_flags
 from training.config import TrainConfig
 from training.folder import claim
 from training.snapshot import save_run_card
+from training.verify import verify
 
 
 @pytest.fixture
@@ -76,8 +77,10 @@ def test_a_run_that_does_not_begin_leaves_nothing(config, there, tmp_path):
     if there:
         Path(config.out).mkdir(parents=True)
     with pytest.raises(ValueError, match="refused"), claim(config):
-        save_flags(config, ImageDataset(config.data))
-        save_run_card(config, ImageDataset(config.data))
+        dataset = ImageDataset(config.data)
+        verify(dataset, Path(config.out))
+        save_flags(config, dataset)
+        save_run_card(config, dataset)
         raise ValueError("refused")
     assert (tmp_path / "runs").exists() == there
     assert not there or not any(Path(config.out).iterdir())
