@@ -29,7 +29,7 @@ CARD = """\
 
 `python -m preprocessing.prepare` of StyleGAN PlayGround found the faces, cropped them and left out
 the bad ones{settings}; a person may have decided on some. `python -m preprocessing.push` sent what
-was kept. To train on them: `accelerate launch training/train.py --data {repo} --out runs/first`.
+was kept. To train on them: `python training/train.py --data {repo} --out runs/first`.
 
 ## Licence
 

@@ -3,9 +3,10 @@
     python -m preprocessing.report DATASET
 
 It holds the funnel from pictures to kept faces, advice, the labels, the scores, and sheets of the
-faces that are kept (by label) and refused (by reason). It reads only what is on disk, with a
-person's decisions, so it can be made again at any time. Nothing in it points elsewhere: pictures
-are inside, at most MAX_SHOWN of them, so a page of 20 thousand faces stays below 5 MB.
+faces that are kept (by label) and refused (by reason); of faces that training.rank has ranked, both
+ends. It reads only what is on disk, with a person's decisions, so it can be made again at any time.
+Nothing in it points elsewhere: pictures are inside, at most MAX_SHOWN of them, so a page of 20
+thousand faces stays below 5 MB.
 """
 
 import argparse
@@ -30,11 +31,13 @@ MAX_SHEET, MIN_SHEET = 200, 12  # faces of one sheet; 12 when there are very man
 SIDE = 64  # pixels of a face on the page
 BY_HAND = "rejected by a person"
 BINS = 24
+REALNESS, ENDS = "realness", 24  # the score that training.rank gives; faces shown of either end
 SCORES = {
     "size": "pixels of the picture across a face",
     "sharpness": "1: edges are blurred by 0.7 pixels",
     "exposure": "0: black, 1: white",
     "frontal": "1: towards the camera, 0: in profile",
+    REALNESS: "how real a discriminator finds it",
 }
 
 STYLE = """
@@ -128,6 +131,7 @@ def page(folder: Path, listing: Listing, words: list[str]) -> str:
         section("From pictures to faces", funnel(listing)),
         section("Labels", labels(listing)),
         section("Scores", plots(listing)),
+        *ends_of(folder, listing.faces),
         section("Kept", sheets_of(folder, by_label, shown)),
         section("Refused", sheets_of(folder, by_reason, shown) or "<p>No face was refused.</p>"),
     ]
@@ -195,12 +199,13 @@ def funnel(listing: Listing) -> str:
 def labels(listing: Listing) -> str:
     """The balance of the labels and their medians."""
     counted = count(listing.faces)
+    scores = [s for s in SCORES if any(label.middle(s) is not None for label in counted.values())]
     faces = {name: label.faces for name, label in counted.items()}
-    head = "".join(f"<th>{name}</th>" for name in ("pictures", "look-alikes", *SCORES))
+    head = "".join(f"<th>{name}</th>" for name in ("pictures", "look-alikes", *scores))
     rows = ""
     for name, label in counted.items():
         cells = [len(label.pictures), len(label.people) or "–"]
-        for score in SCORES:
+        for score in scores:
             middle = label.middle(score)
             digits = 0 if score == "size" else 2
             cells.append("–" if middle is None else f"{middle:.{digits}f}")
@@ -271,6 +276,19 @@ def sheets_of(folder: Path, groups: dict[str, list[Row]], shown: int) -> str:
     if more := len(groups) - MAX_SHOWN // MIN_SHEET // 2:
         content += f"<p class=soft>and {more} more</p>" if more > 0 else ""
     return content
+
+
+def ends_of(folder: Path, rows: list[Row]) -> list[str]:
+    """The section on both ends of a discriminator's ranking, if there is one."""
+    rows = [row for row in rows if REALNESS in row.get("scores", {})]
+    if not rows:
+        return []
+    rows.sort(key=lambda row: row["scores"][REALNESS])
+    content = ""
+    for title, end in (("least real", rows[:ENDS]), ("most real", rows[: -ENDS - 1 : -1])):
+        faces = "".join(thumbnail(folder, row) for row in end)
+        content += f"<p>The discriminator finds these {title}</p><div class=sheet>{faces}</div>"
+    return [section("Both ends", content)]
 
 
 def thumbnail(folder: Path, row: Row) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from preprocessing.judge import describe
 from preprocessing.read import read_image
 
 COLUMNS, ON_SHEET = 8, 64  # faces in a row of a sheet, and on all of it
 LARGEST = 96  # pixels of a small picture's side
-SAMPLES = 8  # points each way at which a face is compared with others
 
 
 class Thumbnails:
@@ -40,14 +40,8 @@ class Thumbnails:
         return jpeg(rows.reshape(-1, COLUMNS * self.side, 3), quality=88)
 
     def describe(self, faces: list[int]) -> np.ndarray:
-        """Colours at SAMPLES x SAMPLES points of each face, float32 (N, 3 SAMPLES²) in [0, 1]."""
-        step = self.side // SAMPLES
-        points = []
-        for start in range(0, len(faces), 256):  # the small pictures of all would fill the memory
-            some = self.take(faces[start : start + 256])[:, : step * SAMPLES, : step * SAMPLES]
-            parts = some.reshape(-1, SAMPLES, step, SAMPLES, step, 3).mean(axis=(2, 4))
-            points.append(parts.reshape(len(some), -1).astype(np.float32) / 255)
-        return np.concatenate(points)
+        """What `judge.describe` says of each face, float32 (N, K)."""
+        return np.stack([describe(self.take([face])[0]) for face in faces])
 
 
 def small(path: Path, side: int) -> np.ndarray:
