@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from preprocessing.listing import LISTING, METADATA, kept, read_decisions, read_listing
-from preprocessing.read import is_grey, list_pictures, read_image, read_size
+from preprocessing.read import is_grey, list_pictures, read_image, read_size, readable
 
 WORK = ".work"  # of a preparation that has not ended
 SMALL = 128  # pixels; pictures up to this size are decoded once and kept
@@ -31,11 +31,6 @@ def bytes_of(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
-
-
-def readable(name: str) -> str:
-    """A file's name as text: bytes of it that are no UTF-8 become `\\xe9` and the like."""
-    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def is_listed(folder: Path) -> bool:

@@ -3,11 +3,11 @@
 Nothing in it tells where something lay on the machine that it came from.
 """
 
-import os
 from collections import Counter
 from pathlib import PureWindowsPath
 
 from preprocessing.listing import Row
+from preprocessing.read import readable
 
 MARK = "<!-- preprocessing.push writes this card anew; delete this line and it stays as it is -->"
 NAMED = 5  # films and archives of a label
@@ -46,7 +46,7 @@ again. Whoever finds their own face here may ask the owner of this repository to
 
 def plain_name(source: str) -> str:
     """The name of a file without the folders that it lies in, as text, whatever system it is of."""
-    return os.fsencode(PureWindowsPath(source).name).decode(errors="backslashreplace")
+    return readable(PureWindowsPath(source).name)
 
 
 def _origin(row: Row) -> str:

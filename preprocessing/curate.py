@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from preprocessing.decisions import Decisions
 from preprocessing.listing import LISTING, Row, read_listing
-from preprocessing.read import read_image
+from preprocessing.read import read_image, readable
 from preprocessing.thumbnails import COLUMNS, ON_SHEET, Thumbnails, jpeg, most_various
 
 SHEET = Path(__file__).parent / "sheet"
@@ -56,11 +56,11 @@ class Curation:
     def faces(self, _: dict) -> dict[str, object]:
         """All that does not change while the page is open, one list for each column."""
         columns = {
-            name: [readable(row.get(name)) for row in self.rows]
+            name: [as_json(row.get(name)) for row in self.rows]
             for name in ("file", "label", *FACTS)
         }
         columns["reason"] = [
-            readable(row.get("reason") or "no reason given") if refused else None
+            as_json(row.get("reason") or "no reason given") if refused else None
             for row, refused in zip(self.rows, self.is_refused, strict=True)
         ]
         names = dict.fromkeys(name for row in self.rows for name in scores(row))
@@ -146,9 +146,9 @@ class Curation:
         return Response(picture, media_type="image/jpeg", headers=KEPT)
 
 
-def readable(value: object) -> object:
-    """Text that JSON can hold: bytes of a file's name that are no UTF-8 are spelled out."""
-    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+def as_json(value: object) -> object:
+    """A value of a row, as text that JSON can hold if it is text."""
+    return readable(value) if isinstance(value, str) else value
 
 
 def scores(row: Row) -> dict[str, float]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from preprocessing import celeba
 from preprocessing.archive import ZIPS, Member, list_members
 from preprocessing.films import FILMS
-from preprocessing.read import is_picture, list_files
+from preprocessing.read import is_picture, list_files, readable
 
 LONGEST = 60  # characters of a label; of any script, a folder's name takes as many and more
 NO_LABELS = {"rejected"}  # names that a dataset folder uses itself
@@ -117,7 +117,7 @@ def new_label(place: Path, taken: set[str]) -> str:
     path = PurePath(os.path.abspath(place))
     name = path.stem if path.suffix.lower() in FILMS + ZIPS else path.name
     name = name.lstrip(".") or "pictures"
-    name = os.fsencode(name).decode(errors="backslashreplace")[:LONGEST]  # what others can read too
+    name = readable(name)[:LONGEST]
     taken = {label.casefold() for label in taken | NO_LABELS}
     label, number = name, 2
     while label.casefold() in taken:

@@ -7,12 +7,14 @@ per channel, transparent parts on white. What cannot be shown becomes one `Value
     read_size(path)         width and height
     is_grey(path)           whether it has no colours
     read_image(path)        uint8 RGB (H, W, 3)
+    readable(name)          a file's name as text that everything can hold
 
 What prepares faces, trains on them, measures them or takes a visitor's picture reads it here, so
 that a file is the same picture to all of them.
 """
 
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,6 +49,12 @@ UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
 }
 # Pillow gives up a picture whose compressed text or colour profile has more than a megabyte.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+
+
+def readable(name: str) -> str:
+    """A file's name as text: bytes of it that are no UTF-8 become `\\xe9` and the like."""
+    spelled = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) & 255:02x}", name)
+    return spelled.encode(errors="backslashreplace").decode()
 
 
 def list_pictures(folder: Path) -> tuple[list[Path], Counter]:

@@ -23,7 +23,7 @@ from PIL import Image
 
 from preprocessing.advice import advise, count, several
 from preprocessing.listing import Listing, Row, kept, read_decisions, read_listing, whole_file
-from preprocessing.read import read_image
+from preprocessing.read import read_image, readable
 
 REPORT = "report.html"
 MAX_SHOWN = 2000  # faces on the page
@@ -146,7 +146,7 @@ def page(folder: Path, listing: Listing, words: list[str]) -> str:
 
 def escaped(text: object) -> str:
     """Any text as HTML; a name with bytes that are no UTF-8 shows them as \\xe9."""
-    return html.escape(str(text).encode("utf-8", "backslashreplace").decode())
+    return html.escape(readable(str(text)))
 
 
 def section(title: str, content: str) -> str:

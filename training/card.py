@@ -14,7 +14,8 @@ import torch
 from huggingface_hub import EvalResult, ModelCardData
 
 from evaluation.card import section
-from evaluation.dataset import ImageDataset, readable
+from evaluation.dataset import ImageDataset
+from preprocessing.read import readable
 from stylegan import Generator
 from stylegan.history import whole_lines
 from training.config import TrainConfig

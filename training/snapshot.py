@@ -15,8 +15,9 @@ from safetensors.torch import save
 from torch import nn
 
 from evaluation.card import save_metrics
-from evaluation.dataset import ImageDataset, readable
+from evaluation.dataset import ImageDataset
 from evaluation.grids import mixing_grid, sample_grid, save_picture
+from preprocessing.read import readable
 from stylegan import Generator
 from stylegan.files import older_of, sync, write_whole
 from stylegan.pretrained import CARD, CONFIG, DISCRIMINATOR, WEIGHTS

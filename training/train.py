@@ -24,8 +24,9 @@ import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.utils import ProjectConfiguration
 
-from evaluation.dataset import ImageDataset, readable
+from evaluation.dataset import ImageDataset
 from evaluation.source import open_dataset
+from preprocessing.read import readable
 from stylegan import Generator
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory

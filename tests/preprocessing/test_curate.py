@@ -66,7 +66,7 @@ def test_rejected_faces_stand_among_the_kept_ones(curation):
         "photos/000005-1.png",
     ]
     assert faces["reason"] == [None, None, None, "blurred", None, None, None]
-    assert (faces["source"][3], faces["time"][3]) == ("caf\\udce9.jpg", 75.5)
+    assert (faces["source"][3], faces["time"][3]) == ("caf\\xe9.jpg", 75.5)
     assert faces["person"][:2] == [3, None]
     assert faces["scores"] == {"sharpness": [None, 0.5, 0.5, None, 0.5, 0.5, 0.5]}
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 from preprocessing import bounded
 from preprocessing.bounded import BoundedFile
-from preprocessing.read import MAX_PIXELS, list_pictures, read_image, read_size
+from preprocessing.read import MAX_PIXELS, list_pictures, read_image, read_size, readable
 
 ROOT = Path(__file__).parents[2]
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -347,3 +347,8 @@ def test_names_that_are_no_utf8_are_listed_and_read(picture, tmp_path):
     picture.save(path)
     assert list_pictures(tmp_path) == ([path], {})
     np.testing.assert_array_equal(read_image(path), np.asarray(picture))
+
+
+def test_a_name_that_is_no_text_is_spelled_out():
+    assert readable("caf\udce9 顔.jpg") == "caf\\xe9 顔.jpg"
+    assert readable("\ud800") == "\\ud800"
