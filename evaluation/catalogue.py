@@ -102,7 +102,7 @@ def catalogue(found: Kinds, reference: Reference) -> list[Domain]:
         seeds = seeds[best_first(found.pictures.rows(seeds), reals)]
         scores = found.probabilities[seeds, label].tolist()
         share = (found.probabilities.argmax(dim=1) == label).double().mean().item()
-        domains.append(Domain(name, centre, share, seeds.tolist(), scores))
+        domains.append(Domain(name, centre, share, seeds.tolist(), scores, level=reference.level))
     return domains
 
 

@@ -129,7 +129,7 @@ class ImageDataset(Dataset):
         name = str(folder) if name is None else name
         if not Path(folder).is_dir() or not name:
             raise ValueError(f"--data {name or '(empty)'} is not a folder")
-        self.commit = commit
+        self.commit, self.folder = commit, Path(folder)
         found, self.passed_over = labels_of(Path(folder))
         sizes_in_bytes = {file: bytes_of(Path(folder, file)) for file in found}
         for what, size in (("empty files", 0), ("pictures that are listed and gone", None)):
@@ -183,6 +183,11 @@ class ImageDataset(Dataset):
     def sums(self) -> list[str]:
         """SHA-256 of each picture's file; whoever knows them may set them."""
         return [sum_of(path) for path in self.paths]
+
+    @cached_property
+    def level(self) -> bool:
+        """Whether preparation turned the faces until their eyes were level."""
+        return is_listed(self.folder) and read_listing(self.folder).settings.get("level") is True
 
     def identity(self) -> dict[str, object]:
         """What tells this set from another, as JSON has it: names and contents."""

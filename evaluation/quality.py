@@ -88,8 +88,9 @@ def measurable(counts: dict[str, int]) -> list[str]:
 class Reference:
     """The reals of a dataset, as the feature networks see them.
 
-    `names` are the labels that are measured. `few` counts the pictures of all labels with fewer
-    than are useful: they are left out, or figures of them are rough.
+    `names` are the labels that are measured; `level` tells whether the eyes of the faces are.
+    `few` counts the pictures of all labels with fewer than are useful: they are left out, or
+    figures of them are rough.
 
     Raises: ValueError if no label has enough pictures to measure anything.
     """
@@ -102,6 +103,7 @@ class Reference:
                 f"{most} has {counts[most]} pictures; {2 * LEAST} are the fewest to measure "
                 f"anything, {USEFUL} to measure well: add some"
             )
+        self.level = dataset.level
         self.few = {name: count for name, count in counts.items() if count < USEFUL}
         img, labels = balanced(dataset)
         places = torch.tensor([dataset.labels.index(name) for name in self.names])

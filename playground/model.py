@@ -58,6 +58,11 @@ class Model:
         return self.copy.key if self.copy else ""
 
     @property
+    def level(self) -> bool:
+        """Whether it learnt from faces that were turned until their eyes were level."""
+        return any(domain.level for domain in self.domains)
+
+    @property
     def at_once(self) -> int:
         """Pictures drawn before others draw; of a slow model no more than a second's."""
         return max(1, int(min(AT_ONCE, SLOWEST / self.seconds))) if self.seconds else AT_ONCE

@@ -1,6 +1,6 @@
 """A visitor's own picture: the faces in it, cropped as the training data was; one is found.
 
-`prepare` cropped the training data with the same `crop_face`, not levelled, so this does too.
+`prepare` cropped the training data with the same `crop_face`, levelled if `domains.json` says so.
 """
 
 from pathlib import Path
@@ -26,9 +26,12 @@ MIN_FACE = 24  # pixels; smaller than the training command takes, because here n
 MAX_PIXELS, MOST_FACES = 40_000_000, 6  # of a picture; that one can choose from
 
 
-def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
+def crop_upload(
+    path: str | None, size: int, *, level: bool = False
+) -> tuple[list[np.ndarray], str]:
     """The faces of a picture file as uint8 (size, size, 3), the largest first, and a sentence.
 
+    `level` turns each until its eyes are level, as the faces were that the network learnt from.
     Without a file both are empty. If there is no face in it, it is not a picture, or OpenCV cannot
     be loaded, there is none and the sentence says so.
     """
@@ -43,7 +46,8 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
         image = read_image(path, MAX_PIXELS)
     except ValueError as e:
         return [], f"{e}. Try another picture."
-    found = find_faces(image, MIN_FACE) or find_faces(image, MIN_FACE, "yunet")  # drawn ones
+    found = [] if level else find_faces(image, MIN_FACE)
+    found = found or find_faces(image, MIN_FACE, "yunet")  # drawn ones too, and where the eyes are
     let_detectors_go()
     faces = found[:MOST_FACES]
     if not faces:
@@ -57,7 +61,9 @@ def crop_upload(path: str | None, size: int) -> tuple[list[np.ndarray], str]:
         else f"The largest of {len(found)} faces; take another by a click."
     )
     scale = f"{faces[0].box.size} pixels wide in your picture, cropped to {size}x{size}."
-    return [crop_face(image, face, size) for face in faces], f"{which} This one is {scale}"
+    return [
+        crop_face(image, face, size, level=level) for face in faces
+    ], f"{which} This one is {scale}"
 
 
 def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
@@ -67,10 +73,10 @@ def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
 
     def cropped_by(model: str, path: str | None) -> tuple[list[np.ndarray], str]:
         """As `crop_upload`, one at a time; what a large picture took is not kept."""
-        size = models[model].G.img_resolution
+        chosen = models[model]
 
         def work() -> tuple[list[np.ndarray], str]:
-            found = crop_upload(path, size)
+            found = crop_upload(path, chosen.G.img_resolution, level=chosen.level)
             give_back_memory()
             return found
 

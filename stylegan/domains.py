@@ -29,6 +29,7 @@ class Domain:
     Shapes: centre (w_dim,), the mean w of its faces; share of all drawn faces, 0 to 1.
     `seeds` go from the best face to the worst; `scores`, 0 to 1, say how surely it is of this kind.
     `shown` are those of the seeds that a person picked to be seen first, by looking at them.
+    `level` if the pictures were turned until the eyes were level: other faces have to be, too.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Domain:
     seeds: list[int]
     scores: list[float]
     shown: list[int] = field(default_factory=list)
+    level: bool = False
 
     @property
     def picked_first(self) -> list[int]:
@@ -70,6 +72,7 @@ def save_domains(domains: list[Domain], folder: str | Path) -> None:
         values = [float(f"{value:.4g}") for value in d.centre.tolist()]
         scores = [round(score, 4) for score in d.scores]
         entry = dict(name=d.name, share=round(d.share, 4))
+        entry |= {"level": True} if d.level else {}
         entry |= {"shown": d.shown} if d.shown else {}
         entry |= dict(seeds=d.seeds, scores=scores)
         lines.append(json.dumps(entry | {"centre": values}))
@@ -98,7 +101,10 @@ def _parse(entry: object) -> Domain:
     shown = entry.get("shown", [])
     if not isinstance(shown, list) or len({*shown} & {*seeds}) < len(shown):
         raise ValueError(f"the shown seeds of {name} must be a list of some of its seeds")
-    return Domain(name, torch.tensor(centre, dtype=torch.float32), share, seeds, scores, shown)
+    if not isinstance(level := entry.get("level", False), bool):
+        raise ValueError(f"level of {name} must be true or false")
+    centre = torch.tensor(centre, dtype=torch.float32)
+    return Domain(name, centre, share, seeds, scores, shown, level)
 
 
 def load_domains(folder_or_repo: str | Path, revision: str | None = None) -> list[Domain]:

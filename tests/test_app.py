@@ -254,6 +254,17 @@ def drawn_on_white(face, degrees, path):
     return np.asarray(sheet)[54:246, 104:296]
 
 
+def test_a_tilted_face_is_levelled_for_a_network_that_learnt_level_ones(portrait, tmp_path):
+    (upright,), _ = crop_upload(portrait, 64, level=True)
+    turned = Image.open(portrait).rotate(20, Image.Resampling.BICUBIC, fillcolor="white")
+    turned.save(tmp_path / "turned.png")
+    alike = {}
+    for level in (False, True):
+        (face,), _ = crop_upload(str(tmp_path / "turned.png"), 64, level=level)
+        alike[level] = np.corrcoef(face.ravel(), upright.ravel())[0, 1]
+    assert alike[True] > 0.85 > alike[False] + 0.2, alike
+
+
 @pytest.mark.parametrize("degrees, detector", [(0, "haar"), (30, "yunet")])
 def test_a_drawn_face_comes_back_as_it_was_cropped(model, tmp_path, degrees, detector):
     """The cascade finds no tilted face, so YuNet is asked; both give the crop of the training."""

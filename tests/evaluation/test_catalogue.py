@@ -86,3 +86,4 @@ def test_labels_are_the_kinds_of_a_generator_that_has_them(tiny, reference):
     light = (seen.probabilities[:, 1] > 0.5).double().mean().item()
     assert [kind.share for kind in found] == pytest.approx([1 - light, light])
     assert abs(light - 0.5) > 0.2
+    assert {kind.level for kind in found} == {reference.level} == {False}

@@ -206,3 +206,7 @@ def test_grey_pictures_have_one_channel_unless_one_of_them_has_colours(tmp_path)
     both = ImageDataset(str(tmp_path))
     assert both.channels == 3 and both[0, False][0].shape == (3, 32, 32)
     assert "channels" not in both.identity()
+
+
+def test_a_set_tells_whether_its_eyes_are_level(prepared, faces):
+    assert ImageDataset(prepared).level and not ImageDataset(faces).level

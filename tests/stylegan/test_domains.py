@@ -13,13 +13,13 @@ from stylegan.latents import truncate
 def test_kinds_come_back_as_they_were_written(tmp_path):
     centre = torch.tensor([0.5, -1.25, 12.0])
     kinds = [Domain("photo", centre, 0.75, [3, 0, 7], [1.0, 0.5, 0.625])]
-    kinds.append(Domain("cartoon", -centre, 0.25, [2, 4], [0.875, 1.0], shown=[4]))
+    kinds.append(Domain("cartoon", -centre, 0.25, [2, 4], [0.875, 1.0], [4], level=True))
     save_domains(kinds, tmp_path)
     for found, kind in zip(load_domains(tmp_path), kinds, strict=True):
         assert torch.equal(found.centre, kind.centre)
         assert (found.name, found.share) == (kind.name, kind.share)
         assert (found.seeds, found.scores) == (kind.seeds, kind.scores)
-        assert found.shown == kind.shown
+        assert (found.shown, found.level) == (kind.shown, kind.level)
     ws = torch.zeros(2, 5, 3)
     assert truncate(ws, load_domains(tmp_path)[0].centre, 0.5).shape == ws.shape
 
@@ -46,6 +46,7 @@ def test_weights_without_the_file_have_no_kinds(tmp_path):
         ({"shown": [3]}, "shown seeds of a must be a list of some of its seeds"),
         ({"shown": [1, 1]}, "shown seeds of a must be a list of some of its seeds"),
         ({"shown": 1}, "shown seeds of a must be a list of some of its seeds"),
+        ({"level": 1}, "level of a must be true or false"),
         ({"seeds": 3}, "seeds and scores of a must be lists"),
         ({"seeds": "", "scores": ""}, "seeds and scores of a must be lists"),
     ],
