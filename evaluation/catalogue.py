@@ -60,8 +60,8 @@ def centres_of(w: Tensor, labels: Tensor, many: Tensor) -> Tensor:
     return (shares / shares.sum(dim=0)).T @ many
 
 
-def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
-    """Of the first seeds.
+def kinds(G: Generator, reference: Reference, samples: int, seen: Pictures | None = None) -> Kinds:
+    """Of the first seeds; `seen` are their faces, if they are drawn already.
 
     Raises: ValueError if G has labels and they are not those of the sub-folders, or if there is
     none of a kind.
@@ -70,7 +70,7 @@ def kinds(G: Generator, reference: Reference, samples: int) -> Kinds:
         names = ", ".join(reference.names)
         raise ValueError(f"the generator has {G.c_dim} labels and the sub-folders are: {names}")
     ws = styles(G, samples)
-    seen = reference.look_at(synthesize(G, ws))
+    seen = seen or reference.look_at(synthesize(G, ws))
     probabilities = reference.classifier.probabilities(seen.taught)
     labels = (labels_of(G, samples) if G.c_dim else probabilities).argmax(dim=1)
     if not labels.bincount(minlength=len(reference.names)).all():

@@ -65,7 +65,7 @@ def own_centres(domains: list[Domain], ws: Tensor, seeds: Sequence[int] = ()) ->
     return centres[kinds][:, None]
 
 
-def save_domains(domains: list[Domain], folder: str | Path) -> None:
+def save_domains(domains: Sequence[Domain], folder: str | Path) -> None:
     """Write a folder's domains.json: a line per kind, four digits of each number."""
     lines = []
     for d in domains:

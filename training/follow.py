@@ -1,6 +1,7 @@
 """How a run is followed while it goes on: pictures and figures of the way, and the best weights."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,12 @@ from safetensors.torch import save
 from torch import nn
 
 from evaluation.card import roughly
-from evaluation.catalogue import write_catalogue
+from evaluation.catalogue import catalogue, kinds, write_catalogue
 from evaluation.dataset import ImageDataset
 from evaluation.quality import Reference
 from evaluation.sampling import draw
 from stylegan import Generator
-from stylegan.domains import DOMAINS
+from stylegan.domains import DOMAINS, load_domains
 from stylegan.files import write_whole
 from stylegan.history import HISTORY, Moment, add_moment, as_moment, read_history
 from stylegan.pretrained import newest_weights
@@ -45,13 +46,15 @@ SAMPLES = 500
 APP = Path(__file__).resolve().parents[1] / "app.py"
 
 
-def _tells_kinds(folder: Path) -> bool:
-    """Whether there is a domains.json; a damaged one is told and counts as none."""
+def _tells_all_kinds(folder: Path) -> bool:
+    """Whether there is a domains.json of more faces than a measurement draws; a damaged one is told
+    and counts as none."""
     try:
-        return width_of_kinds(folder) is not None
+        there = width_of_kinds(folder) is not None
     except ValueError as e:
         tell(f"{e}; it is made anew")
         return False
+    return there and sum(len(kind.seeds) for kind in load_domains(folder)) > SAMPLES
 
 
 class Follower:
@@ -90,24 +93,28 @@ class Follower:
     ) -> dict[str, np.ndarray]:
         """Draw, measure, save what is asked for; returns the grids, uint8 (H, W, 3).
 
+        Weights that are measured tell their kinds of faces, from the faces of the measurement.
         `parts` are a `Checkpoint`'s; the best weights get what lets training go on from them.
         """
         G_ema, D = parts["G_ema"], parts["D"]
         config, dataset, name = self.config, self.dataset, name_at(self.config, nimg)
         G = with_full_labels(G_ema, config.label_weight(nimg))
-        pictures, figures = save_pictures(config, G, nimg), {}
+        pictures, figures, domains = save_pictures(config, G, nimg), {}, []
         if measure and self.reference:
-            figures = self.reference.judge(self.reference.look_at(draw(G, SAMPLES)))
-            figures = {"kimg": nimg / 1000} | figures
+            seen = self.reference.look_at(draw(G, SAMPLES))
+            figures = {"kimg": nimg / 1000} | self.reference.judge(seen)
+            with suppress(ValueError):  # no face of a kind yet
+                domains = catalogue(kinds(G, self.reference, SAMPLES, seen), self.reference)
         add_moment(self.out, Moment(nimg / 1000, f"samples/{name}.png", figures))
         if figures and figures["score"] > score_of(self.out / BEST):
             version = new_version(self.out)
-            save_weights(config, dataset, G, D, nimg, version, figures)
+            save_weights(config, dataset, G, D, nimg, version, figures, domains)
             state = handover(parts["G"], D, parts["G_opt"], parts["D_opt"])
             write_whole(version / HANDOVER, save(state))
             publish(version, self.out)
         if snapshot:
-            save_weights(config, dataset, G, D, nimg, self.out / "weights" / name, figures)
+            folder = self.out / "weights" / name
+            save_weights(config, dataset, G, D, nimg, folder, figures, domains)
         if figures:
             rough = f" ({roughly(figures)})" if self.reference.few else ""
             words = f"score {figures['score']:.1f} at kimg {nimg / 1000:g}{rough}"
@@ -119,7 +126,7 @@ class Follower:
         last weights and of the best."""
         last = self.out / "weights" / name_at(self.config, nimg)
         for folder in (last, (self.out / BEST).resolve()):
-            if self.reference and folder.exists() and not _tells_kinds(folder):
+            if self.reference and folder.exists() and not _tells_all_kinds(folder):
                 G = Generator.from_pretrained(str(folder)).to(device)
                 try:
                     write_catalogue(G, self.reference, folder)

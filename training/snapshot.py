@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from evaluation.dataset import ImageDataset
 from evaluation.grids import mixing_grid, sample_grid, save_picture
 from preprocessing.read import readable
 from stylegan import Generator
+from stylegan.domains import Domain, save_domains
 from stylegan.files import older_of, sync, write_whole
 from stylegan.pretrained import CARD, CONFIG, DISCRIMINATOR, WEIGHTS
 from training.card import MIXING, SAMPLES, card_text
@@ -102,6 +104,7 @@ def save_weights(
     nimg: int,
     folder: Path,
     figures: dict[str, object],
+    domains: Sequence[Domain] = (),
 ) -> None:
     """Write a folder of weights, whole or not at all, in place of an older one of that name.
 
@@ -118,6 +121,8 @@ def save_weights(
         write_whole(new / DISCRIMINATOR, save(weights))
         if figures:
             save_metrics(figures, new)
+        if domains:
+            save_domains(domains, new)
         shutil.copy(samples / f"{name}.png", new / SAMPLES)
         shutil.copy(samples / f"{name}-mix.png", new / MIXING)
         names = (CONFIG, WEIGHTS, DISCRIMINATOR, SAMPLES, MIXING)

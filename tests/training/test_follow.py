@@ -30,7 +30,7 @@ def parts(G):
 def following(face_folder, tmp_path, monkeypatch):
     """A run on dark and light faces, and one who follows it from its beginning."""
     monkeypatch.setattr(follow, "SAMPLES", 100)
-    monkeypatch.setattr(catalogue, "SEEDS", 60)
+    monkeypatch.setattr(catalogue, "SEEDS", 120)
     config = TrainConfig(str(face_folder), str(tmp_path), total_kimg=20.0)
     dataset = ImageDataset(config.data)
     save_flags(config, dataset)
@@ -51,9 +51,12 @@ def test_the_best_weights_are_kept(following, weights, tmp_path, tiny):
     assert Generator.from_pretrained(tmp_path / "best").config == good.config
     assert Generator.from_pretrained(tmp_path / "weights/kimg-000016").config == bad.config
     follower.look(parts(good), 20_000, measure=True, snapshot=True)
-    follower.finish(20_000, torch.device("cpu"))
-    for folder in ("best", "weights/kimg-000020"):
-        assert [kind.name for kind in load_domains(tmp_path / folder)] == ["dark", "light"]
+    for seeds in (follow.SAMPLES, catalogue.SEEDS):  # in the midst of a run, and at its end
+        for folder in ("best", "weights/kimg-000020"):
+            kinds = load_domains(tmp_path / folder)
+            assert [kind.name for kind in kinds] == ["dark", "light"]
+            assert sorted(seed for kind in kinds for seed in kind.seeds) == list(range(seeds))
+        follower.finish(20_000, torch.device("cpu"))
 
 
 def test_a_snapshot_between_measurements_has_a_picture_only(following, tiny, tmp_path):
