@@ -120,7 +120,7 @@ def save_networks(G: Generator, D: Discriminator | None, out: Path, summary: str
     try:
         shutil.rmtree(new, ignore_errors=True)  # of a conversion that was killed
         out.parent.mkdir(parents=True, exist_ok=True)
-        G.save_pretrained(new, model_card_kwargs={"summary": summary, "kind": G.config.kind})
+        G.save_pretrained(new, model_card_kwargs={"summary": summary})
         if D is not None:
             weights = {name: x.contiguous() for name, x in D.state_dict().items()}
             write_whole(new / DISCRIMINATOR, save(weights))

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from stylegan.activation import CLAMP, GAIN
@@ -268,7 +268,7 @@ class Generator(
     PyTorchModelHubMixin,
     model_card_template=MODEL_CARD,
     pipeline_tag="unconditional-image-generation",
-    tags=["stylegan3", "gan"],
+    tags=["gan"],
 ):
     """Draw images from latents.
 
@@ -301,6 +301,13 @@ class Generator(
     ) -> Tensor:
         """`truncation_psi` and `truncation_cutoff`: see `MappingNetwork.forward`."""
         return self.synthesis(self.mapping(z, c, truncation_psi, truncation_cutoff))
+
+    def generate_model_card(self, **words: str) -> ModelCard:
+        """The card of `push_to_hub` and `save_pretrained`, which tells what kind of generator it
+        is; `words` fill the template."""
+        card = super().generate_model_card(kind=self.config.kind, **words)
+        card.data.tags = [*card.data.tags, f"stylegan{self.config.generation}"]
+        return card
 
     def _save_pretrained(self, save_directory: Path) -> None:
         super()._save_pretrained(save_directory)

@@ -52,7 +52,7 @@ MODEL_CARD = """\
 {{ card_data }}
 ---
 
-# A {{ kind | default("StyleGAN3", true) }} generator
+# A {{ kind }} generator
 
 {{ summary | default("Weights of a style-based generator.", true) }}
 

@@ -73,7 +73,8 @@ def test_files_hold_flat_values_and_official_names(saved):
     assert {"mapping.fc0.weight", "mapping.w_avg", "synthesis.input.freqs"} <= names
     assert not any("filter" in name for name in names)
     card = (saved / "README.md").read_text()
-    assert "license" not in card and "StyleGAN3" in card
+    assert "license" not in card and "# A StyleGAN3 R generator" in card
+    assert "- stylegan3\n" in card and "stylegan2" not in card
     assert "library_name" not in card  # without one, the Hub counts downloads of config.json
 
 

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from stylegan import Generator, GeneratorConfig, convert, sample_z
@@ -357,7 +358,9 @@ def test_a_checkpoint_becomes_a_folder_that_draws_the_same(official, tmp_path, p
     assert torch.equal(copy(z), G(z))
     said = capsys.readouterr().out
     assert "G_ema: StyleGAN2, 32 px\n" in said and "D is left out" in said
-    assert "# A StyleGAN2 generator" in (tmp_path / "out" / "README.md").read_text()
+    card = ModelCard.load(tmp_path / "out" / "README.md")
+    assert "# A StyleGAN2 generator" in card.text
+    assert "stylegan2" in card.data.tags and "stylegan3" not in card.data.tags
     assert "synthesis.b4.const" in load_file(tmp_path / "out" / "model.safetensors")
 
 
