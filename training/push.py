@@ -1,10 +1,11 @@
 """A run on the Hub: `python -m training.push RUN USER/REPOSITORY`.
 
 Each snapshot of `weights/` becomes one commit, with a tag of its name such as kimg-000400: all its
-files, the history up to then and the pictures of it. What the Hub has already is not sent again, so
-the same command goes on with what was cut short, and sends a run that was never pushed. Training
-does the same with `--push-to-hub`, in a process of its own: a Hub that is slow, refuses or dies
-never stops it, and the files wait in the run's folder.
+files, the history up to then and the pictures of it. What a run saved between, after its first
+steps or when it was stopped, is sent only as long as it is the newest. What the Hub has already is
+not sent again, so the same command goes on with what was cut short, and sends a run that was never
+pushed. Training does the same with `--push-to-hub`, in a process of its own: a Hub that is slow,
+refuses or dies never stops it, and the files wait in the run's folder.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from preprocessing.hub import HUB_NAME, in_one_line, reason
 from stylegan.history import HISTORY, as_lines, read_history
 from stylegan.pretrained import CARD, WEIGHTS
 from training.card import MARK, licence_words
+from training.checkpoint import read_record
 from training.config import TrainConfig
 from training.folder import is_run
 from training.snapshot import sum_of
@@ -80,11 +82,12 @@ def kimg_of(folder: Path) -> float:
 
 def snapshots(out: Path, every: float) -> list[Path]:
     """Folders of a run's snapshots, oldest first: the first after each `every` kimg, and the last;
-    0 is all."""
+    0 is as often as the run is to save them."""
     found = sorted((out / "weights").glob("kimg-*"), key=kimg_of)
-    if not every:
+    every = every or read_record(out).get("snapshot_kimg", 0.0)
+    if not every:  # nobody knows any more
         return found
-    steps = [0, *(int(kimg_of(folder) // every) for folder in found)]
+    steps = [0, *(round(1000 * kimg_of(folder)) // (1000 * every) for folder in found)]
     return [f for i, f in enumerate(found) if steps[i + 1] > steps[i] or f is found[-1]]
 
 
@@ -230,7 +233,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="folder of a training run")
     parser.add_argument("repo", metavar="USER/REPOSITORY", help="on the Hub, made if need be")
-    parser.add_argument("--every", metavar="KIMG", type=float, default=0.0, help="0: all snapshots")
+    parser.add_argument(
+        "--every", metavar="KIMG", type=float, default=0.0, help="0: as often as the run saves them"
+    )
     parser.add_argument("--private", action="store_true", help="make it for yourself only")
     parser.add_argument("--license", help="what others may do with the weights: cc-by-4.0, ...")
     args = parser.parse_args(argv)

@@ -32,7 +32,12 @@ KIMG = 4, 8
 @pytest.fixture
 def config(faces, tmp_path):
     return TrainConfig(
-        str(faces), str(tmp_path / "run"), total_kimg=8.0, batch=8, push_to_hub="alice/faces"
+        str(faces),
+        str(tmp_path / "run"),
+        total_kimg=8.0,
+        snapshot_kimg=4.0,
+        batch=8,
+        push_to_hub="alice/faces",
     )
 
 
@@ -214,6 +219,23 @@ def test_what_waits_is_what_comes_after_the_newest_that_is_there(tmp_path):
     assert waiting(every, lambda folder: folder.name == "kimg-000012") == every[3:]
     assert waiting(every, lambda folder: True) == every[-1:]
     assert waiting(every, lambda folder: False) == every
+
+
+def test_what_is_saved_between_is_sent_only_as_the_newest(config, faces, tmp_path):
+    """After eight steps and when the run was stopped; later the same folders are passed over."""
+    out, sent = tmp_path / "run", []
+    out.mkdir()
+    save_flags(config, ImageDataset(str(faces)))
+    for kimg in ("000000.064", "000004", "000008", "000009.128", "000012", "000016"):
+        (out / "weights" / f"kimg-{kimg}").mkdir(parents=True)
+        sent.append([folder.name.removeprefix("kimg-") for folder in snapshots(out, 0)])
+    assert sent[0] == ["000000.064"] and sent[1] == ["000004"]
+    assert sent[3] == ["000004", "000008", "000009.128"]
+    assert sent[5] == ["000004", "000008", "000012", "000016"]
+    save_flags(dataclasses.replace(config, snapshot_kimg=0.008), ImageDataset(str(faces)))
+    for kimg in (0.016, 0.024, 0.032):
+        (out / "weights" / f"kimg-{kimg:010.3f}").mkdir()
+    assert len(snapshots(out, 0)) == 9  # also where kimg has digits
 
 
 @pytest.mark.parametrize(
