@@ -5,7 +5,8 @@
     eq_r         turned by any angle
 
 They compare pictures drawn with a transform to the pictures drawn without, moved afterwards. Pixels
-whose origin lies outside the picture do not count. `decibels` makes one number of many errors.
+whose origin lies outside the picture do not count. `decibels` makes one number of many errors. All
+is computed in main memory, in float64, which not every device has.
 Legend: N batch, C channels, H pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), App. E.
@@ -48,6 +49,7 @@ def eq_t(img: Tensor, moved: Tensor, shifts: Tensor) -> Error:
         shifts: whole pixels to the right and down, (N, 2) of an integer type.
     Shapes: img, moved (N, C, H, H) in [-1, 1].
     """
+    img, moved = img.cpu(), moved.cpu()
     expected, mask = torch.zeros_like(img), torch.zeros_like(img, dtype=torch.bool)
     height, width = img.shape[2:]
     for i, (right, down) in enumerate(shifts.tolist()):
@@ -68,15 +70,15 @@ def eq_t_frac(img: Tensor, moved: Tensor, shifts: Tensor) -> Error:
     """
     size = img.shape[2]
     axis = torch.arange(size, dtype=torch.float64)
-    origins = axis - shifts.double()[..., None]  # (N, 2, H)
+    origins = axis - shifts.cpu().double()[..., None]  # (N, 2, H)
     offsets = origins[..., None] - axis  # (N, 2, H, H): from each pixel of the moved to each of img
     weights = torch.sinc(offsets) * torch.sinc(offsets / RADIUS) * (offsets.abs() < RADIUS)
     inside = (origins >= RADIUS) & (origins <= size - 1 - RADIUS)
     weights = weights / weights.sum(dim=3, keepdim=True).where(inside[..., None], 1)
     across, down = weights[:, None].unbind(2)
-    expected = down @ img.double().cpu() @ across.mT
+    expected = down @ img.cpu().double() @ across.mT
     mask = inside[:, None, 1, :, None] & inside[:, None, 0, None, :]
-    return masked(moved.double().cpu() - expected, mask.expand_as(expected))
+    return masked(moved.cpu().double() - expected, mask.expand_as(expected))
 
 
 def rotation_kernel(offsets: Tensor, angle: float) -> Tensor:
@@ -124,7 +126,7 @@ def eq_r(img: Tensor, moved: Tensor, angles: Tensor) -> Error:
     window = torch.stack(torch.meshgrid(window, window, indexing="xy"), dim=-1).reshape(-1, 2)
     inside = ((points >= RADIUS) & (points <= size - 1 - RADIUS)).all(dim=2)
     errors, masks = [], []
-    for plain, turned, angle in zip(img.double().cpu(), moved.double().cpu(), angles, strict=True):
+    for plain, turned, angle in zip(img.cpu().double(), moved.cpu().double(), angles, strict=True):
         cos, sin = math.cos(angle), math.sin(angle)
         back = torch.tensor([[cos, sin], [-sin, cos]], dtype=torch.float64)  # moved -> img
         centre = (size - 1) / 2

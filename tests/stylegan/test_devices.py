@@ -8,7 +8,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from evaluation.metrics import decibels, eq_r, eq_t
+from evaluation.grids import mixing_grid, sample_grid
+from evaluation.metrics import decibels, eq_r, eq_t, eq_t_frac
+from evaluation.sampling import draw as sampled
 from stylegan import Generator, GeneratorConfig
 from stylegan.layers import exact_dtype
 from stylegan.reference import generator_from_reference
@@ -25,6 +27,26 @@ class NoFloat64(TorchDispatchMode):
             if isinstance(x, torch.Tensor) and x.dtype == torch.float64:
                 raise TypeError(f"{func} of float64")
         return result
+
+
+class Elsewhere(torch.Tensor):
+    """On a device without float64: all that can be done here is to copy it, as it is, to main
+    memory."""
+
+    def __new__(cls, held: torch.Tensor):
+        shape = dict(strides=held.stride(), dtype=held.dtype, device="mps")
+        return torch.Tensor._make_wrapper_subclass(cls, held.shape, **shape)
+
+    def __init__(self, held: torch.Tensor):
+        self.held = held
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        kwargs, (held, *_) = kwargs or {}, args
+        as_it_is = kwargs.get("dtype") in (None, held.dtype)
+        if func is torch.ops.aten._to_copy.default and as_it_is and str(kwargs["device"]) == "cpu":
+            return held.held
+        raise TypeError(f"{func} where there is no float64")
 
 
 def test_float64_is_taken_where_there_is_one():
@@ -64,6 +86,28 @@ def test_without_float64_pictures_still_move_as_one(tiny, calibrate, preset, mos
     for exact, narrow in zip(found["float64"], found["float32"], strict=True):
         assert abs(exact - narrow) < 0.5
     assert found["float32"][0] >= 60 and (most == "T" or found["float32"][1] >= 60)
+
+
+def test_without_float64_faces_are_drawn_to_be_measured(tiny):
+    G = Generator(tiny(c_dim=2)).eval()
+    seen = [img.copy() for img in (sampled(G, 3).numpy(), sample_grid(G), mixing_grid(G))]
+    with NoFloat64():
+        found = [sampled(G, 3).numpy(), sample_grid(G), mixing_grid(G)]
+    for expected, actual in zip(seen, found, strict=True):
+        steps = np.abs(actual.astype(float) - expected)
+        assert steps.max() <= (1 if actual.dtype == np.uint8 else 2 / 255)
+
+
+def test_without_float64_equivariance_is_measured_in_main_memory():
+    img, moved = torch.rand(2, 2, 3, 16, 16) * 2 - 1
+    for measure, by in (
+        (eq_t, torch.tensor([[1, -2], [0, 3]])),
+        (eq_t_frac, torch.tensor([[1.5, 0.0], [0.3, -2.0]])),
+        (eq_r, torch.tensor([0.4, -2.0])),
+    ):
+        assert measure(Elsewhere(img), Elsewhere(moved), by) == measure(img, moved, by)
+    with pytest.raises(TypeError, match="no float64"):
+        Elsewhere(img).double()
 
 
 def test_without_float64_a_generator_learns(tiny):
