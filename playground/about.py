@@ -16,7 +16,7 @@ from playground.figures import figure, of_faces
 from playground.files import Picture
 from playground.limits import Turns
 from playground.mistake import Mistake, plain
-from playground.mix import MixTab
+from playground.mixing import Mixing
 from playground.model import OTHERS, Model, Models
 from playground.programs import offer
 from playground.seeds import good_seeds
@@ -171,7 +171,7 @@ class About:
         return found.key, facts(found)
 
 
-def about_tab(models: Models, mix: MixTab, line: gr.Markdown) -> None:
+def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     """Lay out the tab and connect it."""
     about, known = About(models), models.own.history
     last = max(len(known) - 1, 0)

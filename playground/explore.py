@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from playground.controls import BoundedSlider, SeedBox, psi_slider
+from playground.controls import LIVE, BoundedSlider, SeedBox, psi_slider
 from playground.direction import MOST_LETTERS, load_direction, save_direction
 from playground.face import face_image, small_faces
 from playground.figures import figure
 from playground.files import File
-from playground.mix import LIVE
+from playground.mistake import Mistake
 from playground.model import OTHERS, Model, Models
-from playground.programs import offer, or_raise
+from playground.programs import offer
 from playground.seeds import good_seeds, problem_with_seed, roll
 from playground.turn import Turn
 from playground.words import WORDS
@@ -63,19 +63,21 @@ class Explorer:
         strong_4: float,
         saved: Tensor | None = None,
         along: float = 0.0,
-    ) -> tuple[np.ndarray | dict, str]:
+    ) -> np.ndarray:
         """A face, uint8 (H, W, 3), turned clockwise by degrees, moved by percent of its side, and
-        gone by standard deviations along each direction and along a visitor's own; what is wrong
-        with the seed or the moves."""
+        gone by standard deviations along each direction and along a visitor's own.
+
+        Raises: Mistake for a seed or moves that this model cannot draw.
+        """
         shown = self.models[model]
         moves, moving = any((right, down, turn)), shown.G.config.generation == 3
         words = problem_with_seed(seed, "") or ("" if moving or not moves else NO_MOVES)
         if words:
-            return gr.skip(), words
+            raise Mistake(words)
         steps = common_1, common_2, common_3, common_4, strong_1, strong_2, strong_3, strong_4
         ws = shown.styles([int(seed)], psi) + self.way(model, steps, saved, along)
         moved = rotation(math.radians(turn)) @ translation(right / 100, down / 100)
-        return shown.draw(ws, moved if moving else None)[0], ""
+        return shown.draw(ws, moved if moving else None)[0]
 
     def way(self, model: str, steps: Sequence[float], saved: Tensor | None, along: float) -> Tensor:
         """Where the sliders lead, (w_dim,): along each direction, and along the visitor's own."""
@@ -163,17 +165,24 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
             label=WORDS("saved_direction"), file_types=[".json"], height=120, elem_id="given"
         )
 
+    def face(*values: object) -> tuple[np.ndarray | dict, str]:
+        """The face, or what is wrong and the face that is there."""
+        try:
+            return explorer.face(*values), ""
+        except Mistake as e:
+            return gr.skip(), e.message
+
     inputs, outputs = [seed, psi, *moves, model, *steps, saved, along], [image, words]
     hidden = {"api_visibility": "private", **LIVE}
     moved = [control.input for control in (*moves, along, *steps)]
-    gr.on(moved, explorer.face, inputs, outputs, **hidden)
-    offer(or_raise(explorer.face), inputs[:-2], image, "explore", queue=False)
+    gr.on(moved, face, inputs, outputs, **hidden)
+    offer(explorer.face, inputs[:-2], image, "explore", queue=False)
     changes = [tab.select, seed.input, psi.input]
-    drawn = gr.on(changes, explorer.face, inputs, outputs, **hidden)
+    drawn = gr.on(changes, face, inputs, outputs, **hidden)
     ways = [explorer.ways, [seed, psi, turn, model], [*strips, how_far]]
     live = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     drawn.then(*ways, **live)
-    rolled = dice.click(roll, None, seed, **hidden).then(explorer.face, inputs, outputs, **hidden)
+    rolled = dice.click(roll, None, seed, **hidden).then(face, inputs, outputs, **hidden)
     rolled.then(*ways, **live)
 
     def goes(row: int) -> Callable[[gr.SelectData], list[float]]:
@@ -205,12 +214,12 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
 
     for row, strip in enumerate(strips):
         gone = strip.select(goes(row), None, [*moves, along, *steps], **hidden)
-        gone.then(explorer.face, inputs, outputs, **hidden)
+        gone.then(face, inputs, outputs, **hidden)
     told = {"api_visibility": "private", "show_progress": "hidden"}
     save.click(keep, [name, model, saved, along, *steps], file, **told)
     found = given.upload(give, [given, model], [saved, along], **told)
-    found.success(explorer.face, inputs, outputs, **hidden)
+    found.success(face, inputs, outputs, **hidden)
     found.failure(lambda: None, None, given, **hidden)  # so that another can be given
     left = given.clear(leave, None, [saved, along], **hidden)
-    left.then(explorer.face, inputs, outputs, **hidden)
+    left.then(face, inputs, outputs, **hidden)
     model.change(changed, model, [seed, measured, saved, along, *steps], **hidden)

@@ -13,7 +13,7 @@ from torch import Tensor
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import File
 from playground.mistake import Mistake
-from playground.mix import MixTab, problem_with_face
+from playground.mixing import Mixing, problem_with_face
 from playground.model import Model, Models
 from playground.programs import offer
 from playground.scene import MINE
@@ -134,7 +134,7 @@ def first_seeds(model: Model) -> str:
     return ", ".join(str(seed) for pair in pairs for seed in pair)
 
 
-def film_tab(models: Models, mix: MixTab) -> None:
+def film_tab(models: Models, mix: Mixing) -> None:
     """Lay out the tab and connect it."""
     films = Films(models)
     gr.Markdown(WORDS("film_info"))

@@ -10,11 +10,12 @@ import torch
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import Picture
 from playground.mistake import Mistake
-from playground.mix import MixTab
+from playground.mixing import Mixing
 from playground.model import Models
 from playground.programs import offer
+from playground.scene import Scene
 from playground.seeds import MOST, good_seeds, parse_seeds
-from playground.share import NO_BANDS, layer_values
+from playground.share import scene_values
 from playground.turn import Turn
 from playground.words import DRAWING, WORDS, kind_name
 from stylegan.images import image_grid
@@ -114,7 +115,7 @@ def crossing(
     )
 
 
-def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
+def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay out the tab and connect it; it is drawn when it is opened."""
     crossings = Crossings(models)
 
@@ -227,8 +228,9 @@ def grid_tab(models: Models, mix: MixTab, tabs: gr.Tabs, tab: gr.Tab) -> None:
         side = models[model].G.img_resolution
         if (found := crossing(across, down, weight, side, event.index)) is None:
             return [gr.skip()] * (len(mix.controls) + 2)
-        values = *found, psi, own, *NO_BANDS, model, *layer_values(())
-        return *values, DRAWING, gr.Tabs(selected="mix")
+        a, b, weight = found
+        _, _, *how = scene_values(Scene(0, 0, weight, psi, own, model=model))
+        return a, b, *how, DRAWING, gr.Tabs(selected="mix")
 
     def changed(model: str) -> tuple[gr.Textbox, gr.Textbox, gr.Checkbox, None]:
         """Seeds of another model."""

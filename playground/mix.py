@@ -1,29 +1,34 @@
 """Two faces and the faces between them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import gradio as gr
 import numpy as np
-import torch
 from gradio.processing_utils import encode_pil_to_bytes
 from PIL import Image
-from torch import Tensor
 
-from playground.controls import PSI, BoundedSlider, SeedBox, own_checkbox, own_shown, psi_slider
+from playground.controls import (
+    LIVE,
+    PSI,
+    BoundedSlider,
+    SeedBox,
+    own_checkbox,
+    own_shown,
+    psi_slider,
+)
 from playground.face import face_image, face_strip
 from playground.files import File, new_file
 from playground.mistake import Mistake
+from playground.mixing import STEPS, Mixer, Mixing, of_controls, read_scene
 from playground.model import Model, Models
-from playground.programs import offer, or_raise
-from playground.scene import KEY, Scene, enlarged, file_name, parse_scene, stamp
-from playground.seeds import good_seeds, problem_with_seed, roll
+from playground.programs import offer
+from playground.scene import enlarged, file_name
+from playground.seeds import good_seeds, roll
 from playground.share import (
     ADDRESS,
     KEEP,
     MOST_LAYERS,
-    NO_BANDS,
     SHARE,
     first_scene,
     from_address,
@@ -31,167 +36,16 @@ from playground.share import (
     layer_values,
 )
 from playground.words import DRAWING, WORDS
-from stylegan import Generator
 from stylegan.config import GeneratorConfig
-from stylegan.latents import mix_styles
 from stylegan.specs import BANDS, style_bands
 
-LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
-SIDES = ["64", "512", "1024"]  # pixels of a saved mix
+SIDES = ["64", "512", "1024"]  # pixels of a saved picture
 SHOWN = 6  # good seeds of a kind beside each face
-STEPS = 10  # from face A to face B on the film strip
 
 SAY_DRAWING = f"() => '{DRAWING}'"  # in the browser, at once
 
 # uint8 (H, W, 3), one that says how it was mixed, or gr.skip() to leave the one that is shown
 Picture = np.ndarray | Image.Image | dict
-
-
-def problem_with_layers(layers: Sequence[float]) -> str:
-    """What is wrong with offsets that somebody's program gave; empty if they are fine."""
-    few = isinstance(layers, list | tuple) and len(layers) <= MOST_LAYERS
-    if few and all(isinstance(x, int | float) and -1 <= x <= 1 for x in layers):
-        return ""
-    return f"Layers must be at most {MOST_LAYERS} numbers from -1 to 1."
-
-
-def problem_with_face(face: Tensor | None, G: Generator) -> str:
-    """Why it is no face (1, num_ws, w_dim) of the visitor's own; empty if it is fine."""
-    if face is None:
-        return "There is no face of your own yet: find it in Your face, then mix it."
-    fits = face.shape[1:] == (G.num_ws, G.w_dim)
-    return "" if fits else "Your face was found with another model."
-
-
-class Mixer:
-    """Draws for the Mix tab. Weight 0 is face A, 1 is face B.
-
-    What a visitor can type by mistake is answered with a sentence and never raised: while somebody
-    types, Gradio would drop the value that follows an error. An empty seed is the visitor's own
-    face (1, num_ws, w_dim), if there is one; psi leaves it as it is.
-    """
-
-    def __init__(self, models: Models):
-        self.models = models
-
-    def _weights(
-        self, weights: list[float], bands: Sequence[float], layers: Sequence[float], model: str
-    ) -> Tensor:
-        """Of every layer, for every mix: (len(weights), num_ws)."""
-        G = self.models[model].G
-        offsets = torch.zeros(G.num_ws)
-        offsets[: len(layers)] = torch.tensor(layers)[: G.num_ws]
-        for places, offset in zip(style_bands(G.config).values(), bands, strict=True):
-            offsets[places] += offset
-        return (torch.tensor(weights)[:, None] + offsets).clamp(0, 1)
-
-    def draw(
-        self,
-        seeds: tuple[float | None, float | None],
-        weights: list[float],
-        psi: float,
-        own: bool,
-        face: Tensor | None,
-        bands: Sequence[float] = NO_BANDS,
-        layers: Sequence[float] = (),
-        model: str = "",
-    ) -> tuple[list[Picture], str]:
-        """The mixes at these weights, and an empty sentence or what is wrong with the seeds."""
-        if words := problem_with_layers(layers):
-            return [gr.skip()] * len(weights), words
-        shown = self.models[model]
-        parents = []
-        for seed, letter in zip(seeds, "AB", strict=True):
-            if seed is None and face is not None:
-                if words := problem_with_face(face, shown.G):
-                    return [gr.skip()] * len(weights), words
-                parents.append(face)
-            elif words := problem_with_seed(seed, letter):
-                return [gr.skip()] * len(weights), words
-            else:
-                parents.append(shown.styles([int(seed)], psi, own=own))
-        mixes = mix_styles(*parents, self._weights(weights, bands, layers, model))
-        return list(shown.draw_many(mixes)), ""
-
-    def mix(
-        self,
-        seed_a: float | None,
-        seed_b: float | None,
-        weight: float,
-        psi: float,
-        own: bool,
-        face: Tensor | None = None,
-        shape: float = 0,
-        features: float = 0,
-        texture: float = 0,
-        layers: Sequence[float] = (),
-        model: str = "",
-    ) -> tuple[Picture, str]:
-        """The face that is 1 - weight of A and weight of B, truncated by psi; what is wrong.
-
-        With `own`, each face is pulled to the average of its own kind instead of that of all.
-        Shape, features, texture and those of single layers, each from -1 to 1, are added to the
-        weight of their layers. Saved as PNG the picture holds all this. `model` is empty for the
-        page's own, or user/repository@revision.
-        """
-        seeds, bands = (seed_a, seed_b), (shape, features, texture)
-        (mixed,), words = self.draw(seeds, [weight], psi, own, face, bands, layers, model)
-        if words:
-            return mixed, words
-        a, b = (None if seed is None else int(seed) for seed in seeds)
-        scene = Scene(a, b, weight, psi, bool(own), *bands, tuple(layers), model)
-        return stamp(mixed, scene, self.models[model].name, face), ""
-
-    def save(self, side: str, *mixed: object) -> str:
-        """Path of a PNG of what `mix` draws of the same values, `side` pixels wide.
-
-        Raises: Mistake if it can draw none.
-        """
-        picture, words = self.mix(*mixed)
-        if words:
-            raise Mistake(words)
-        name = file_name(parse_scene(picture.info[KEY]))
-        return new_file(name, encode_pil_to_bytes(enlarged(picture, int(side)), "png"))
-
-    def faces(
-        self,
-        seed_a: float | None,
-        seed_b: float | None,
-        weight: float,
-        psi: float,
-        own: bool,
-        face: Tensor | None = None,
-        shape: float = 0,
-        features: float = 0,
-        texture: float = 0,
-        layers: Sequence[float] = (),
-        model: str = "",
-    ) -> tuple[Picture, Picture, Picture, str]:
-        """Face A, the mix, face B; what is wrong."""
-        bands = shape, features, texture
-        mixed, words = self.mix(seed_a, seed_b, weight, psi, own, face, *bands, layers, model)
-        (a, b), _ = self.draw((seed_a, seed_b), [0.0, 1.0], psi, own, face, model=model)
-        return a, mixed, b, words
-
-    def strip(
-        self,
-        seed_a: float | None,
-        seed_b: float | None,
-        psi: float,
-        own: bool,
-        face: Tensor | None = None,
-        shape: float = 0,
-        features: float = 0,
-        texture: float = 0,
-        layers: Sequence[float] = (),
-        model: str = "",
-    ) -> tuple[list[Picture] | dict, str]:
-        """Eleven mixes, with weights from 0 to 1; what is wrong."""
-        weights = [step / STEPS for step in range(STEPS + 1)]
-        bands = shape, features, texture
-        how = psi, own, face, bands, layers, model
-        pictures, words = self.draw((seed_a, seed_b), weights, *how)
-        return gr.skip() if words else pictures, words
 
 
 def layer_names(config: GeneratorConfig) -> list[str]:
@@ -221,20 +75,18 @@ def good_faces(model: Model) -> tuple[list[int], list[np.ndarray]]:
     return first + last, list(model.draw_many(model.styles(first + last, PSI, own=True)))
 
 
-class MixTab(NamedTuple):
-    """What other tabs use: the controls, which take what `playground.share.scene_values` gives, the
-    key of the model among them, the visitor's own face, the words beside the mix, and how it is
-    drawn again."""
-
-    controls: list[gr.Component]
-    model: gr.Textbox
-    face: gr.State
-    words: gr.Markdown
-    redraw: Callable[[Callable], None]  # connects an event: redraw(event.then)
+def beside(words: str) -> list[str]:
+    """Of what is wrong, what belongs below seed A, below seed B and below the mix."""
+    whose = [letter for letter in "AB" if words.startswith(f"Seed {letter}")]
+    return [words * (place in whose) for place in "AB"] + [words * (not whose)]
 
 
-def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
-    """Lay out the tab and connect it."""
+def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
+    """Lay out the tab and connect it.
+
+    While somebody types, Gradio would drop the value that follows an error: what is wrong is
+    returned as a sentence.
+    """
     mixer, scene = Mixer(models), first_scene(models.own)
     _, good = good_faces(models.own)
 
@@ -247,13 +99,15 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         image = face_image(WORDS(f"face_{letter}"), f"face-{letter}", ["fullscreen"])
         number = SeedBox(seed, label=WORDS(f"seed_{letter}"), placeholder=WORDS("own_seed"))
         wrong = gr.Markdown(elem_id=f"seed-{letter}-words", elem_classes="wrong")
-        dice = gr.Button(WORDS(f"another_{letter}"))
+        with gr.Row():
+            dice = gr.Button(WORDS(f"another_{letter}"), min_width=110)
+            save = gr.Button(WORDS(f"save_{letter}"), min_width=90)
         faces = face_strip(WORDS("good_faces"), SHOWN, f"good-{letter}", good)
-        return image, number, wrong, dice, faces
+        return image, number, wrong, dice, save, faces
 
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=140):
-            image_a, seed_a, wrong_a, dice_a, good_a = side("a", scene.a)
+            image_a, seed_a, wrong_a, dice_a, save_a, good_a = side("a", scene.a)
         with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
             with gr.Column(elem_classes="stays"):
                 image_mix = face_image(WORDS("the_mix"), "face-mix", ["fullscreen"])
@@ -286,12 +140,12 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
                         ]
                 level = gr.Button(WORDS("bands_off"), size="sm")
         with gr.Column(scale=2, min_width=140):
-            image_b, seed_b, wrong_b, dice_b, good_b = side("b", scene.b)
+            image_b, seed_b, wrong_b, dice_b, save_b, good_b = side("b", scene.b)
     film = face_strip(WORDS("strip"), STEPS + 1, "film")
     with gr.Row():
         psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
     with gr.Row(equal_height=True):
-        save = gr.Button(WORDS("save_mix"), min_width=140)
+        save_mix = gr.Button(WORDS("save_mix"), min_width=140)
         width = gr.Radio(
             SIDES, value="512", label=WORDS("save_side"), min_width=220, elem_id="save-side"
         )
@@ -310,37 +164,46 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     offsets = [*bands, layers]
     told = [seed_a, seed_b, weight, psi, own, *offsets, model]
     controls = [*told[:-2], model, layers, *single]
-    inputs, strips = [*told[:5], face, *offsets, model], [seed_a, seed_b, psi, own, face]
-    strips += [*offsets, model]
+    inputs = [*told[:5], face, *offsets, model]  # of `read_scene`
     outputs = [image_a, image_mix, image_b, wrong_a, wrong_b, words]
     private = {"api_visibility": "private", **LIVE}
 
     images = [image_a, image_mix, image_b]
-    offer(or_raise(mixer.mix), inputs, image_mix, "mix", queue=False)
-    offer(or_raise(mixer.faces), inputs, images, "faces", queue=False)
-    offer(or_raise(mixer.strip), strips, film, "strip", queue=False)
+    offer(of_controls(mixer.mix), inputs, image_mix, "mix", queue=False)
+    offer(of_controls(mixer.faces), inputs, images, "faces", queue=False)
+    strips = [control for control in inputs if control is not weight]
+    offer(of_controls(mixer.strip, ["weight"]), strips, film, "strip", queue=False)
 
-    def beside(words: str) -> list[str]:
-        """Of what is wrong, what belongs below seed A, below seed B and below the mix."""
-        whose = [letter for letter in "AB" if words.startswith(f"Seed {letter}")]
-        return [words * (place in whose) for place in "AB"] + [words * (not whose)]
+    def faces(*held: object) -> list[Picture | str]:
+        try:
+            return [*mixer.faces(*read_scene(*held)), *beside("")]
+        except Mistake as e:
+            return [gr.skip(), gr.skip(), gr.skip(), *beside(e.message)]
 
-    def faces(*values: object) -> list[Picture | str]:
-        *pictures, words = mixer.faces(*values)
-        return [*pictures, *beside(words)]
+    def mix(*held: object) -> tuple[Picture, str]:
+        try:
+            return mixer.mix(*read_scene(*held)), ""
+        except Mistake as e:
+            return gr.skip(), beside(e.message)[-1]
 
-    def mix(*values: object) -> tuple[Picture, str]:
-        picture, words = mixer.mix(*values)
-        return picture, beside(words)[-1]
+    def strip(*held: object) -> list[Picture] | dict:
+        try:
+            return mixer.strip(*read_scene(*held))
+        except Mistake:  # it is said beside the mix
+            return gr.skip()
 
-    def strip(*values: object) -> list[Picture] | dict:
-        return mixer.strip(*values)[0]
+    def save(letter: str, side: str, *held: object) -> str:
+        """Path of a PNG of the mix or of the one face with this letter, `side` pixels wide."""
+        scene, face = read_scene(*held)
+        scene = scene.alone(letter) if letter else scene
+        picture = enlarged(mixer.mix(scene, face), int(side))
+        return new_file(file_name(scene), encode_pil_to_bytes(picture, "png"))
 
     def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
         drawn = then(faces, inputs, outputs, **private)
         tell(drawn)
-        drawn.then(strip, strips, film, **private)
+        drawn.then(strip, inputs, film, **private)
 
     def tell(drawn: gr.events.Dependency) -> None:
         """The address follows the pictures, for which nobody should wait longer."""
@@ -373,7 +236,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
     redraw(partial(gr.on, changes))
     moved = gr.on([x.input for x in bands], mix, inputs, [image_mix, words], **private)
     tell(moved)
-    moved.then(strip, strips, film, **private)
+    moved.then(strip, inputs, film, **private)
     turned = gr.on(
         [x.input for x in single], lambda *values: list(values), single, layers, **private
     )
@@ -385,7 +248,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         redraw(restored.then)
         restored.then(unfold, offsets, [banded, layered], **private)
     levelled = [*bands, layers, *single]
-    redraw(level.click(lambda: [*NO_BANDS, *layer_values(())], None, levelled, **private).then)
+    redraw(level.click(lambda: [0, 0, 0, *layer_values(())], None, levelled, **private).then)
     model.change(changed, model, [good_a, good_b, own, *single], **private)
     for dice, row, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
         gr.on([dice.click, row.select], None, None, words, js=SAY_DRAWING)
@@ -393,8 +256,9 @@ def mix_tab(models: Models, demo: gr.Blocks) -> MixTab:
         redraw(row.select(seed_of, model, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
     tell(taken.then(mix, inputs, [image_mix, words], **private))
-    how = {"api_visibility": "private", "queue": False, "show_progress_on": save}
-    made = save.click(mixer.save, [width, *inputs], file, **how)
-    made.success(None, file, None, js=KEEP)
+    for letter, button in (("", save_mix), ("A", save_a), ("B", save_b)):
+        how = {"api_visibility": "private", "queue": False, "show_progress_on": button}
+        made = button.click(partial(save, letter), [width, *inputs], file, **how)
+        made.success(None, file, None, js=KEEP)
     share.click(None, None, shared, js=SHARE)
-    return MixTab(controls, model, face, words, redraw)
+    return Mixing(controls, model, face, words, redraw)

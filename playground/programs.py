@@ -8,7 +8,6 @@ is offered before the page's events, which would take its name.
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
 
 import gradio as gr
 
@@ -61,19 +60,6 @@ def strict(control: gr.Component, name: str) -> gr.Component:
         case PictureFile():
             return PictureFile(**unseen)
     return control
-
-
-def or_raise(action: Callable) -> Callable:
-    """The same action; the last of its results, a sentence on what is wrong, is raised."""
-
-    @wraps(action)
-    def act(*values: object) -> object:
-        *found, words = action(*values)
-        if words:
-            raise Mistake(words)
-        return found[0] if len(found) == 1 else found
-
-    return act
 
 
 def offer(

@@ -33,9 +33,9 @@ class Scene:
     weight: float
     psi: float
     own: bool
-    shape: float
-    features: float
-    texture: float
+    shape: float = 0
+    features: float = 0
+    texture: float = 0
     layers: tuple[float, ...] = ()
     model: str = ""
 
@@ -50,6 +50,16 @@ class Scene:
     def has_own_face(self) -> bool:
         """Whether one of the two is the visitor's."""
         return self.a is None or self.b is None
+
+    @property
+    def bands(self) -> tuple[float, float, float]:
+        """What is added to the weight of the layers of each band."""
+        return self.shape, self.features, self.texture
+
+    def alone(self, letter: str) -> "Scene":
+        """Face A or face B and nothing of the other."""
+        nothing = dict(shape=0, features=0, texture=0, layers=())
+        return replace(self, weight=float(letter == "B"), **nothing)
 
     def text(self) -> str:
         """As an address has it behind its question mark."""
@@ -109,8 +119,12 @@ def enlarged(image: Image.Image, side: int) -> Image.Image:
 
 
 def file_name(scene: Scene) -> str:
-    """Of a saved mix: the two faces and how many percent there are of the second."""
+    """Of a saved picture: the two faces and how many percent there are of the second, or the one
+    face that is alone."""
     a, b = (MINE if seed is None else seed for seed in (scene.a, scene.b))
+    for seed, letter in ((a, "A"), (b, "B")):
+        if scene == scene.alone(letter):
+            return f"face-{seed}.png"
     return f"mix-{a}-{b}-{round(100 * scene.weight)}.png"
 
 

@@ -14,8 +14,6 @@ from playground.seeds import good_seeds
 
 MOST_LAYERS = 16  # that have a control of their own: all of the published networks
 
-NO_BANDS = 0, 0, 0  # added to the weights of their layers
-
 # Keeps the page's address at what is mixed, and whatever else is in it. A face that no address can
 # hold is left out; what nobody can mix, such as a seed below 0, leaves it as it is.
 ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers, model) => {
@@ -67,7 +65,7 @@ KEEP = """(file) => {
 def first_scene(model: Model) -> Scene:
     """What is mixed at first: the best face of either kind."""
     (a,), (b,) = good_seeds(model.domains, 1)
-    return Scene(a, b, 0.5, PSI, bool(model.domains), *NO_BANDS, model=model.key)
+    return Scene(a, b, 0.5, PSI, bool(model.domains), model=model.key)
 
 
 def layer_values(layers: Sequence[float]) -> list[list[float] | float]:

@@ -14,7 +14,7 @@ from playground.files import PictureFile, Pictures
 from playground.find import FOUND, STOPPED, Finder
 from playground.limits import Turns
 from playground.mistake import Mistake
-from playground.mix import MixTab
+from playground.mixing import Mixing
 from playground.model import Models
 from playground.programs import offer
 from playground.words import DRAWING, WORDS
@@ -66,7 +66,7 @@ def crop_upload(
     ], f"{which} This one is {scale}"
 
 
-def upload_tab(models: Models, mix: MixTab, tabs: gr.Tabs) -> None:
+def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     """Lay out the tab and connect it."""
     finder, crops = Finder(models), Turns()
     finder.starts(models.own)  # so that nobody waits for them

@@ -30,6 +30,8 @@ EN = {
     "seed_b": "Seed B",
     "another_a": "Another A",
     "another_b": "Another B",
+    "save_a": "Save A",
+    "save_b": "Save B",
     "own_seed": "empty: your own face",
     "good_faces": "Good faces; click one to take it",
     "weight_info": "0 is face A, 1 is face B (mixing weight)",

@@ -15,8 +15,10 @@ from app import build_page
 from playground import find
 from playground.controls import BoundedSlider, SeedBox
 from playground.find import Finder
-from playground.mix import STEPS, Mixer, layer_names, weight_of
+from playground.mix import beside, layer_names, weight_of
+from playground.mixing import STEPS, Mixer, read_scene
 from playground.model import Model, Models, load_model
+from playground.scene import Scene
 from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
 from playground.upload import crop_upload
@@ -65,48 +67,46 @@ def close(a: np.ndarray, b: np.ndarray) -> bool:
 
 def test_a_face_is_what_the_generator_draws_for_its_seed(model, mixer):
     expected = to_uint8(model.G(sample_z([3], model.G.z_dim), truncation_psi=0.65).detach())[0]
-    a, _, _, words = mixer.faces(3, 8, 0.5, 0.65, False)
+    a, _, _ = mixer.faces(Scene(3, 8, 0.5, 0.65, False))
     assert close(a, expected)
-    assert words == ""
 
 
 def test_the_ends_of_the_slider_are_the_two_faces(mixer):
-    a, _, b, _ = mixer.faces(3, 8, 0.5, 0.65, False)
-    assert close(mixer.mix(3, 8, 0, 0.65, False)[0], a)
-    assert close(mixer.mix(3, 8, 1, 0.65, False)[0], b)
+    a, _, b = mixer.faces(Scene(3, 8, 0.5, 0.65, False))
+    assert close(mixer.mix(Scene(3, 8, 0, 0.65, False)), a)
+    assert close(mixer.mix(Scene(3, 8, 1, 0.65, False)), b)
     assert not close(a, b)
 
 
 def test_the_mix_differs_from_both_parents_and_equals_the_middle_picture(mixer):
-    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0.65, False)
-    assert close(mixer.mix(3, 8, 0.4, 0.65, False)[0], mixed)
+    a, mixed, b = mixer.faces(Scene(3, 8, 0.4, 0.65, False))
+    assert close(mixer.mix(Scene(3, 8, 0.4, 0.65, False)), mixed)
     assert not close(mixed, a)
     assert not close(mixed, b)
 
 
 def test_psi_zero_shows_the_average_face_whatever_the_seed(mixer):
-    a, mixed, b, _ = mixer.faces(3, 8, 0.4, 0, False)
+    a, mixed, b = mixer.faces(Scene(3, 8, 0.4, 0, False))
     assert close(a, b)
     assert close(a, mixed)
 
 
 @pytest.mark.parametrize("seed", [None, -1, MAX_SEED + 1, 3.7, float("inf"), float("nan")])
-def test_a_bad_seed_leaves_the_pictures_and_is_named(mixer, seed):
-    expected = "Seed B must be a whole number from 0 to 4294967295."
-    assert mixer.mix(0, seed, 0.5, 0.65, False) == (gr.skip(), expected)
-    assert mixer.faces(0, seed, 0.5, 0.65, False) == (gr.skip(), gr.skip(), gr.skip(), expected)
+def test_a_bad_seed_is_named_beside_its_field(seed):
+    with pytest.raises(gr.Error) as told:
+        read_scene(0, seed, 0.5, 0.65, False)
+    words = told.value.message
+    assert words == "Seed B must be a whole number from 0 to 4294967295."
+    assert beside(words) == ["", words, ""] and beside("Another.") == ["", "", "Another."]
 
 
 def test_the_film_strip_leads_from_a_to_b_and_a_face_on_it_gives_its_weight(mixer):
-    a, _, b, _ = mixer.faces(3, 8, 0.5, 0.65, False)
-    film, words = mixer.strip(3, 8, 0.65, False)
-    assert words == ""
+    a, _, b = mixer.faces(Scene(3, 8, 0.5, 0.65, False))
+    film = mixer.strip(Scene(3, 8, 0.5, 0.65, False))
     assert len(film) == STEPS + 1 == 11
     assert close(film[0], a) and close(film[-1], b)
-    assert close(film[7], mixer.mix(3, 8, 0.7, 0.65, False)[0])
+    assert close(film[7], mixer.mix(Scene(3, 8, 0.7, 0.65, False)))
     assert weight_of(SimpleNamespace(index=7)) == 0.7
-    strip, words = mixer.strip(None, 8, 0.65, False)
-    assert strip == gr.skip() and words.startswith("Seed A must be")
 
 
 def test_bands_move_their_own_layers_only(model, mixer):
@@ -115,10 +115,10 @@ def test_bands_move_their_own_layers_only(model, mixer):
     mixed = ws[1:].clone()
     mixed[:, style_bands(model.G.config)["shape"]] = ws[:1, style_bands(model.G.config)["shape"]]
     expected = model.draw(mixed)[0]
-    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, -1, 0.5, 1)
-    assert close(found, expected)
-    assert close(mixer.strip(3, 8, 0.65, False, None, -1, 0.5, 1)[0][5], expected)
-    a, again, b, _ = mixer.faces(3, 8, 0.5, 0.65, False, None, -1, 0.5, 1)
+    scene = Scene(3, 8, 0.5, 0.65, False, -1, 0.5, 1)
+    assert close(mixer.mix(scene), expected)
+    assert close(mixer.strip(scene)[5], expected)
+    a, again, b = mixer.faces(scene)
     assert close(again, expected) and close(a, model.draw(ws[:1])[0])
 
 
@@ -133,11 +133,11 @@ def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
     weights[:, style_bands(model.G.config)["shape"]] = 0.75
     weights[:, 1], weights[:, 2] = 1, 0
     expected = model.draw(mix_styles(ws[:1], ws[1:], weights))[0]
-    found, _ = mixer.mix(3, 8, 0.5, 0.65, False, None, 0.25, 0, 0, layers)
+    found = mixer.mix(Scene(3, 8, 0.5, 0.65, False, 0.25, layers=tuple(layers)))
     assert close(found, expected)
     for wrong in ([0] * (MOST_LAYERS + 1), ["x"], [2.0], [math.nan], None, 3, {"a": 1}):
-        picture, words = mixer.mix(3, 8, 0.5, 0.65, False, None, 0, 0, 0, wrong)
-        assert picture == gr.skip() and words.startswith("Layers must be at most")
+        with pytest.raises(gr.Error, match="Layers must be at most 16 numbers"):
+            read_scene(3, 8, 0.5, 0.65, False, layers=wrong)
     names = layer_names(model.G.config)
     assert len(names) == model.G.num_ws and names[:2] == ["0: place, angle", "1: shape"]
 
@@ -145,11 +145,13 @@ def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
 def test_an_empty_seed_is_the_visitor_s_own_face(model, mixer):
     """As it was found, whatever psi; without one the seed is missing."""
     face = model.styles([77], 1.0)
-    a, _, b, words = mixer.faces(None, 8, 0.5, 0.2, False, face)
-    assert words == "" and close(a, model.draw(face)[0])
+    scene, found = read_scene(None, 8, 0.5, 0.2, False, face)
+    a, _, b = mixer.faces(scene, found)
+    assert found is face and close(a, model.draw(face)[0])
     assert close(b, model.draw(model.styles([8], 0.2))[0])
-    assert close(mixer.mix(None, 8, 0.0, 0.2, False, face)[0], a)
-    assert mixer.mix(None, 8, 0.0, 0.2, False)[1].startswith("Seed A must be")
+    assert close(mixer.mix(scene.alone("A"), face), a)
+    with pytest.raises(gr.Error, match="Seed A must be"):
+        read_scene(None, 8, 0.5, 0.2, False)
 
 
 def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
@@ -161,7 +163,7 @@ def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):
     torch.testing.assert_close(kinds.styles([3], 0.0, own=True), expected)
     everyone = kinds.G.mapping.w_avg.expand(1, kinds.G.num_ws, -1)
     torch.testing.assert_close(kinds.styles([3], 0.0), everyone)
-    a, _, _, _ = Mixer(Models(kinds)).faces(3, 8, 0.5, 0.0, True)
+    a, _, _ = Mixer(Models(kinds)).faces(Scene(3, 8, 0.5, 0.0, True))
     assert close(a, kinds.draw(expected)[0])
 
 
@@ -221,7 +223,7 @@ def test_rolled_seeds_are_valid_and_various():
 
 def test_drawing_leaves_the_model_unchanged(model, mixer):
     before = {name: tensor.clone() for name, tensor in model.G.state_dict().items()}
-    mixer.faces(1, 2, 0.5, 0.8, False)
+    mixer.faces(Scene(1, 2, 0.5, 0.8, False))
     after = model.G.state_dict()
     assert all(after[name].equal(tensor) for name, tensor in before.items())
 
@@ -392,5 +394,6 @@ def test_without_a_face_of_its_size_there_is_nothing_to_find(finder):
 
 def test_a_face_found_with_another_model_is_told(mixer, model):
     face = torch.zeros(1, model.G.num_ws + 2, model.G.w_dim)
-    picture, words = mixer.mix(None, 8, 0.5, 0.65, False, face)
-    assert picture == gr.skip() and words == "Your face was found with another model."
+    for own, words in ((face, "Your face was found with another model"), (None, "no face of your")):
+        with pytest.raises(gr.Error, match=words):
+            mixer.mix(Scene(None, 8, 0.5, 0.65, False), own)

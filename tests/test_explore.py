@@ -32,15 +32,14 @@ def close(a, b):
 
 
 def test_without_a_move_it_is_the_face_of_the_seed(explorer):
-    face, words = explorer.face(3, 0.65, *STILL)
+    face = explorer.face(3, 0.65, *STILL)
     assert close(face, explorer.models.own.draw(explorer.models.own.styles([3], 0.65))[0])
-    assert words == ""
 
 
 def test_a_face_moves_right_and_down_by_percent_of_its_side(explorer):
     """A quarter is 16 pixels, an eighth 8; what was at the top left is found again."""
-    face, _ = explorer.face(3, 0.65, *STILL)
-    moved, _ = explorer.face(3, 0.65, 25, 12.5, *STILL[2:])
+    face = explorer.face(3, 0.65, *STILL)
+    moved = explorer.face(3, 0.65, 25, 12.5, *STILL[2:])
     error = moved[8:, 16:].astype(int) - face[:-8, :-16]
     assert np.abs(error).mean() < 1 < 5 < np.abs(moved.astype(int) - face).mean()
 
@@ -49,7 +48,7 @@ def test_a_face_moves_right_and_down_by_percent_of_its_side(explorer):
 def test_a_face_is_turned_clockwise_where_it_was_moved_to(explorer):
     """As the generator draws it so: first turned by a quarter, then moved by half."""
     G, ws = explorer.models.own.G, explorer.models.own.styles([3], 0.65)
-    turned, _ = explorer.face(3, 0.65, 0, 50, 90, *STILL[3:])
+    turned = explorer.face(3, 0.65, 0, 50, 90, *STILL[3:])
     quarter, half = rotation(math.pi / 2), translation(0, 0.5)
     assert close(turned, to_uint8(G.synthesis(ws, transform=quarter @ half))[0])
     other = to_uint8(G.synthesis(ws, transform=half @ quarter))[0]
@@ -69,25 +68,25 @@ def test_ways_are_rows_of_steps_whose_middle_is_the_face(explorer):
     assert begun == [gr.skip()] * 2 * COUNT + ["Drawing 8 ways …"] and drawn[-1][-1] == ""
     ways = [rows[i] for i, rows in enumerate(drawn)]
     assert [len(row) for row in ways] == [len(PLACES)] * 2 * COUNT
-    face, _ = explorer.face(3, 0.65, *STILL)
+    face = explorer.face(3, 0.65, *STILL)
     assert all(close(row[PLACES.index(0)], face) for row in ways)
     steps = [0.0] * 2 * COUNT
     steps[5] = 2
-    stepped, _ = explorer.face(3, 0.65, 0, 0, 0, "", *steps)
+    stepped = explorer.face(3, 0.65, 0, 0, 0, "", *steps)
     assert close(ways[5][PLACES.index(2)], stepped)
 
 
 def test_steps_add_up(explorer):
     model, steps = explorer.models.own, torch.arange(2.0 * COUNT) / 4
-    found, _ = explorer.face(3, 0.65, 0, 0, 0, "", *steps.tolist())
+    found = explorer.face(3, 0.65, 0, 0, 0, "", *steps.tolist())
     ws = model.styles([3], 0.65) + (steps[:, None] * explorer.directions(model)).sum(dim=0)
     assert close(found, model.draw(ws)[0])
 
 
-def test_a_bad_seed_leaves_the_pictures_and_is_named(explorer):
-    face, words = explorer.face(-1, 0.65, *STILL)
-    assert face == gr.skip() and list(explorer.ways(-1, 0.65, Turn())) == []
-    assert "must be a whole number" in words
+def test_a_bad_seed_is_named_and_nothing_is_drawn(explorer):
+    with pytest.raises(gr.Error, match="must be a whole number"):
+        explorer.face(-1, 0.65, *STILL)
+    assert list(explorer.ways(-1, 0.65, Turn())) == []
 
 
 def test_what_was_measured_is_told():
@@ -103,8 +102,8 @@ def test_a_named_direction_is_saved_and_followed(explorer, tmp_path, monkeypatch
     path = save_direction(" older ", explorer.way("", steps, None, 0), model)
     name, direction = load_direction(path, model)
     assert name == "older" and json.loads(Path(path).read_text())["model"] == model.name
-    there, _ = explorer.face(3, 0.65, 0, 0, 0, "", *[-3 * step for step in steps])
-    again, _ = explorer.face(3, 0.65, *STILL, direction, -3)
+    there = explorer.face(3, 0.65, 0, 0, 0, "", *[-3 * step for step in steps])
+    again = explorer.face(3, 0.65, *STILL, direction, -3)
     assert close(there, again)
 
 
@@ -140,8 +139,8 @@ def test_a_model_that_cannot_move_its_faces_says_so(tmp_path):
     model = load_model(str(tmp_path))
     assert not model.problem and "StyleGAN2, 7 layers" in facts(model)
     explorer = Explorer(Models(model))
-    face, words = explorer.face(3, 0.65, *STILL)
-    assert face.shape == (32, 32, 3) and words == ""
-    assert explorer.face(3, 0.65, 0, 0, 90, *STILL[3:]) == (gr.skip(), NO_MOVES)
+    assert explorer.face(3, 0.65, *STILL).shape == (32, 32, 3)
+    with pytest.raises(gr.Error, match=NO_MOVES):
+        explorer.face(3, 0.65, 0, 0, 90, *STILL[3:])
     assert len(list(explorer.ways(3, 0.65, Turn()))[1][0]) == len(PLACES)
     assert layer_names(config)[0] == "0: shape" and len(layer_names(config)) == 8

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from playground.grid import Crossings, crossing
-from playground.mix import Mixer
+from playground.mixing import Mixer
 from playground.model import Models
+from playground.scene import Scene
 from playground.seeds import MAX_SEED, parse_seeds
 from playground.turn import Turn
 
@@ -31,7 +32,7 @@ def test_every_crossing_is_the_mix_of_its_row_and_column(model, crossings):
     """Across 3 and 4, down 8: as Mix draws them."""
     *_, grid = crossings.draw("3, 4", "8", 0.25, 0.65, False, Turn())
     assert grid.shape == (128, 192, 4) and (tile(grid, 0, 0) == 0).all()
-    a, mixed, b, _ = Mixer(Models(model)).faces(4, 8, 0.25, 0.65, False)
+    a, mixed, b = Mixer(Models(model)).faces(Scene(4, 8, 0.25, 0.65, False))
     for place, face in (((0, 2), a), ((1, 2), mixed), ((1, 0), b)):
         assert np.abs(tile(grid, *place)[..., :3] - np.asarray(face)).max() <= 1
 

@@ -15,8 +15,9 @@ from playground import hub as hub_module
 from playground import limits, trial
 from playground import model as models_module
 from playground.about import About, facts, status
-from playground.mix import Mixer
+from playground.mixing import Mixer
 from playground.model import OTHERS, Model, Models, load_model
+from playground.scene import Scene
 from playground.share import from_address
 from playground.told import read_told
 from stylegan import Generator, GeneratorConfig
@@ -83,9 +84,10 @@ def test_a_public_model_is_drawn_with_as_the_engineer_would(api, saved, models):
     G = Generator.from_pretrained(saved).eval()
     assert all(torch.equal(x, G.state_dict()[name]) for name, x in model.G.state_dict().items())
     mixer = Mixer(models)
-    mixed, _ = mixer.mix(1, 2, 0.5, 0.65, False, model=model.key)
+    scene = Scene(1, 2, 0.5, 0.65, False)
+    mixed = mixer.mix(dataclasses.replace(scene, model=model.key))
     assert mixed.size == (64, 64) and mixed.info["Scene"].endswith(f"&model={model.key}")
-    assert mixer.mix(1, 2, 0.5, 0.65, False)[0].size == (32, 32)
+    assert mixer.mix(scene).size == (32, 32)
 
 
 def test_what_a_model_is_and_how_it_was_trained_is_told(api, saved, models):

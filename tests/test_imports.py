@@ -83,6 +83,15 @@ def test_packages_use_only_their_own_tools(part):
         assert others <= ALLOWED_OTHERS[part] | more, file
 
 
+TABS = {f"playground.{name}" for name in ("mix", "grid", "explore", "film", "upload", "about")}
+
+
+@pytest.mark.parametrize("file", files_of("playground"), ids=lambda file: file.stem)
+def test_only_the_page_knows_its_tabs(file):
+    """They stand beside each other on what lies below, which knows none of them."""
+    assert modules(file) & TABS == set()
+
+
 def test_the_parser_of_imports_sees_all_forms(tmp_path):
     source = "import a.b as c, d\nfrom e.f import g\ndef h():\n    import i\n"
     (tmp_path / "file.py").write_text(source)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from playground.mix import Mixer
+from playground.mixing import Mixer
 from playground.model import Model, Models
-from playground.scene import Scene, parse_scene, scene_of, stamp
+from playground.scene import Scene, file_name, parse_scene, scene_of, stamp
 from playground.share import (
     MOST_LAYERS,
     UNCHANGED,
@@ -40,6 +40,12 @@ def test_a_scene_comes_back_from_its_text():
     assert scene_values(other)[8] == "alice/faces@0a1b"
     mine = dataclasses.replace(SCENE, b=None)
     assert parse_scene(mine.text()) == mine and mine.has_own_face and not SCENE.has_own_face
+
+
+def test_a_saved_picture_is_named_by_the_faces_in_it():
+    assert file_name(SCENE) == "mix-34-4294967295-25.png"
+    assert file_name(SCENE.alone("A")) == "face-34.png"
+    assert file_name(dataclasses.replace(SCENE, b=None).alone("B")) == "face-mine.png"
 
 
 @pytest.mark.parametrize(
@@ -73,8 +79,7 @@ def saved(image: Image.Image, folder: Path) -> str:
 
 
 def mixed(model: Model, scene: Scene, face: torch.Tensor | None) -> Image.Image:
-    a, b, weight, psi, own, *offsets = vars(scene).values()
-    return Mixer(Models(model)).mix(a, b, weight, psi, own, face, *offsets)[0]
+    return Mixer(Models(model)).mix(scene, face)
 
 
 def test_a_saved_mix_holds_its_scene_and_says_that_it_is_generated(model, tmp_path):

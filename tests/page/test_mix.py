@@ -163,8 +163,8 @@ def test_the_page_falls_quiet_after_quick_changes(page):
     assert [url for url in requests if "/run/" in url or "/queue/" in url] == []
 
 
-def test_a_saved_mix_is_named_by_what_it_is_and_large(page, tmp_path):
-    """512 pixels wide, and it still says how it was mixed."""
+def test_a_saved_face_is_named_by_what_it_is_and_large(page, dtype, tmp_path):
+    """512 pixels wide, and it still says how it was mixed; so does one of the two alone."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Save the mix").click()
     a, b = (page.get_by_label(f"Seed {letter}").input_value() for letter in "AB")
@@ -174,6 +174,12 @@ def test_a_saved_mix_is_named_by_what_it_is_and_large(page, tmp_path):
         assert image.size == (512, 512)
     scene, _ = scene_of(tmp_path / "saved.png")
     assert (scene.a, scene.b, scene.weight) == (int(a), int(b), 0.5)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save B").click()
+    assert download.value.suggested_filename == f"face-{b}.png"
+    download.value.save_as(tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as image:
+        assert is_close(np.asarray(image.resize((64, 64))), picture(page, "face-b"), dtype)
 
 
 def test_link_and_picture_are_shared_by_the_clipboard(page):

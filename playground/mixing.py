@@ -1,0 +1,154 @@
+"""A scene drawn, and a scene as the page holds it; the tabs stand on this beside each other."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from playground.mistake import Mistake
+from playground.model import Models
+from playground.scene import Scene, stamp
+from playground.seeds import problem_with_seed
+from playground.share import MOST_LAYERS
+from stylegan import Generator
+from stylegan.latents import mix_styles
+from stylegan.specs import style_bands
+
+STEPS = 10  # from face A to face B on the film strip
+
+
+def problem_with_layers(layers: object) -> str:
+    """What is wrong with offsets that somebody's program gave; empty if they are fine."""
+    few = isinstance(layers, list | tuple) and len(layers) <= MOST_LAYERS
+    if few and all(isinstance(x, int | float) and -1 <= x <= 1 for x in layers):
+        return ""
+    return f"Layers must be at most {MOST_LAYERS} numbers from -1 to 1."
+
+
+def problem_with_face(face: Tensor | None, G: Generator) -> str:
+    """Why it is no face (1, num_ws, w_dim) of the visitor's own; empty if it is fine."""
+    if face is None:
+        return "There is no face of your own yet: find it in Your face, then mix it."
+    fits = face.shape[1:] == (G.num_ws, G.w_dim)
+    return "" if fits else "Your face was found with another model."
+
+
+def read_scene(
+    seed_a: float | None,
+    seed_b: float | None,
+    weight: float,
+    psi: float,
+    own: bool,
+    face: Tensor | None = None,
+    shape: float = 0,
+    features: float = 0,
+    texture: float = 0,
+    layers: Sequence[float] = (),
+    model: str = "",
+) -> tuple[Scene, Tensor | None]:
+    """What the controls hold, and the visitor's own face (1, num_ws, w_dim), if there is one.
+
+    An empty seed is that face.
+
+    Raises: Mistake for a seed or layers that nobody can mix.
+    """
+    if words := problem_with_layers(layers):
+        raise Mistake(words)
+    for seed, letter in ((seed_a, "A"), (seed_b, "B")):
+        is_mine = seed is None and face is not None
+        if not is_mine and (words := problem_with_seed(seed, letter)):
+            raise Mistake(words)
+    a, b = (None if seed is None else int(seed) for seed in (seed_a, seed_b))
+    bands = shape, features, texture
+    return Scene(a, b, weight, psi, bool(own), *bands, tuple(layers), model), face
+
+
+def of_controls(action: Callable, without: Sequence[str] = ()) -> Callable:
+    """An action on a scene and a face as one on what the controls hold, in the order and by the
+    names of `read_scene`; those that it goes `without` are 0."""
+    given = inspect.signature(read_scene)
+    named = {name: value for name, value in given.parameters.items() if name not in without}
+
+    @wraps(action)
+    def act(*values: object) -> object:
+        held = dict(zip(named, values, strict=False))
+        return action(*read_scene(**dict.fromkeys(without, 0), **held))
+
+    act.__signature__ = given.replace(parameters=list(named.values()))
+    return act
+
+
+class Mixer:
+    """Draws scenes. Weight 0 is face A, 1 is face B.
+
+    A face without a seed is the visitor's own (1, num_ws, w_dim); psi leaves it as it is.
+
+    Raises: Mistake where it is missing or another model's.
+    """
+
+    def __init__(self, models: Models):
+        self.models = models
+
+    def _weights(self, scene: Scene, weights: Sequence[float]) -> Tensor:
+        """Of every layer, for every mix: (len(weights), num_ws)."""
+        G = self.models[scene.model].G
+        offsets = torch.zeros(G.num_ws)
+        offsets[: len(scene.layers)] = torch.tensor(scene.layers)[: G.num_ws]
+        for places, offset in zip(style_bands(G.config).values(), scene.bands, strict=True):
+            offsets[places] += offset
+        return (torch.tensor(weights)[:, None] + offsets).clamp(0, 1)
+
+    def draw(
+        self, scene: Scene, weights: Sequence[float], face: Tensor | None = None
+    ) -> list[np.ndarray]:
+        """The mixes at these weights in place of the scene's own, uint8 (H, W, 3) each."""
+        shown, parents = self.models[scene.model], []
+        if scene.has_own_face and (words := problem_with_face(face, shown.G)):
+            raise Mistake(words)
+        for seed in (scene.a, scene.b):
+            parents.append(face if seed is None else shown.styles([seed], scene.psi, own=scene.own))
+        return list(shown.draw_many(mix_styles(*parents, self._weights(scene, weights))))
+
+    def mix(self, scene: Scene, face: Tensor | None = None) -> Image.Image:
+        """The face that is 1 - weight of A and weight of B, truncated by psi.
+
+        With `own`, each face is pulled to the average of its own kind instead of that of all.
+        Shape, features, texture and those of single layers, each from -1 to 1, are added to the
+        weight of their layers. Saved as PNG the picture holds all this. `model` is empty for the
+        page's own, or user/repository@revision.
+        """
+        (mixed,) = self.draw(scene, [scene.weight], face)
+        return stamp(mixed, scene, self.models[scene.model].name, face)
+
+    def faces(
+        self, scene: Scene, face: Tensor | None = None
+    ) -> tuple[np.ndarray, Image.Image, np.ndarray]:
+        """Face A, the mix, face B."""
+        mixed = self.mix(scene, face)
+        a, b = self.draw(scene.alone("A"), [0, 1], face)
+        return a, mixed, b
+
+    def strip(self, scene: Scene, face: Tensor | None = None) -> list[np.ndarray]:
+        """Eleven mixes, with weights from 0 to 1."""
+        return self.draw(scene, [step / STEPS for step in range(STEPS + 1)], face)
+
+
+class Mixing(NamedTuple):
+    """The scene as the page holds it, for tabs that take from it or put another in its place.
+
+    The controls take what `playground.share.scene_values` gives, seeds A and B first, the key of
+    the model among them. After an event that changes them, `redraw(event.then)` has all that is
+    mixed drawn again; until then the words beside the mix may say so.
+    """
+
+    controls: list[gr.Component]
+    model: gr.Textbox
+    face: gr.State  # the visitor's own
+    words: gr.Markdown
+    redraw: Callable[[Callable], None]
