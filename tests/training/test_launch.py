@@ -61,8 +61,9 @@ import dataclasses, sys
 import numpy as np, torch
 from pathlib import Path
 from huggingface_hub import snapshot_download
-from playground.mix import Mixer
+from playground.mixing import Mixer
 from playground.model import Models, load_model
+from playground.scene import Scene
 from stylegan import Generator, sample_z
 from stylegan.history import read_history
 from stylegan.images import to_uint8
@@ -78,8 +79,8 @@ assert [(m.kimg, (folder / m.grid).is_file()) for m in read_history(folder)] == 
 ]
 models = Models(dataclasses.replace(load_model(), dtype=torch.float32))
 model = models.load(sys.argv[1])
-drawn, words = Mixer(models).mix(3, 4, 0, 0.7, False, model=model.key)
-assert not words and np.array_equal(drawn, to_uint8(b(z, truncation_psi=0.7))[0])
+drawn = Mixer(models).mix(Scene(3, 4, 0, 0.7, False, model=model.key))
+assert np.array_equal(np.asarray(drawn), to_uint8(b(z, truncation_psi=0.7))[0])
 assert [moment.kimg for moment, _ in model.history] == [0.008, 0.016] and not model.left_out
 """
 
