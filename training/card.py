@@ -147,7 +147,8 @@ def _recipe(config: TrainConfig, resolution: int, nimg: int) -> str:
         "preset": config.preset,
         "images shown": f"{nimg / 1000:g} thousand",
         "batch": str(config.batch),
-        "learning rates": f"G {config.g_lr:g}, D {config.d_lr:g}",
+        "learning rates": f"G {config.g_lr:g}, D {config.d_lr:g}"
+        + f", falling from kimg {config.rate_kimg:g} on" * (config.rate_kimg > 0),
         "judge": config.critic,
         "R1 gamma": f"{config.r1_gamma(resolution):g}",
         "augmentation": f"ADA, p at most {config.ada_max:g}" if config.ada_max else "none",

@@ -38,6 +38,7 @@ FIXED_FLAGS = (
     "r1_interval",
     "g_lr",
     "d_lr",
+    "rate_kimg",
     "conditional",
     "path_length",
     "init_from",
@@ -45,7 +46,10 @@ FIXED_FLAGS = (
     "mixed_precision",
     "seed",
 )
-LATER_FLAGS = {"critic": "pixels"}  # what runs did that were begun before there was the flag
+LATER_FLAGS = {
+    "critic": "pixels",
+    "rate_kimg": 0.0,
+}  # what runs did that were begun before there was the flag
 SUM_BYTES = hashlib.sha256().digest_size
 RECORD = "config.json"
 
@@ -135,15 +139,16 @@ def save_flags(config: TrainConfig, dataset: ImageDataset) -> None:
 
 
 def load_optimizer(optimizer: Optimizer, state: dict[str, object]) -> None:
-    """Load rates and moments, of a run on another kind of machine too.
+    """Load moments, of a run on another kind of machine too.
 
-    How the step is computed stays as it is, and the moments come to lie in memory as the
-    parameters do: a fused step takes for granted that they do, without looking.
+    Rates follow from the flags, and how the step is computed stays as it is. The moments come to
+    lie in memory as the parameters do: a fused step takes that for granted, without looking.
     """
-    capturable = [group["capturable"] for group in optimizer.param_groups]
+    names = "lr", "initial_lr", "capturable"
+    kept = [{name: group[name] for name in names} for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
-    for group, own in zip(optimizer.param_groups, capturable, strict=True):
-        group["capturable"] = own
+    for group, own in zip(optimizer.param_groups, kept, strict=True):
+        group |= own
     for parameter, moments in optimizer.state.items():
         for name in ("exp_avg", "exp_avg_sq"):
             moments[name] = torch.empty_like(parameter).copy_(moments[name])

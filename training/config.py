@@ -45,7 +45,7 @@ LEAST = {  # values that flags may have
         *("num_layers", "channel_base", "channel_max", "d_channel_base", "d_channel_max"),
         *("z_dim", "batch", "accumulate", "r1_interval", "keep"),
     ),
-    0: ("gamma", "path_length", "freeze_d", "eval_kimg", "hub_every"),
+    0: ("gamma", "path_length", "freeze_d", "eval_kimg", "hub_every", "rate_kimg"),
 }
 
 
@@ -97,6 +97,10 @@ class TrainConfig:
     path_length: float = option("weight of path length regularization; 2 is usual, 0 is off", 0.0)
     g_lr: float = option("learning rate of the generator", 0.0025)
     d_lr: float = option("learning rate of the discriminator", 0.002)
+    rate_kimg: float = option(
+        "kimg after which both rates fall, with the square root of the images shown; 0: they stay",
+        0.0,
+    )
     mirror: bool = option("show every second picture mirrored", True)
     balance: bool = option("show every sub-folder equally often", True)
     conditional: bool = option("learn the sub-folders as labels, brought in gradually", False)
@@ -161,6 +165,11 @@ class TrainConfig:
             return 0.0
         usual = usual_gamma(img_resolution, self.batch)
         return usual if self.gamma is None else self.gamma
+
+    def rate(self, nimg: int) -> float:
+        """Share of the learning rates after `nimg` images."""
+        kept = 1000 * self.rate_kimg
+        return math.sqrt(kept / nimg) if 0 < kept < nimg else 1.0
 
     def ema_half_life(self, nimg: int) -> float:
         """Half-life of G_ema, in images, after `nimg`: 10 kimg at batch 32, as many steps at any

@@ -145,15 +145,18 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
         network.to(memory_format=weight_layout(accelerator.device))
     G_ema = copy.deepcopy(G).eval().requires_grad_(False).to(accelerator.device)
 
-    def adam(network: torch.nn.Module, lr: float, interval: float) -> torch.optim.Adam:
-        """`interval`: a regularizer comes on top of every so-many-th step."""
-        lazy = interval / (interval + 1)
-        parameters = [p for p in network.parameters() if p.requires_grad]
+    def adam(network: torch.nn.Module, lr: float, interval: int) -> torch.optim.Adam:
+        """`interval`: a regularizer comes on top of every so-many-th step; 0 is never."""
+        lazy = interval / (interval + 1) if interval else 1.0
+        lr *= lazy
+        group = {"params": [p for p in network.parameters() if p.requires_grad], "initial_lr": lr}
         how = dict(fused=True, capturable=config.cuda_graphs)
-        return torch.optim.Adam(parameters, lr=lr * lazy, betas=(0.0, 0.99**lazy), **how)
+        if config.cuda_graphs:  # a recorded step reads it there
+            lr = torch.tensor(lr, device=accelerator.device)
+        return torch.optim.Adam([group], lr=lr, betas=(0.0, 0.99**lazy), **how)
 
-    G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 1e9)
-    D_opt = adam(D, config.d_lr, config.r1_interval if config.critic == "pixels" else 1e9)
+    G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 0)
+    D_opt = adam(D, config.d_lr, config.r1_interval if config.critic == "pixels" else 0)
     raw = G, D
     G, D, G_opt, D_opt = accelerator.prepare(TrainedGenerator(G), D, G_opt, D_opt)
     if begins_with_weights:
@@ -164,6 +167,17 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     ).to(accelerator.device)
     mean_path = torch.zeros((), device=accelerator.device)
     return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss)
+
+
+def set_rates(run: Run, share: float) -> None:
+    """Let both optimizers take steps of this share of their learning rates."""
+    for optimizer in (run.G_opt, run.D_opt):
+        for group in optimizer.param_groups:
+            lr = share * group["initial_lr"]
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
 
 
 def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.device) -> Recipe:
@@ -292,6 +306,7 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
     while nimg < total:
         recipe = recipe_at(config, dataset.resolution, nimg, accelerator.device)
         shares = dealer.deal(nimg, *next(batches), paths=recipe.path_weight > 0)
+        set_rates(run, config.rate(nimg))
         stats = step(shares, recipe)
         before, nimg = nimg, nimg + config.batch
         if nimg // config.batch % ADA_INTERVAL == 0:

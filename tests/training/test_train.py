@@ -351,6 +351,24 @@ def test_lazy_regularization_corrects_the_rates(config):
     assert G["lr"] == pytest.approx(0.0025) and G["betas"] == pytest.approx((0.0, 0.99))
 
 
+def test_rates_fall_with_the_square_root_of_the_images(config, tmp_path, assert_same):
+    """The last step begins at image 56: a quarter of 14 images. A run that goes on has them too."""
+    config = dataclasses.replace(config, rate_kimg=0.014)
+    assert [config.rate(nimg) for nimg in (0, 14, 56)] == [1, 1, 0.5]
+    run(dataclasses.replace(config, total_kimg=0.04))
+    run(config)
+    for optimizer, lr in (("G_opt", 0.0025), ("D_opt", 0.002 * 2 / 3)):
+        assert state_of(config)[optimizer]["param_groups"][0]["lr"] == pytest.approx(lr / 2)
+    whole = dataclasses.replace(config, out=str(tmp_path / "whole"))
+    run(whole)
+    assert_same(state_of(config), state_of(whole))
+    steady = dataclasses.replace(config, out=str(tmp_path / "steady"), rate_kimg=0.0)
+    run(steady)
+    assert not state_of(steady)["G"]["mapping.fc0.weight"].equal(
+        state_of(config)["G"]["mapping.fc0.weight"]
+    )
+
+
 def test_what_is_applied_rarely_is_weighted_up(config):
     """R1 every third step with gamma / 2 times 3: 0.8 / 2 * 3 = 1.2; path lengths every fourth."""
     config = dataclasses.replace(config, gamma=0.8, r1_interval=3, path_length=2.0)
@@ -404,15 +422,18 @@ def test_the_flag_makes_a_run_record_its_steps(
     """The same end as without it."""
     monkeypatch.setattr(training.train, "check", lambda *arguments: None)  # it asks for a GPU
     monkeypatch.setattr(training.train, "Graphed", lambda step: Graphed(step, recorder))
-    config = dataclasses.replace(config, batch=4, snapshot_kimg=0.064)
+    rates = dict(g_lr=2**-9, d_lr=3 * 2**-11)  # which a recording holds as float32, exactly
+    config = dataclasses.replace(config, batch=4, snapshot_kimg=0.064, **rates)
     graphs = dataclasses.replace(config, out=str(tmp_path / "graphs"), cuda_graphs=True)
     run(config)
     run(graphs)
     expected, actual = state_of(config), state_of(graphs)
     assert recorder.ran == 4 and recorder.replays == [6, 6]  # with R1 and without
     for optimizer in ("G_opt", "D_opt"):
-        assert actual[optimizer]["param_groups"][0].pop("capturable")
-        assert not expected[optimizer]["param_groups"][0].pop("capturable")
+        (recorded,), (usual,) = (x[optimizer]["param_groups"] for x in (actual, expected))
+        assert recorded.pop("capturable") and not usual.pop("capturable")
+        assert recorded.pop("lr").item() == usual["lr"] == usual["initial_lr"]
+        del usual["lr"]
     assert_same(actual, expected)
 
 
