@@ -1,7 +1,7 @@
 """A film that goes round through faces, as a file to keep."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -16,25 +16,34 @@ from playground.mistake import Mistake
 from playground.mixing import Mixing, problem_with_face
 from playground.model import Model, Models
 from playground.programs import offer
-from playground.scene import MINE
+from playground.scene import MINE, enlarged
 from playground.seeds import good_seeds, is_seed, parse_seeds
 from playground.words import WORDS
 from stylegan.latents import walk
 
-FORMATS = ["WebM", "GIF", "WebP"]
-SIDE = 256  # pixels of a frame at least
+SIDES = {"WebM": 512, "GIF": 256, "WebP": 512}  # of each format, pixels of a frame at least
 FIRST, STEPS, SPEED = 2, 12, 12  # good faces of each kind; frames to the next; frames a second
 
 
-def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
-    """Write uint8 frames (N, H, W, 3), `speed` a second, in the format of the path's suffix.
+def one_palette(frames: np.ndarray, larger: Iterable[Image.Image]) -> Iterator[Image.Image]:
+    """Frames in the 256 colours that suit them all: one palette a frame takes ten times as long."""
+    sheet = Image.fromarray(frames.reshape(-1, *frames.shape[2:]))
+    palette = sheet.quantize(256, Image.Quantize.MEDIANCUT)
+    return (frame.quantize(palette=palette) for frame in larger)
 
-    GIF and WebP go round for ever.
+
+def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
+    """Write uint8 frames (N, H, H, 3), `speed` a second, in the format of the path's suffix.
+
+    Small ones are smoothly enlarged, one at a time. GIF and WebP go round for ever.
 
     Raises: gr.Error if OpenCV, which writes WebM, cannot be loaded.
     """
+    least = {name.lower(): side for name, side in SIDES.items()}[path.suffix[1:]]
+    side = max(least, frames.shape[1])
+    larger = (enlarged(Image.fromarray(frame), side) for frame in frames)
     if path.suffix != ".webm":
-        first, *rest = (Image.fromarray(frame) for frame in frames)
+        first, *rest = one_palette(frames, larger) if path.suffix == ".gif" else larger
         how = dict(save_all=True, append_images=rest, duration=round(1000 / speed), loop=0)
         first.save(path, **how)
         return
@@ -42,10 +51,9 @@ def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
         import cv2
     except ImportError as e:
         raise gr.Error(f"OpenCV, which writes WebM, cannot be loaded ({e}): take GIF.") from e
-    height, width = frames.shape[1:3]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), speed, (width, height))
-    for frame in frames:
-        writer.write(frame[:, :, ::-1])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), speed, (side, side))
+    for frame in larger:
+        writer.write(np.asarray(frame)[:, :, ::-1])
     writer.release()
 
 
@@ -64,7 +72,7 @@ class Films:
         face: Tensor | None = None,
         model: str = "",
     ) -> Iterator[np.ndarray]:
-        """A few at a time, uint8 (N, H, W, 3), large enough to be seen.
+        """A few at a time, uint8 (N, H, W, 3).
 
         In place of None goes the visitor's own face (1, num_ws, w_dim), as it is.
 
@@ -74,9 +82,7 @@ class Films:
         if None in seeds and (words := problem_with_face(face, shown.G)):
             raise Mistake(words)
         stops = [face if s is None else shown.styles([s], psi, own=own) for s in seeds]
-        times = -(-SIDE // shown.G.img_resolution)
-        for part in shown.draw_parts(walk(torch.cat(stops), steps)):
-            yield part.repeat(times, axis=1).repeat(times, axis=2)
+        yield from shown.draw_parts(walk(torch.cat(stops), steps))
 
     def make(
         self,
@@ -141,12 +147,16 @@ def film_tab(models: Models, mix: Mixing) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             seeds = gr.Textbox(
-                first_seeds(models.own), label=WORDS("film_faces"), info=WORDS("film_faces_info")
+                first_seeds(models.own),
+                label=WORDS("film_faces"),
+                info=WORDS("film_faces_info"),
+                elem_id="film-seeds",
             )
+            wrong = gr.Markdown(elem_id="film-words", elem_classes="wrong")
             add = gr.Button(WORDS("film_add"))
             steps = BoundedSlider(2, 24, STEPS, step=1, label=WORDS("film_steps"))
             speed = BoundedSlider(4, 30, SPEED, step=1, label=WORDS("film_speed"))
-            format = gr.Radio(FORMATS, value=FORMATS[0], label=WORDS("film_format"))
+            format = gr.Radio(list(SIDES), value="WebM", label=WORDS("film_format"))
             psi, own = psi_slider("film-psi"), own_checkbox(models.own, "film-own")
             make = gr.Button(WORDS("film_make"), variant="primary")
         with gr.Column(scale=2, min_width=260):
@@ -170,17 +180,41 @@ def film_tab(models: Models, mix: Mixing) -> None:
             )
             file = File(label="Film", visible="hidden")
 
+    def problem(seeds: str) -> str:
+        """What is wrong with the list of seeds; empty if nothing is."""
+        try:
+            parse_seeds(seeds, "Faces", also=MINE)
+        except Mistake as e:
+            return e.message
+        return ""
+
+    def add_faces(seeds: str, *more: object) -> tuple[str, str]:
+        """The seeds with those of Mix, or what is wrong."""
+        try:
+            return add_seeds(seeds, *more), ""
+        except Mistake as e:
+            return seeds, e.message
+
+    def film(*values: object) -> Iterator[tuple[gr.Video | dict, gr.Image | dict, str]]:
+        """The film in its player, or what is wrong and the film that is there."""
+        try:
+            for path in films.make(*values):
+                yield *players(path), ""
+        except Mistake as e:
+            yield gr.skip(), gr.skip(), e.message
+
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-    add.click(add_seeds, [seeds, mix.face, *mix.controls[:2]], seeds, **hidden)
+    latest = hidden | {"trigger_mode": "always_last"}
+    seeds.change(problem, seeds, wrong, **latest)
+    add.click(add_faces, [seeds, mix.face, *mix.controls[:2]], [seeds, wrong], **hidden)
     inputs = [seeds, steps, speed, format, psi, own, mix.face, mix.model]
     one = {"concurrency_limit": 1, "concurrency_id": "film"}
     shown = {"api_visibility": "private", "show_progress_on": [video, image]}
-    made = make.click(films.make, inputs, file, **one, **shown)
-    made.success(players, file, [video, image], **hidden)
+    make.click(film, inputs, [video, image, wrong], **one, **shown)
     offer(films.make, inputs, file, "make_film", **one)
 
-    def changed(model: str) -> tuple[str, gr.Checkbox]:
+    def changed(model: str) -> tuple[str, str, gr.Checkbox]:
         """Faces of another model to begin with."""
-        return first_seeds(models[model]), gr.Checkbox(**own_shown(models[model]))
+        return first_seeds(models[model]), "", gr.Checkbox(**own_shown(models[model]))
 
-    mix.model.change(changed, mix.model, [seeds, own], **hidden)
+    mix.model.change(changed, mix.model, [seeds, wrong, own], **hidden)

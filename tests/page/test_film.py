@@ -16,9 +16,23 @@ def test_a_film_is_made_and_shown(page, format):
     if format == "WebM":
         video = page.locator("#film-video video")
         expect(video).to_be_visible(timeout=SECONDS * 1000)
-        page.wait_for_function("document.querySelector('#film-video video').videoWidth == 256")
+        page.wait_for_function("document.querySelector('#film-video video').videoWidth == 512")
         assert video.evaluate("video => video.duration") == pytest.approx(4, abs=0.2)
     else:
         image = page.locator("#film-image img")
         expect(image).to_have_attribute("src", re.compile(r"\.webp$"), timeout=SECONDS * 1000)
-        assert picture(page, "film-image").shape == (256, 256, 3)
+        assert picture(page, "film-image").shape == (512, 512, 3)
+
+
+def test_a_mistake_in_the_film_s_seeds_is_said_below_them_until_it_is_mended(page):
+    page.get_by_role("tab", name="Film").click()
+    field, words = page.locator("#film-seeds textarea"), page.locator("#film-words")
+    for wrong, said in (("1, two", "two is no seed"), ("mine", "no face of your own yet")):
+        field.press("Control+a")
+        field.press_sequentially(wrong)
+        page.get_by_role("button", name="Make the film").click()
+        expect(words).to_contain_text(said)
+    expect(page.locator(".toast-wrap [role=alert]")).to_have_count(0)
+    field.press("Control+a")
+    field.press_sequentially("1, 2")
+    expect(words).to_be_empty()
