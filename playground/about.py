@@ -116,6 +116,12 @@ class Place(gr.Slider):
         return payload if isinstance(payload, int | float) and math.isfinite(payload) else 0
 
 
+def beside(words: str) -> list[str]:
+    """Of what is wrong with a name and a revision, what belongs below each of the fields."""
+    is_revision = "revision " in words and not words.startswith("Give the name")
+    return ["", words] if is_revision else [words, ""]
+
+
 class About:
     """Tells of the models."""
 
@@ -186,11 +192,14 @@ def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
                     info=WORDS("repo_info"),
                     elem_id="repo",
                 )
+                wrong_repo = gr.Markdown(elem_id="repo-words", elem_classes="wrong")
                 revision = gr.Textbox(
                     label=WORDS("revision"),
                     placeholder="main",
                     info=WORDS("revision_info"),
+                    elem_id="revision",
                 )
+                wrong_revision = gr.Markdown(elem_id="revision-words", elem_classes="wrong")
                 load = gr.Button(WORDS("load"), variant="primary")
         with gr.Column(min_width=260):
             psis = face_strip(WORDS("psis"), len(PSIS), "psis", about.psis())
@@ -211,16 +220,16 @@ def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     with gr.Accordion(WORDS("card"), open=False):
         text = gr.HTML(models.own.card or NO_CARD, elem_id="card", js_on_load=None)
 
-    def take(repo: str, revision: str, now: str) -> tuple[str, str]:
-        """Another than the one that draws now, so that nobody's mix is lost for nothing."""
-        key, table = about.load(repo, revision)
-        if key == now:
-            raise Mistake("This model draws already.")
-        return key, table
-
-    def took(model: str) -> list:
-        """Its first mix, which a face found with another model is no part of."""
-        return [*scene_values(first_scene(models[model])), None]
+    def take(repo: str, revision: str, now: str) -> list:
+        """Another than the one that draws now, its first mix, of which a face found with another
+        model is no part, and nothing to say; or what is wrong, and all stays as it is."""
+        try:
+            key, _ = about.load(repo, revision)
+            if key == now:  # so that nobody's mix is lost for nothing
+                raise Mistake("This model draws already.")
+        except gr.Error as e:
+            return [gr.skip()] * (len(mix.controls) + 1) + beside(e.message)
+        return [*scene_values(first_scene(models[key])), None, "", ""]
 
     def changed(model: str) -> list:
         """All that is told of another model."""
@@ -241,16 +250,19 @@ def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     hidden = {"api_visibility": "private", "show_progress": "hidden"}
     told = [line, table, text, psis, place, picture, moment]
     one = {"concurrency_limit": 1, "concurrency_id": "model"}
+    wrong = [wrong_repo, wrong_revision]
     loaded = gr.on(
         [load.click, repo.submit, revision.submit],
         take,
         [repo, revision, mix.model],
-        [mix.model, table],
+        [*mix.controls, mix.face, *wrong],
         api_visibility="private",
+        show_progress_on=load,
         **one,
     )
+    gr.on([repo.change, revision.change], None, None, wrong, js="() => ['', '']", **hidden)
     offer(about.load, [repo, revision], [mix.model, table], "model", **one)
-    mix.redraw(loaded.success(took, mix.model, [*mix.controls, mix.face], **hidden).then)
+    mix.redraw(loaded.then)
     mix.model.change(changed, mix.model, told, **hidden)
     live = dict(show_progress="hidden", trigger_mode="always_last", queue=False)
     where = [place, mix.model]
