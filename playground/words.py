@@ -19,9 +19,9 @@ EN = {
     # several tabs
     "weight": "From A to B",
     "psi": "How unusual",
-    "psi_info": "0 is the average face; near 1 they vary more, with more flaws (truncation psi)",
+    "psi_info": "0 is the average face; near 1 faces vary more, with more flaws (truncation psi)",
     "own": "Each like its own kind",
-    "own_info": "the average face is that of its kind; off: that of all faces",
+    "own_info": "on: 0 is the average face of its kind; off: the average of all faces",
     # Mix
     "face_a": "Face A",
     "face_b": "Face B",
@@ -36,27 +36,27 @@ EN = {
     "good_faces": "Good faces; click one to take it",
     "weight_info": "0 is face A, 1 is face B (mixing weight)",
     "bands": "Mix shape, features and colour apart",
-    "bands_info": "Each is added to the mixing weight of its layers: to the left is more of A, to "
-    "the right more of B. Where it is all of one already, nothing changes.",
+    "bands_info": "To the left there is more of A, to the right more of B. Each slider adds to the "
+    "mixing weight of its layers, which stays between 0 and 1.",
     "bands_off": "All back to 0",
     "band_0": "Shape",
     "band_1": "Features",
     "band_2": "Texture and colour",
     "layers": "Layer by layer",
-    "layers_info": "In the order in which they draw: 0 places and turns the face, the last gives "
-    "it its colours.",
-    "strip": "On the way from A to B; click a face to take its weight",
+    "layers_info": "The layers draw in this order: 0 places and turns the face, the last ones "
+    "give it its colours.",
+    "strip": "From A to B; click a face to take its weight",
     "save_mix": "Save the mix",
     "save_side": "Pixels wide",
     "share_mix": "Share",
     "open_saved": "Open a saved mix",
-    "share_info": "The address of this page opens this very mix. So does a picture of it that you "
-    "saved: drop it here. A face of your own is in the picture only, never in the address.",
+    "share_info": "Drop a picture here that this page saved, and you get its mix back. The address "
+    "of this page does the same. Your own face is in the picture only, never in the address.",
     "saved_mix": "A saved mix",
     # Grid
-    "grid_info": "Every crossing is the mix of the face above it and the face left of it.",
+    "grid_info": "Each face in the middle mixes the one above it with the one on its left.",
     "grid_size": "Faces each way",
-    "grid_size_info": "more are added by chance",
+    "grid_size_info": "the page adds faces by chance",
     "other_faces": "Other faces",
     "across": "Seeds across",
     "down": "Seeds down",
@@ -72,21 +72,21 @@ EN = {
     "right": "Right, %",
     "down_by": "Down, %",
     "turn": "Turn, °",
-    "ways": "Ways to change it, from -3 to 3 (standard deviations). **Common** is what differs "
-    "most among faces, **strong** what the network answers to most. Sliders add up; a click on a "
-    "face gives just that face.",
+    "ways": "Ways to change the face, from -3 to 3 (standard deviations). **Common** ways are "
+    "those in which faces differ most, **strong** ways change the picture most. Sliders add up. "
+    "Click a face to get just that face.",
     "common_way": "Common",
     "strong_way": "Strong",
     "saved_way": "Saved",
-    "directions": "Keep this way of changing a face, or use one that you kept",
-    "direction_name": "Name of the direction",
+    "directions": "Save what the sliders do, or use what you saved",
+    "direction_name": "Its name",
     "save": "Save it",
-    "direction_file": "The direction, to keep",
-    "saved_direction": "A saved direction",
+    "direction_file": "Your file",
+    "saved_direction": "A saved file",
     # Film
-    "film_info": "A film that goes from face to face and back to the first.",
+    "film_info": "The film goes from face to face and back to the first.",
     "film_faces": "Faces, by their seeds",
-    "film_faces_info": "1 to 8; mine is your own face, as Mix has it",
+    "film_faces_info": "1 to 8 seeds; write mine for your own face",
     "film_add": "Add the two faces of Mix",
     "film_steps": "Frames from face to face",
     "film_speed": "Frames a second",
@@ -94,9 +94,9 @@ EN = {
     "film_make": "Make the film",
     "film": "Film",
     # Your face
-    "upload_info": "The face in your picture is cut out as the training faces were; then the "
-    "network looks for the one nearest to it that it can draw, for you to mix with others. A small "
-    "network finds something like it at best.",
+    "upload_info": "The page cuts the face out of your picture. Then it looks for the most similar "
+    "face that the network can draw, and you can mix that one with others. A small network finds "
+    "a rough likeness at best.",
     "picture": "Your picture",
     "example": "Or this one: Eileen Collins, by NASA",
     "your_face": "Your face",
@@ -106,11 +106,11 @@ EN = {
     "stop": "Stop",
     "use_a": "Mix as A",
     "use_b": "Mix as B",
-    "private": "Nobody else sees your picture; it is deleted about an hour after your visit.",
+    "private": "Nobody else sees your picture. The page deletes it about an hour after your visit.",
     # Model
-    "repo": "Another one of the Hub",
-    "repo_info": "a public generator that training/train.py or push_to_hub put there; empty for "
-    "the one of this page",
+    "repo": "Another model of the Hub",
+    "repo_info": "a public one that training/train.py or push_to_hub sent there; empty for the "
+    "model of this page",
     "revision": "Revision",
     "revision_info": "a branch, tag or commit; empty for the newest",
     "load": "Load it",
