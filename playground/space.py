@@ -34,7 +34,8 @@ NEEDED = (  # beside it; what is not named here is not sent
     "README.md",
     "packages.txt",
     "requirements.txt",
-    "docs/page.png",  # which the README shows
+    "docs/mixing.webp",  # which the README shows, and so
+    "docs/page.png",
     "playground/*.jpg",
     "preprocessing/yunet/*",
     "weights/faces-64/*.json",
