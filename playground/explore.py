@@ -37,6 +37,11 @@ def directions(model: Model) -> Tensor:
     return torch.cat([principal_directions(w, COUNT), affine_directions(model.G, w, COUNT)])
 
 
+def moves_faces(model: Model) -> bool:
+    """Whether it can draw a face moved or turned, which StyleGAN2 cannot."""
+    return model.G.config.generation == 3
+
+
 class Explorer:
     """Draws for the Explore tab."""
 
@@ -70,7 +75,7 @@ class Explorer:
         Raises: Mistake for a seed or moves that this model cannot draw.
         """
         shown = self.models[model]
-        moves, moving = any((right, down, turn)), shown.G.config.generation == 3
+        moves, moving = any((right, down, turn)), moves_faces(shown)
         words = problem_with_seed(seed, "") or ("" if moving or not moves else NO_MOVES)
         if words:
             raise Mistake(words)
@@ -129,7 +134,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
                 seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label=WORDS("seed"))
                 psi = psi_slider("explore-psi")
             dice = gr.Button(WORDS("another"))
-            with gr.Row():
+            with gr.Row(visible=moves_faces(models.own), elem_id="moves") as moving:
                 narrow = dict(step=1, min_width=140)
                 moves = [
                     BoundedSlider(-50, 50, 0, label=WORDS("right"), elem_id="right", **narrow),
@@ -210,7 +215,8 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
         """Another model's first face, and nothing of the one before."""
         now = models[model]
         start = [good_seeds(now.domains, 1)[1][0], equivariance_words(now.figures), None]
-        return [*start, gr.Slider(value=0, visible=False), *[0] * len(steps)]
+        start += [gr.Slider(value=0, visible=False), gr.Row(visible=moves_faces(now))]
+        return [*start, *[0] * (len(moves) + len(steps))]
 
     for row, strip in enumerate(strips):
         gone = strip.select(goes(row), None, [*moves, along, *steps], **hidden)
@@ -222,4 +228,5 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     found.failure(lambda: None, None, given, **hidden)  # so that another can be given
     left = given.clear(leave, None, [saved, along], **hidden)
     left.then(face, inputs, outputs, **hidden)
-    model.change(changed, model, [seed, measured, saved, along, *steps], **hidden)
+    anew = [seed, measured, saved, along, moving, *moves, *steps]
+    model.change(changed, model, anew, **hidden)

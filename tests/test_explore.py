@@ -11,7 +11,7 @@ import torch
 
 from playground.about import facts
 from playground.direction import load_direction, save_direction
-from playground.explore import COUNT, NO_MOVES, PLACES, Explorer, equivariance_words
+from playground.explore import COUNT, NO_MOVES, PLACES, Explorer, equivariance_words, explore_tab
 from playground.mix import layer_names
 from playground.model import Models, load_model
 from playground.turn import Turn
@@ -144,3 +144,15 @@ def test_a_model_that_cannot_move_its_faces_says_so(tmp_path):
         explorer.face(3, 0.65, 0, 0, 90, *STILL[3:])
     assert len(list(explorer.ways(3, 0.65, Turn()))[1][0]) == len(PLACES)
     assert layer_names(config)[0] == "0: shape" and len(layer_names(config)) == 8
+    assert not shows_moves(explorer.models)  # nobody sees sliders that do nothing
+
+
+def test_sliders_that_move_a_face_are_shown_where_it_can_be_moved(explorer):
+    assert shows_moves(explorer.models)
+
+
+def shows_moves(models):
+    with gr.Blocks() as page, gr.Tab("Explore") as tab:
+        explore_tab(models, gr.Textbox(), tab)
+    (row,) = (x for x in page.blocks.values() if getattr(x, "elem_id", None) == "moves")
+    return row.visible
