@@ -2,6 +2,7 @@
 
 GeneratorConfig      the generator; its presets are StyleGAN3's configs T and R, and StyleGAN2
 DiscriminatorConfig  the residual discriminator that trains it
+EncoderConfig        the encoder, which answers a picture with latents
 """
 
 from dataclasses import dataclass
@@ -147,3 +148,27 @@ class DiscriminatorConfig:
     def channels(self, resolution: int) -> int:
         """Width of the features at `resolution` pixels."""
         return min(self.channel_base // resolution, self.channel_max)
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Shape of the encoder of a generator, whose `num_ws`, `w_dim` and `img_channels` it shares.
+
+    Raises: ValueError naming the field and its value.
+    """
+
+    num_ws: int
+    w_dim: int
+    img_channels: int = 3
+    width: int = 32  # channels at half the resolution; each halving has twice as many
+    features: int = 384  # what a picture becomes before it becomes latents
+    directions: int = 128  # of W, in which the layers' latents may differ
+
+    def __post_init__(self):
+        _check_choice(self, "img_channels", (1, 3))
+        bounds = {name: (1, WIDEST) for name in ("w_dim", "features", "directions")}
+        _check_integers(self, bounds | dict(num_ws=(1, DEEPEST), width=(8, WIDEST)))
+        if self.width % 8:
+            raise ValueError(f"width must be a multiple of 8, got {self.width}")
+        if self.directions > self.w_dim:
+            raise ValueError(f"directions must be at most w_dim, got {self.directions}")

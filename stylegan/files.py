@@ -45,7 +45,7 @@ def is_free(folder: Path) -> bool:
 
 
 def check_out(out: str, data: str) -> Path:
-    """The folder that `--out` names; it may hold something.
+    """The folder that `--out` names; it may hold something. `data` may be empty: none is read.
 
     Raises: ValueError if it names none, a file, or one that lies in the folder of `--data` or
     around it: what is written would be taken for pictures.
@@ -56,7 +56,7 @@ def check_out(out: str, data: str) -> Path:
     if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
         raise ValueError(f"--out {out} is no folder; name a new one")
     inner, outer = folder.resolve(), Path(data).resolve()
-    if not outer.is_dir():  # what is unpacked or downloaded lies elsewhere
+    if not data or not outer.is_dir():  # what is unpacked or downloaded lies elsewhere
         return folder
     if inner.is_relative_to(outer) or outer.is_relative_to(inner):
         raise ValueError(

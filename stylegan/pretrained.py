@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from reprlib import repr as short
+from typing import TypeVar
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
@@ -30,7 +31,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from stylegan.checks import check_hub_options
-from stylegan.config import GeneratorConfig
+from stylegan.config import EncoderConfig, GeneratorConfig
 from stylegan.cost import generator_cost
 from stylegan.files import older_of, write_whole
 
@@ -38,6 +39,7 @@ FORMAT, FORMAT_FIELD = 2, "format_version"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 DISCRIMINATOR = "discriminator.safetensors"  # for training to begin with
 METRICS = "metrics.json"  # what evaluation measured, if it was
+ENCODER = "encoder"  # folder in a model's, of what finds latents of pictures, if it was taught
 CARD = "README.md"  # what people are told of the weights
 REPLACING_SECONDS = 0.5  # in which the second of two renamings has come, unless there was a kill
 NEARLY = 10**6  # parameters that cost little to make
@@ -46,6 +48,8 @@ POINTER = (
     b"version https://git-lfs.github.com/spec/"  # how a file begins that git left in the place
 )
 MOST_HEADER = 10**6  # bytes of what names the tensors; a network of hundreds has a tenth of it
+
+Config = TypeVar("Config", GeneratorConfig, EncoderConfig)
 
 MODEL_CARD = """\
 ---
@@ -185,13 +189,13 @@ def _read_object(path: Path) -> dict[str, object]:
     return values
 
 
-def save_config(config: GeneratorConfig, folder: Path) -> None:
+def save_config(config: GeneratorConfig | EncoderConfig, folder: Path) -> None:
     """Write a folder's config.json; raises OSError naming the file."""
     values = {FORMAT_FIELD: FORMAT} | asdict(config)
     write_whole(folder / CONFIG, json.dumps(values, indent=2, sort_keys=True) + "\n")
 
 
-def read_config(path: Path) -> GeneratorConfig:
+def read_config(path: Path, kind: type[Config] = GeneratorConfig) -> Config:
     """Parse a config.json; ValueError names the file and the field that is wrong."""
     values = _read_object(path)
     version = values.pop(FORMAT_FIELD, 1)
@@ -202,11 +206,12 @@ def read_config(path: Path) -> GeneratorConfig:
             f"{path} is of {FORMAT_FIELD} {short(version)}, and this StyleGAN PlayGround reads up "
             f"to {FORMAT}: take a newer one"
         )
-    unknown = sorted(values.keys() - {field.name for field in fields(GeneratorConfig)})
+    unknown = sorted(values.keys() - {field.name for field in fields(kind)})
     if unknown:
-        raise ValueError(f"{path} has the field {short(unknown[0])}, which no generator here has")
+        name = kind.__name__.removesuffix("Config").lower()
+        raise ValueError(f"{path} has the field {short(unknown[0])}, which no {name} here has")
     try:
-        return GeneratorConfig(**values)
+        return kind(**values)
     except ValueError as e:
         raise ValueError(f"{path}: {e}") from e
 

@@ -47,6 +47,18 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
     return (luminance * structure).mean(dim=(1, 2, 3))
 
 
+def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
+    """Mean squared difference of what two networks' passes find in each place, as directions.
+
+    Shapes: maps (N, C, H, W) of any number of layers -> (N,). Reference: Zhang et al. 2018
+    (arXiv:1801.03924), without learnt weights.
+    """
+    return sum(
+        (F.normalize(x, dim=1) - F.normalize(y, dim=1)).square().sum(dim=1).mean(dim=(1, 2))
+        for x, y in zip(a, b, strict=True)
+    ) / len(a)
+
+
 def unlikeness(img: Tensor, target: Tensor) -> Tensor:
     """What `project` makes small: (N, C, H, H), (1, C, H, H) -> (N,)."""
     target = target.expand_as(img)

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 
 from evaluation.dataset import ImageDataset
@@ -154,33 +155,24 @@ def load_optimizer(optimizer: Optimizer, state: dict[str, object]) -> None:
             moments[name] = torch.empty_like(parameter).copy_(moments[name])
 
 
-class Checkpoint:
-    """The states of a run folder: networks, optimizers, augmentation, progress."""
+class States:
+    """The states of a run folder: how far it is, and of each part what its `state_dict` gives."""
 
-    def __init__(self, run: Run, config: TrainConfig):
-        self.run, self.keep = run, config.keep
-        self.folder = Path(config.out) / "state"
-        self.parts = {
-            "G": run.accelerator.unwrap_model(run.G).G,
-            "D": run.accelerator.unwrap_model(run.D),
-            "G_ema": run.G_ema,
-            "G_opt": run.G_opt,
-            "D_opt": run.D_opt,
-            "ada": run.ada,
-        }
+    def __init__(self, out: str | Path, keep: int, parts: dict[str, object]):
+        self.folder, self.keep, self.parts = Path(out) / "state", keep, parts
 
     def _files(self) -> list[Path]:
         """Oldest first."""
         return sorted(self.folder.glob("kimg-*.pt"))
 
-    def save(self, nimg: int) -> None:
-        """Write a state; for one process to call.
+    def save(self, nimg: int, **more: Tensor) -> None:
+        """Write a state, with tensors that belong to no part; for one process to call.
 
         Raises: OSError saying why it could not be written; the older ones are kept.
         """
         state = {name: part.state_dict() for name, part in self.parts.items()}
         buffer = io.BytesIO()
-        torch.save({"nimg": nimg, "mean_path": self.run.mean_path, **state}, buffer)
+        torch.save({"nimg": nimg, **more, **state}, buffer)
         digest = hashlib.sha256(buffer.getbuffer()).digest()
         buffer.seek(0, io.SEEK_END)
         buffer.write(digest)
@@ -216,14 +208,15 @@ class Checkpoint:
             )
         return None
 
-    def load(self) -> int:
-        """Images shown so far; 0 without a state. The main process reads for all of them.
+    def load(self) -> dict[str, object]:
+        """The state that was gone on from; `nimg` alone, 0, without one. The main process reads for
+        all of them.
 
         Raises: ValueError if there are only torn ones, or if it is one of other flags.
         """
         state = on_main(self._read)
         if state is None:
-            return 0
+            return {"nimg": 0}
         try:
             for name, part in self.parts.items():
                 if isinstance(part, Optimizer):
@@ -235,5 +228,31 @@ class Checkpoint:
             raise ValueError(
                 f"the state in {self.folder} does not fit these flags: {reason}"
             ) from e
-        self.run.mean_path.copy_(state["mean_path"])
+        return state
+
+
+class Checkpoint(States):
+    """Those of a generator's training: networks, optimizers, augmentation, progress."""
+
+    def __init__(self, run: Run, config: TrainConfig):
+        self.run = run
+        parts = {
+            "G": run.accelerator.unwrap_model(run.G).G,
+            "D": run.accelerator.unwrap_model(run.D),
+            "G_ema": run.G_ema,
+            "G_opt": run.G_opt,
+            "D_opt": run.D_opt,
+            "ada": run.ada,
+        }
+        super().__init__(config.out, config.keep, parts)
+
+    def save(self, nimg: int) -> None:
+        """As `States.save`."""
+        super().save(nimg, mean_path=self.run.mean_path)
+
+    def load(self) -> int:
+        """Images shown so far; raises as `States.load`."""
+        state = super().load()
+        if state["nimg"]:
+            self.run.mean_path.copy_(state["mean_path"])
         return state["nimg"]

@@ -217,30 +217,32 @@ class TrainConfig:
         )
 
 
-def _parser(preset: str) -> argparse.ArgumentParser:
-    """All flags, with the defaults of one preset."""
+def flags_of(
+    kind: type, program: str, defaults: dict[str, object] | None = None
+) -> argparse.ArgumentParser:
+    """All fields of a dataclass of options as flags; `defaults` come before its own."""
     parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description=TrainConfig.__doc__.splitlines()[0],
+        prog=program,
+        description=kind.__doc__.splitlines()[0],
         allow_abbrev=False,
     )
-    types = get_type_hints(TrainConfig)
-    for f in dataclasses.fields(TrainConfig):
+    types = get_type_hints(kind)
+    for f in dataclasses.fields(kind):
         flag = "--" + f.name.replace("_", "-")
-        kind = next(t for t in (*get_args(types[f.name]), types[f.name]) if t is not type(None))
+        hint = next(t for t in (*get_args(types[f.name]), types[f.name]) if t is not type(None))
         required = f.default is dataclasses.MISSING
-        default = PRESETS[preset].get(f.name, f.default)
+        default = (defaults or {}).get(f.name, f.default)
         text = f.metadata["help"]
-        text += "" if required or default is None else f" (default: {default})"
+        text += "" if required or default in (None, "") else f" (default: {default})"
         arguments = {"help": text, "required": required}
         if not required:
             arguments["default"] = default
-        if kind is bool:
+        if hint is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, **arguments)
         elif f.metadata["choices"]:
             parser.add_argument(flag, choices=f.metadata["choices"], **arguments)
         else:
-            parser.add_argument(flag, type=kind, metavar=kind.__name__.upper(), **arguments)
+            parser.add_argument(flag, type=hint, metavar=hint.__name__.upper(), **arguments)
     return parser
 
 
@@ -248,7 +250,8 @@ def parse_args(argv: Sequence[str] | None = None) -> TrainConfig:
     """Flags to a TrainConfig; prints what is wrong and exits with 2 if a value is refused."""
     chosen = argparse.ArgumentParser(prog=PROGRAM, add_help=False, allow_abbrev=False)
     chosen.add_argument("--preset", choices=PRESETS, default="space")
-    parser = _parser(chosen.parse_known_args(argv)[0].preset)
+    preset = chosen.parse_known_args(argv)[0].preset
+    parser = flags_of(TrainConfig, PROGRAM, PRESETS[preset])
     try:
         return TrainConfig(**vars(parser.parse_args(argv)))
     except ValueError as e:

@@ -85,11 +85,24 @@ class JsonLines(GeneralTracker):
             raise OSError(f"{self.path} cannot be written: {e.strerror}") from e
 
 
-class Reporter:
-    """Collects statistics on the device; a report averages them over steps and processes."""
+def adversaries(means: dict[str, float]) -> str:
+    """The figures of G and D that are said."""
+    words = f"loss G {means['loss/G']:.3f} D {means['loss/D']:.3f}"
+    return f"{words}  ADA p {means['ada/p']:.2f}"
 
-    def __init__(self, accelerator: Accelerator, total: float, nimg: int):
-        self.accelerator, self.total = accelerator, total
+
+class Reporter:
+    """Collects statistics on the device; a report averages them over steps and processes, and says
+    what `tell` makes of them."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        total: float,
+        nimg: int,
+        tell: Callable[[dict[str, float]], str] = adversaries,
+    ):
+        self.accelerator, self.total, self.tell = accelerator, total, tell
         self.steps: list[tuple[int, Stats]] = []
         self.nimg = nimg
         self.pace = 0.0  # seconds per kimg, of the last report
@@ -125,8 +138,7 @@ class Reporter:
         self.pace = pace = (time.monotonic() - self.time) / (nimg - self.nimg) * 1000
         self.accelerator.print(
             f"kimg {nimg / 1000:.2f}/{self.total / 1000:g}  {pace:.1f} s/kimg  "
-            f"loss G {means['loss/G']:.3f} D {means['loss/D']:.3f}  ADA p {means['ada/p']:.2f}  "
-            f"left {time_left(pace, nimg, self.total)}",
+            f"{self.tell(means)}  left {time_left(pace, nimg, self.total)}",
             flush=True,
         )
         values = {"kimg": nimg / 1000, "sec_per_kimg": pace, "unix_time": time.time(), **means}
