@@ -20,17 +20,18 @@ from playground.told import read_told, reason
 from playground.trial import seconds_a_face
 from stylegan import Generator
 from stylegan.domains import DOMAINS, Domain, own_centres
+from stylegan.encoder import Encoder
 from stylegan.history import HISTORY, Moment
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
 from stylegan.precision import draw, fastest_dtype
-from stylegan.pretrained import CARD, METRICS, WEIGHTS, find_pretrained
+from stylegan.pretrained import CARD, ENCODER, METRICS, WEIGHTS, find_pretrained
 from stylegan.projection import project
 
 AT_ONCE = 4  # pictures drawn before another visitor may draw
 OTHERS = 3  # generators of the Hub that are kept loaded
 REFUSED = 1000  # of the Hub of which is remembered that they cannot be shown
-ALSO = [CARD, DOMAINS, METRICS, HISTORY, "samples/*.png"]  # what is shown beside the weights
+ALSO = [CARD, DOMAINS, METRICS, HISTORY, "samples/*.png", f"{ENCODER}/*"]  # what is shown beside the weights
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
 
@@ -45,6 +46,7 @@ class Model:
     figures: dict[str, object] = field(default_factory=dict)  # how good it is, if measured
     history: list[tuple[Moment, Path]] = field(default_factory=list)  # with the picture of each
     card: str = ""  # HTML
+    encoder: Encoder | None = None  # what finds faces at once, if it tells one
     left_out: list[str] = field(default_factory=list)  # sentences on what it tells badly
     dtype: torch.dtype = torch.float32  # of the wide features while drawing
     weights_bytes: int = 0

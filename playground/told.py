@@ -1,4 +1,4 @@
-"""What is told of a model beside its weights: kinds of faces, figures, history, card.
+"""What is told of a model beside its weights: kinds of faces, figures, history, card, an encoder.
 
 Read once, when the model is loaded, and never more of a file than its limit. What a file spoils is
 left out, with a sentence that says so.
@@ -14,8 +14,9 @@ from playground.limits import MEGABYTE, MOST
 from playground.mistake import plain
 from stylegan import Generator
 from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
+from stylegan.encoder import Encoder
 from stylegan.history import HISTORY, Moment, read_history
-from stylegan.pretrained import CARD, METRICS, read_metrics
+from stylegan.pretrained import CARD, ENCODER, METRICS, WEIGHTS, read_metrics
 
 Result = TypeVar("Result")
 MOST_KINDS, MOST_LETTERS = 50, 40  # of faces; of the name of one
@@ -29,6 +30,7 @@ class Told:
     figures: dict[str, object]  # how good it is
     history: list[tuple[Moment, Path]]  # with the picture of each
     card: str  # HTML
+    encoder: Encoder | None  # what finds faces at once
     left_out: list[str]  # sentences
 
 
@@ -68,6 +70,15 @@ def card(folder: Path) -> str:
     return card_html(path.read_text("utf-8", errors="replace")) if path.is_file() else ""
 
 
+def encoder(folder: Path, G: Generator) -> Encoder | None:
+    """Its own one, if it has one; raises ValueError for another generator's."""
+    if not (folder / ENCODER).is_dir():
+        return None
+    found = Encoder.from_pretrained(folder)
+    found.check_fit(G)
+    return found
+
+
 def read_told(folder: Path, G: Generator, *, is_copy: bool) -> Told:
     """All that a folder tells of its generator; `is_copy` if it is one of a Hub repository."""
     left_out, past = [], history_folder(folder, is_copy=is_copy)
@@ -86,5 +97,6 @@ def read_told(folder: Path, G: Generator, *, is_copy: bool) -> Told:
         figures=unless_broken(folder / METRICS, lambda: read_metrics(folder), {}),
         history=unless_broken(past / HISTORY, lambda: moments(past), []),
         card=unless_broken(folder / CARD, lambda: card(folder), ""),
+        encoder=unless_broken(folder / ENCODER / WEIGHTS, lambda: encoder(folder, G), None),
         left_out=left_out,
     )

@@ -8,7 +8,7 @@ the pyramid; Wang et al. 2004 (doi:10.1109/TIP.2003.819861) for structural simil
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ from stylegan.generator import Generator
 
 RATE = 0.05  # at first, of latents in standard deviations; falls to 0 as a cosine does
 COARSEST = 8  # pixels of the pyramid's last level
+FEATURES = 1.0  # weight of the distance of features
 PRIOR = 0.2  # weight of the mean squared distance from the start, in standard deviations
 WINDOW, C1, C2 = 7, 0.02**2, 0.06**2  # of the similarity, for a range of 2
 
@@ -71,23 +72,32 @@ def nearest(img: Tensor, target: Tensor) -> int:
 
 
 def project(
-    G: Generator, target: Tensor, start: Tensor, spread: Tensor, steps: int
+    G: Generator,
+    target: Tensor,
+    start: Tensor,
+    basis: Tensor,
+    steps: int,
+    see: Callable[[Tensor], list[Tensor]] | None = None,
 ) -> Iterator[Tensor]:
     """Latents after every step, the last ones best; G itself stays as it is.
 
     Args:
         start: where to begin, and what to stay near.
-        spread: standard deviation of w in each dimension.
-    Shapes: target (1, C, H, H) in [-1, 1], start (1, num_ws, w_dim), spread (w_dim,) -> (1, num_ws,
-    w_dim).
+        basis: the directions in which to move, each as long as one standard deviation of w.
+        see: what a network finds in images; what it finds in the target shall be found again.
+    Shapes: target (N, C, H, H) in [-1, 1], start (N, num_ws, w_dim), basis (K, w_dim) -> (N,
+    num_ws, w_dim).
     """
-    offset = torch.zeros_like(start, requires_grad=True)
+    offset = torch.zeros(*start.shape[:2], len(basis), requires_grad=True)
     optimizer = torch.optim.Adam([offset], lr=RATE, betas=(0.9, 0.99))
+    wanted = see(target) if see else []
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1 + math.cos(math.pi * step / steps)) / 2
-        ws = start + spread * offset
-        loss = unlikeness(G.synthesis(ws), target).sum() + PRIOR * offset.square().mean()
-        (offset.grad,) = torch.autograd.grad(loss, [offset])
+        img = G.synthesis(start + offset @ basis)
+        loss = unlikeness(img, target) + PRIOR * offset.square().mean(dim=(1, 2))
+        if see:
+            loss = loss + FEATURES * feature_distance(see(img), wanted)
+        (offset.grad,) = torch.autograd.grad(loss.sum(), [offset])
         optimizer.step()
-        yield (start + spread * offset).detach()
+        yield (start + offset @ basis).detach()
