@@ -15,12 +15,22 @@ from playground.model import OTHERS, Model, Models
 from playground.seeds import good_seeds
 from stylegan.directions import sample_w
 from stylegan.images import from_uint8
-from stylegan.projection import nearest
+from stylegan.projection import nearest, similarity
 
 STARTS = 24  # good faces of each kind, the nearest of which the search begins with
-STEPS, EVERY, MOST_SECONDS = 100, 5, 25  # of a search; steps between two pictures of it
-FOUND = "Found, as near as the search came. Now mix it."
-STOPPED = "Stopped. What is shown can be mixed."
+STEPS, REFINING = 100, 30  # of a search; of one that begins with an encoder's answer
+EVERY, MOST_SECONDS = 5, 25  # steps between two pictures of it; of a search
+LIKE = {85: "very", 75: "rather", 62: "somewhat", 45: "a little"}  # from so much of 100 on
+FOUND, STOPPED = "Found", "Stopped. What is shown can be mixed."
+
+
+def likeness(drawn: np.ndarray, face: np.ndarray) -> str:
+    """How like a face, uint8 (H, W, 3), a drawn one is: in a word, and by their structural
+    similarity."""
+    a, b = (images(x[None]) + 1 for x in (drawn, face))  # from black up, as it is defined
+    alike = round(100 * similarity(a, b).item())
+    word = next((word for least, word in LIKE.items() if alike >= least), "hardly")
+    return f"{word} like the picture ({max(alike, 0)} of 100)"
 
 
 def images(pictures: np.ndarray) -> Tensor:
@@ -45,10 +55,21 @@ def starts(model: Model) -> Start:
 
 
 class Finder:
-    """Finds a face, beginning with the nearest of the good ones."""
+    """Finds a face, beginning with the encoder's answer or else the nearest of the good ones."""
 
     def __init__(self, models: Models):
         self.models, self.starts = models, lru_cache(OTHERS + 1)(starts)
+
+    def first(
+        self, face: np.ndarray | None, model: str = ""
+    ) -> tuple[np.ndarray | None, Tensor | None, str]:
+        """As `find`, the encoder's answer alone; nothing without a face or an encoder."""
+        shown = self.models[model]
+        if face is None or shown.encoder is None:
+            return None, None, ""
+        ws = shown.answer(images(face[None])).half().float()
+        drawn = shown.draw(ws)[0]
+        return drawn, ws, f"A first answer, {likeness(drawn, face)}. Mix it, or find a better one."
 
     def find(
         self, face: np.ndarray | None, model: str = ""
@@ -65,15 +86,22 @@ class Finder:
         if face.shape != (side, side, 3):
             raise Mistake(f"The face must be {side}x{side} pixels, as the crop of a picture is.")
         target, until = images(face[None]), time.monotonic() + MOST_SECONDS
-        start = self.starts(shown)
-        begin = start.ws[nearest(start.drawn, target)][None]
-        found = shown.project(target, begin, start.spread, STEPS)
+        start, steps = self.starts(shown), REFINING if shown.encoder else STEPS
+        if shown.encoder:
+            begin = shown.answer(target)
+        else:
+            begin = start.ws[nearest(start.drawn, target)][None]
+        found = shown.project(target, begin, start.spread, steps)
         for step, ws in enumerate(found, start=1):
             late = time.monotonic() > until
-            if step % EVERY == 0 or step == STEPS or late:
+            if step % EVERY == 0 or step == steps or late:
                 ws = ws.half().float()  # as a saved picture holds it
-                done = late or step == STEPS
-                words = FOUND if done else f"Looking: step {step} of at most {STEPS}."
-                yield shown.draw(ws)[0], ws, words
+                drawn = shown.draw(ws)[0]
+                like = likeness(drawn, face)
+                if late or step == steps:
+                    words = f"{FOUND}: {like}. Now mix it."
+                else:
+                    words = f"Looking: step {step} of at most {steps}, {like}."
+                yield drawn, ws, words
             if late:
                 return

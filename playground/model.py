@@ -31,7 +31,14 @@ from stylegan.projection import project
 AT_ONCE = 4  # pictures drawn before another visitor may draw
 OTHERS = 3  # generators of the Hub that are kept loaded
 REFUSED = 1000  # of the Hub of which is remembered that they cannot be shown
-ALSO = [CARD, DOMAINS, METRICS, HISTORY, "samples/*.png", f"{ENCODER}/*"]  # what is shown beside the weights
+ALSO = [
+    CARD,
+    DOMAINS,
+    METRICS,
+    HISTORY,
+    "samples/*.png",
+    f"{ENCODER}/*",
+]  # what is shown beside the weights
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
 
@@ -118,13 +125,29 @@ class Model:
             drawn = (self.draw(part, heavy=True) for part in self._parts(ws))
             yield from self.turns.in_time(drawn)
 
+    def _as_drawn(self, img: Tensor) -> Tensor:
+        """A picture in colour, grey if this model draws in grey."""
+        return img.mean(dim=1, keepdim=True) if self.G.img_channels == 1 else img
+
+    def answer(self, target: Tensor) -> Tensor:
+        """ws (1, num_ws, w_dim) by the encoder, which there must be, for a picture in colour."""
+
+        @torch.inference_mode()
+        def work() -> Tensor:
+            return self.encoder(self._as_drawn(target))
+
+        return self.turns.take(work)
+
     def project(
         self, target: Tensor, start: Tensor, spread: Tensor, steps: int
     ) -> Iterator[Tensor]:
-        """As `stylegan.projection.project`, target in colour; between two steps others may draw."""
-        if self.G.img_channels == 1:
-            target = target.mean(dim=1, keepdim=True)
-        found = project(self.G, target, start.clone(), spread.clone(), steps)
+        """As `stylegan.projection.project`, target in colour, spread (w_dim,) the standard
+        deviations of w; with what the encoder sees, if there is one. Between two steps others may
+        draw."""
+        see = self.encoder.maps if self.encoder else None
+        found = project(
+            self.G, self._as_drawn(target), start.clone(), spread.clone().diag(), steps, see
+        )
         while (ws := self.turns.take(lambda: next(found, None), heavy=True)) is not None:
             yield ws
 

@@ -106,7 +106,7 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
 
     def stopped(ws: Tensor | None, words: str) -> str:
         """After a search that was still going on."""
-        return STOPPED if ws is not None and words != FOUND else words
+        return STOPPED if ws is not None and not words.startswith(FOUND) else words
 
     def mixable(ws: Tensor | None) -> list[gr.Button]:
         """The buttons that take what was found, once something is."""
@@ -155,6 +155,7 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
         mix.redraw(button.click(take, ws, [seed, mix.face, mix.words, tabs], **private).success)
     result = [found, ws, how_far]
     for another in (given.then, chosen.then):  # what was found is another face's
-        another(lambda: [None] * len(result), None, result, cancels=[finding], **private)
+        cleared = another(lambda: [None] * len(result), None, result, cancels=[finding], **private)
+        cleared.then(finder.first, searched, result, **private)
     every = [picture, face, *result]
     mix.model.change(lambda: [None] * len(every), None, every, **private)

@@ -84,6 +84,7 @@ class Encoder(nn.Module):
     @classmethod
     def of(cls, G: Generator, **shape: int) -> Self:
         """An untaught one; `shape` gives fields of its config."""
+        shape = {"directions": min(EncoderConfig.directions, G.w_dim)} | shape
         encoder = cls(EncoderConfig(G.num_ws, G.w_dim, G.img_channels, **shape))
         encoder.w_avg.copy_(G.mapping.w_avg)
         directions = principal_directions(sample_w(G), G.w_dim)

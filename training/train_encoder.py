@@ -121,7 +121,8 @@ class Lesson:
     def variances(self) -> list[Tensor]:
         """Of the styles of each layer, over many w."""
         w = sample_w(self.G)
-        return [self.styles(i, w).var(dim=0).mean() for i in range(self.G.num_ws)]
+        styles = (self.styles(i, w) for i in range(self.G.num_ws))
+        return [x.var(dim=0).mean().clamp(min=1e-8) for x in styles]  # 0 where all are alike
 
     def styles(self, place: int, w: Tensor) -> Tensor:
         return self.G.synthesis.affine_at(place)(w)

@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from stylegan import Generator, sample_z
-from stylegan.projection import nearest, project, pyramid_distance, similarity, unlikeness
+from stylegan.projection import (
+    feature_distance,
+    nearest,
+    project,
+    pyramid_distance,
+    similarity,
+    unlikeness,
+)
 
 
 def test_equal_images_are_at_no_distance_and_wholly_similar():
@@ -37,9 +44,39 @@ def test_a_drawn_face_is_found_again(tiny, calibrate, steps):
     G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
     before = {name: x.clone() for name, x in G.state_dict().items()}
     ws = G.mapping(sample_z([1, 2], 8))
-    target, start, spread = G.synthesis(ws[:1]), ws[1:], torch.ones(12)
-    found = list(project(G, target, start, spread, steps))
+    target, start, basis = G.synthesis(ws[:1]), ws[1:], torch.eye(12)
+    found = list(project(G, target, start, basis, steps))
     assert len(found) == steps and found[-1].shape == start.shape
     first, last = (unlikeness(G.synthesis(x), target).item() for x in (start, found[-1]))
     assert last < (first if steps == 1 else 0.7 * first)
     assert all(torch.equal(x, before[name]) for name, x in G.state_dict().items())
+
+
+def test_features_are_compared_as_directions():
+    """Of any length: the same direction is at no distance, the opposite one at 4, over two maps."""
+    a = torch.randn(2, 4, 3, 3)
+    torch.testing.assert_close(feature_distance([a, a], [3 * a, -a]), torch.full((2,), 2.0))
+
+
+def test_faces_that_are_found_together_are_found_as_each_alone(tiny, calibrate):
+    """Along two directions alone, with features that see."""
+    G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
+    ws = G.mapping(sample_z([1, 2, 3, 4], 8))
+    target, start, basis = G.synthesis(ws[:2]), ws[2:], torch.eye(12)[:2]
+    how = basis, 3, lambda img: [img.square(), img]
+    *_, together = project(G, target, start, *how)
+    alone = [list(project(G, target[i : i + 1], start[i : i + 1], *how))[-1] for i in (0, 1)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-4)
+    assert torch.equal(together[:, :, 2:], start[:, :, 2:])
+    assert not torch.equal(together, start)
+
+
+def test_features_draw_the_search_to_what_they_see(tiny, calibrate, monkeypatch):
+    """Where only they count, their distance falls."""
+    G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
+    monkeypatch.setattr("stylegan.projection.FEATURES", 1000.0)
+    ws = G.mapping(sample_z([1, 2], 8))
+    target, see = G.synthesis(ws[:1]), lambda img: [img]
+    *_, found = project(G, target, ws[1:], torch.eye(12), 10, see)
+    before, after = (feature_distance(see(G.synthesis(x)), [target]) for x in (ws[1:], found))
+    assert after < before
