@@ -31,14 +31,8 @@ from stylegan.projection import project
 AT_ONCE = 4  # pictures drawn before another visitor may draw
 OTHERS = 3  # generators of the Hub that are kept loaded
 REFUSED = 1000  # of the Hub of which is remembered that they cannot be shown
-ALSO = [
-    CARD,
-    DOMAINS,
-    METRICS,
-    HISTORY,
-    "samples/*.png",
-    f"{ENCODER}/*",
-]  # what is shown beside the weights
+# what is shown or used beside the weights
+ALSO = [CARD, DOMAINS, METRICS, HISTORY, "samples/*.png", f"{ENCODER}/*"]
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "faces-64"
 
 
