@@ -47,10 +47,8 @@ FIXED_FLAGS = (
     "mixed_precision",
     "seed",
 )
-LATER_FLAGS = {
-    "critic": "pixels",
-    "rate_kimg": 0.0,
-}  # what runs did that were begun before there was the flag
+# What runs did that were begun before there was the flag.
+LATER_FLAGS = {"critic": "pixels", "rate_kimg": 0.0}
 SUM_BYTES = hashlib.sha256().digest_size
 RECORD = "config.json"
 

@@ -141,6 +141,7 @@ def test_widths_batches_and_lengths_of_the_presets(tmp_path):
     assert tiny.snapshot_kimg == tiny.eval_kimg == 5
     assert [c.g_lr for c in (tiny, space, quality)] == [0.005, 0.0025, 0.0025]
     assert [c.d_lr for c in (tiny, space, quality)] == [0.004, 0.002, 0.002]
+    assert [c.rate_kimg for c in (tiny, space, quality)] == [20, 0, 0]
     for config in (tiny, space, quality):  # what helps with few pictures
         assert config.mirror and config.balance and config.ada_max == 0.8
 
