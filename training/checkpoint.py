@@ -144,7 +144,8 @@ def load_optimizer(optimizer: Optimizer, state: dict[str, object]) -> None:
     lie in memory as the parameters do: a fused step takes that for granted, without looking.
     """
     names = "lr", "initial_lr", "capturable"
-    kept = [{name: group[name] for name in names} for group in optimizer.param_groups]
+    groups = optimizer.param_groups
+    kept = [{name: group[name] for name in names if name in group} for group in groups]
     optimizer.load_state_dict(state)
     for group, own in zip(optimizer.param_groups, kept, strict=True):
         group |= own
