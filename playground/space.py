@@ -39,6 +39,7 @@ NEEDED = (  # beside it; what is not named here is not sent
     "playground/*.jpg",
     "preprocessing/yunet/*",
     "weights/faces-64/*.json",
+    "weights/faces-64/encoder/*",
     "weights/faces-64/*.jsonl",
     "weights/faces-64/README.md",
     "weights/faces-64/model.safetensors",

@@ -26,9 +26,10 @@ MIN_FACE = 24  # pixels; smaller than the training command takes, because here n
 MAX_PIXELS, MOST_FACES = 40_000_000, 6  # of a picture; that one can choose from
 
 
-def crop_upload(
-    path: str | None, size: int, *, level: bool = False
-) -> tuple[list[np.ndarray], str]:
+Cropped = tuple[list[np.ndarray], str]  # uint8 (size, size, 3) each, and a sentence
+
+
+def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
     """The faces of a picture file as uint8 (size, size, 3), the largest first, and a sentence.
 
     `level` turns each until its eyes are level, as the faces were that the network learnt from.
@@ -61,9 +62,8 @@ def crop_upload(
         else f"The largest of {len(found)} faces; take another by a click."
     )
     scale = f"{faces[0].box.size} pixels wide in your picture, cropped to {size}x{size}."
-    return [
-        crop_face(image, face, size, level=level) for face in faces
-    ], f"{which} This one is {scale}"
+    crops = [crop_face(image, face, size, level=level) for face in faces]
+    return crops, f"{which} This one is {scale}"
 
 
 def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
@@ -71,11 +71,11 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     finder, crops = Finder(models), Turns()
     finder.starts(models.own)  # so that nobody waits for them
 
-    def cropped_by(model: str, path: str | None) -> tuple[list[np.ndarray], str]:
+    def cropped_by(model: str, path: str | None) -> Cropped:
         """As `crop_upload`, one at a time; what a large picture took is not kept."""
         chosen = models[model]
 
-        def work() -> tuple[list[np.ndarray], str]:
+        def work() -> Cropped:
             found = crop_upload(path, chosen.G.img_resolution, level=chosen.level)
             give_back_memory()
             return found

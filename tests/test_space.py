@@ -15,6 +15,7 @@ from PIL import Image
 
 from playground import space
 from playground.space import files_for, main, send, write
+from stylegan.pretrained import CONFIG, WEIGHTS
 from tests.conftest import ROOT
 
 
@@ -44,7 +45,9 @@ def test_a_space_gets_the_page_and_no_trainer(clone):
     parts = {name.partition("/")[0] for name in files}
     assert not {"preprocessing/prepare.py", "preprocessing/push.py"} & files.keys()
     assert not parts & {"tests", "training", "evaluation", "benchmarks", "runs", "Dockerfile"}
-    assert sum(path.stat().st_size for path in files.values()) < 10e6
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    encoder = sum(sizes.pop(f"weights/faces-64/encoder/{name}") for name in (CONFIG, WEIGHTS))
+    assert sum(sizes.values()) < 10e6 and encoder < 5e6
     (clone / "packages.txt").unlink()
     with pytest.raises(ValueError, match="has no packages.txt, which a Space needs"):
         files_for("cpu", clone)

@@ -35,8 +35,8 @@ def config_of(state: dict[str, Tensor]) -> DiscriminatorConfig:
 
     Raises: ValueError if they are no such discriminator's.
     """
-    found = [re.fullmatch(r"b(\d+)\.conv0\.weight", name) for name in state]
-    widths = {int(name[1]): len(state[name[0]]) for name in found if name}
+    convolutions = [re.fullmatch(r"b(\d+)\.conv0\.weight", name) for name in state]
+    widths = {int(found[1]): len(state[found[0]]) for found in convolutions if found}
     if not widths or "b4.conv.weight" not in state:
         raise ValueError("it is no discriminator of pixels")
     widths[4] = len(state["b4.conv.weight"])
