@@ -88,13 +88,19 @@ def test_few_pictures_are_refused(tmp_path):
         Reference(ImageDataset(str(tmp_path)))
 
 
+def folders(folder, drawn, **counts):
+    """A data set of so many of the drawn faces in each sub-folder."""
+    faces = iter(drawn)
+    for name, count in counts.items():
+        (folder / name).mkdir()
+        for i in range(count):
+            Image.fromarray(next(faces).permute(1, 2, 0).numpy()).save(folder / name / f"{i}.png")
+    return ImageDataset(str(folder))
+
+
 def test_small_folders_are_measured_as_far_as_they_can_be_and_marked(drawn, tmp_path):
     """40 faces of one kind and 12 of another, beside 60 drawn ones."""
-    for i, pixels in enumerate(drawn[:52]):
-        path = tmp_path / ("many" if i < 40 else "few") / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
-    reference = Reference(ImageDataset(str(tmp_path)))
+    reference = Reference(folders(tmp_path, drawn, many=40, few=12))
     assert reference.few == {"few": 12, "many": 40}
     few, many = reference.warnings()
     assert few.startswith("few has 12 pictures, fewer than 100: by itself it is not measured, for")
@@ -111,11 +117,7 @@ def test_labels_that_are_too_small_are_left_out_until_the_others_can_be_measured
 
 def test_the_others_are_measured_beside_a_label_of_few_pictures(drawn, tmp_path):
     """5 faces of a label that comes first, and 40 of another."""
-    for i, pixels in enumerate(drawn[:45]):
-        path = tmp_path / ("film" if i < 5 else "photos") / f"{i}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(path)
-    reference = Reference(ImageDataset(str(tmp_path)))
+    reference = Reference(folders(tmp_path, drawn, film=5, photos=40))
     assert reference.names == ["photos"] and reference.labels.tolist() == [0] * 40
     assert reference.warnings()[0].startswith(
         "film has 5 pictures, fewer than 100: it is not measured, the others are; add 95 to"
