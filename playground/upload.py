@@ -24,6 +24,7 @@ from stylegan.memory import give_back_memory
 EXAMPLE = Path(__file__).with_name("example.jpg")  # a part of NASA's S93-30645, public domain
 MIN_FACE = 24  # pixels; smaller than the training command takes, because here nothing is learnt
 MAX_PIXELS, MOST_FACES = 40_000_000, 6  # of a picture; that one can choose from
+KEPT_PIXELS = 2_000_000  # after larger ones memory is given back, which slows the next drawing
 
 
 Cropped = tuple[list[np.ndarray], str]  # uint8 (size, size, 3) each, and a sentence
@@ -49,8 +50,12 @@ def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
         return [], f"{e}. Try another picture."
     found = [] if level else find_faces(image, MIN_FACE)
     found = found or find_faces(image, MIN_FACE, "yunet")  # drawn ones too, and where the eyes are
-    let_detectors_go()
     faces = found[:MOST_FACES]
+    crops = [crop_face(image, face, size, level=level) for face in faces]
+    if image.size > 3 * KEPT_PIXELS:  # what it took is not kept
+        del image
+        let_detectors_go()
+        give_back_memory()
     if not faces:
         return [], (
             "No face was found. The detector knows upright faces that look at the camera: "
@@ -62,7 +67,6 @@ def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
         else f"The largest of {len(found)} faces; take another by a click."
     )
     scale = f"{faces[0].box.size} pixels wide in your picture, cropped to {size}x{size}."
-    crops = [crop_face(image, face, size, level=level) for face in faces]
     return crops, f"{which} This one is {scale}"
 
 
@@ -72,15 +76,10 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     finder.starts(models.own)  # so that nobody waits for them
 
     def cropped_by(model: str, path: str | None) -> Cropped:
-        """As `crop_upload`, one at a time; what a large picture took is not kept."""
+        """As `crop_upload`, one at a time."""
         chosen = models[model]
-
-        def work() -> Cropped:
-            found = crop_upload(path, chosen.G.img_resolution, level=chosen.level)
-            give_back_memory()
-            return found
-
-        return crops.take(work)
+        size = chosen.G.img_resolution
+        return crops.take(lambda: crop_upload(path, size, level=chosen.level))
 
     def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, Pictures]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
