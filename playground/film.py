@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import gradio as gr
@@ -74,14 +75,16 @@ class Films:
     ) -> Iterator[np.ndarray]:
         """A few at a time, uint8 (N, H, W, 3).
 
-        In place of None goes the visitor's own face (1, num_ws, w_dim), as it is.
+        In place of None goes the visitor's own face (1, num_ws, w_dim), as it is; if there are two,
+        they take turns.
 
         Raises: Mistake if there is none, or none of this model's.
         """
         shown = self.models[model]
         if None in seeds and (words := problem_with_face(face, shown.G)):
             raise Mistake(words)
-        stops = [face if s is None else shown.styles([s], psi, own=own) for s in seeds]
+        mine = cycle(face.split(1) if face is not None else [])
+        stops = [next(mine) if s is None else shown.styles([s], psi, own=own) for s in seeds]
         yield from shown.draw_parts(walk(torch.cat(stops), steps))
 
     def make(
@@ -98,7 +101,7 @@ class Films:
     ) -> Iterator[str]:
         """A film through the faces of these seeds and back to the first, as a file.
 
-        The word mine stands for the visitor's own face, as Mix has it.
+        The word mine stands for the visitor's own face, as Mix has it, or for both in turns.
         """
         chosen = parse_seeds(seeds, "Faces", also=MINE)
         total, frames = len(chosen) * int(steps), []

@@ -32,7 +32,7 @@ def problem_with_layers(layers: object) -> str:
 
 
 def problem_with_face(face: Tensor | None, G: Generator) -> str:
-    """Why it is no face (1, num_ws, w_dim) of the visitor's own; empty if it is fine."""
+    """Why it is no face (1 or 2, num_ws, w_dim) of the visitor's own; empty if it is fine."""
     if face is None:
         return "There is no face of your own yet: find it in Your face, then mix it."
     fits = face.shape[1:] == (G.num_ws, G.w_dim)
@@ -52,7 +52,8 @@ def read_scene(
     layers: Sequence[float] = (),
     model: str = "",
 ) -> tuple[Scene, Tensor | None]:
-    """What the controls hold, and the visitor's own face (1, num_ws, w_dim), if there is one.
+    """What the controls hold, and the visitor's own face (1, num_ws, w_dim), if there is one, or
+    two of them, A's first.
 
     An empty seed is that face.
 
@@ -87,7 +88,8 @@ def of_controls(action: Callable, without: Sequence[str] = ()) -> Callable:
 class Mixer:
     """Draws scenes. Weight 0 is face A, 1 is face B.
 
-    A face without a seed is the visitor's own (1, num_ws, w_dim); psi leaves it as it is.
+    A face without a seed is the visitor's own (1, num_ws, w_dim); psi leaves it as it is. Of two
+    the first is A's, the other B's.
 
     Raises: Mistake where it is missing or another model's.
     """
@@ -111,8 +113,10 @@ class Mixer:
         shown, parents = self.models[scene.model], []
         if scene.has_own_face and (words := problem_with_face(face, shown.G)):
             raise Mistake(words)
-        for seed in (scene.a, scene.b):
-            parents.append(face if seed is None else shown.styles([seed], scene.psi, own=scene.own))
+        for seed, mine in ((scene.a, 0), (scene.b, -1)):
+            drawn = seed is not None
+            ws = shown.styles([seed], scene.psi, own=scene.own) if drawn else face[[mine]]
+            parents.append(ws)
         return list(shown.draw_many(mix_styles(*parents, self._weights(scene, weights))))
 
     def mix(self, scene: Scene, face: Tensor | None = None) -> Image.Image:
@@ -149,6 +153,6 @@ class Mixing(NamedTuple):
 
     controls: list[gr.Component]
     model: gr.Textbox
-    face: gr.State  # the visitor's own
+    face: gr.State  # the visitor's own, or two, A's first
     words: gr.Markdown
     redraw: Callable[[Callable], None]

@@ -51,6 +51,12 @@ class Scene:
         """Whether one of the two is the visitor's."""
         return self.a is None or self.b is None
 
+    def own_faces(self, faces: Tensor) -> Tensor:
+        """Of one or two faces of the visitor's, A's first and B's last, those that it shows."""
+        if self.b is not None or self == self.alone("A"):
+            return faces[:1]
+        return faces[-1:] if self.a is not None or self == self.alone("B") else faces
+
     @property
     def bands(self) -> tuple[float, float, float]:
         """What is added to the weight of the layers of each band."""
@@ -101,12 +107,13 @@ def _number(name: str, kind: type, text: str) -> float:
 def stamp(picture: np.ndarray, scene: Scene, model: str, face: Tensor | None) -> Image.Image:
     """A picture that, saved as PNG, says what it is and how it was mixed.
 
-    Shapes: picture uint8 (H, W, 3); face (1, num_ws, w_dim), the visitor's own if it is in it.
+    Shapes: picture uint8 (H, W, 3); face (1 or 2, num_ws, w_dim), the visitor's own, A's first.
     """
     image = Image.fromarray(picture)
     image.info |= {KEY: scene.text(), "Model": model}
     if scene.has_own_face:
-        image.info[FACE_KEY] = base64.b64encode(face.half().numpy().tobytes()).decode()
+        shown = scene.own_faces(face).half().numpy().tobytes()
+        image.info[FACE_KEY] = base64.b64encode(shown).decode()
     image.info["Comment"] = "A generated face: no such person exists. StyleGAN PlayGround"
     return image
 
@@ -129,7 +136,7 @@ def file_name(scene: Scene) -> str:
 
 
 def scene_of(path: str | Path) -> tuple[Scene, Tensor | None]:
-    """Of a saved picture, and the visitor's own face that is in it, (num_ws * w_dim,).
+    """Of a saved picture, and the visitor's own faces that are in it, (n * num_ws * w_dim,).
 
     Raises: ValueError with a sentence if it is none or holds no scene.
     """

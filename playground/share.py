@@ -105,7 +105,8 @@ def from_address(request: gr.Request, models: Models) -> list:
 
 
 def from_picture(path: str | None, models: Models) -> tuple[list, Tensor | dict]:
-    """The scene that a saved picture holds, and the visitor's own face in it.
+    """The scene that a saved picture holds, and the visitor's own faces in it, as `read_scene` has
+    them.
 
     Raises: Mistake with a sentence if there is none.
     """
@@ -118,6 +119,6 @@ def from_picture(path: str | None, models: Models) -> tuple[list, Tensor | dict]
     G = models[scene.model].G
     if face is None:
         return scene_values(scene), gr.skip()
-    if face.numel() != G.num_ws * G.w_dim:
+    if face.numel() not in (G.num_ws * G.w_dim, 2 * G.num_ws * G.w_dim):
         raise Mistake("The face of your own in this picture was found with another model.")
-    return scene_values(scene), face.reshape(1, G.num_ws, G.w_dim)
+    return scene_values(scene), face.reshape(-1, G.num_ws, G.w_dim)

@@ -3,10 +3,12 @@
 `prepare` cropped the training data with the same `crop_face`, levelled if `domains.json` says so.
 """
 
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
+import torch
 from torch import Tensor
 
 from playground.face import face_image, face_strip
@@ -70,6 +72,19 @@ def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
     return crops, f"{which} This one is {scale}"
 
 
+def joined(letter: str, face: Tensor, held: Tensor | None, other: float | None) -> Tensor:
+    """The visitor's own faces in the mix once this one is its A or B.
+
+    What is `held` now stays if the other side, which has no seed then, is one of them.
+
+    Shapes: face (1, num_ws, w_dim), held (1 or 2, num_ws, w_dim) -> (1 or 2, num_ws, w_dim), A's
+    first.
+    """
+    if other is not None or held is None or held.shape[1:] != face.shape[1:]:
+        return face
+    return torch.cat([face, held[-1:]] if letter == "A" else [held[:1], face])
+
+
 def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     """Lay out the tab and connect it."""
     finder, crops = Finder(models), Turns()
@@ -97,11 +112,13 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
         """The face that was clicked."""
         return faces[event.index][0]
 
-    def take(ws: Tensor | None) -> tuple[None, Tensor, str, gr.Tabs]:
+    def take(
+        letter: str, ws: Tensor | None, held: Tensor | None, other: float | None
+    ) -> tuple[None, Tensor, str, gr.Tabs]:
         """An empty seed, the face that stands for it, that it is drawn, and the tab in which."""
         if ws is None:
             raise Mistake("No face is found yet: give a picture, then press 'Find it'.")
-        return None, ws, DRAWING, gr.Tabs(selected="mix")
+        return None, joined(letter, ws, held, other), DRAWING, gr.Tabs(selected="mix")
 
     def stopped(ws: Tensor | None, words: str) -> str:
         """After a search that was still going on."""
@@ -150,8 +167,11 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
         ended(lambda: gr.Button(interactive=False), None, stop, **quick)
     ws.change(mixable, ws, [use_a, use_b], **quick)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
-    for button, seed in ((use_a, mix.controls[0]), (use_b, mix.controls[1])):
-        mix.redraw(button.click(take, ws, [seed, mix.face, mix.words, tabs], **private).success)
+    seed_a, seed_b, *_ = mix.controls
+    for letter, button, seed, other in (("A", use_a, seed_a, seed_b), ("B", use_b, seed_b, seed_a)):
+        taken = [seed, mix.face, mix.words, tabs]
+        pressed = button.click(partial(take, letter), [ws, mix.face, other], taken, **private)
+        mix.redraw(pressed.success)
     result = [found, ws, how_far]
     for another in (given.then, chosen.then):  # what was found is another face's
         cleared = another(lambda: [None] * len(result), None, result, cancels=[finding], **private)

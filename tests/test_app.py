@@ -21,7 +21,7 @@ from playground.model import Model, Models, load_model
 from playground.scene import Scene
 from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
-from playground.upload import crop_upload
+from playground.upload import crop_upload, joined
 from preprocessing import detect
 from preprocessing.detect import find_faces
 from preprocessing.read import read_image
@@ -153,6 +153,19 @@ def test_an_empty_seed_is_the_visitor_s_own_face(model, mixer):
     assert close(mixer.mix(scene.alone("A"), face), a)
     with pytest.raises(gr.Error, match="Seed A must be"):
         read_scene(None, 8, 0.5, 0.2, False)
+
+
+def test_two_own_faces_are_mixed_with_each_other(model, mixer):
+    """The first is A; another takes the place of one of them, or of both if it is alone."""
+    first, second, third = (model.styles([seed], 0.65) for seed in (77, 78, 79))
+    held = joined("B", second, joined("A", first, None, 8), None)
+    scene, faces = read_scene(None, None, 0.5, 0.65, False, held)
+    a, _, b = mixer.faces(scene, faces)
+    assert close(a, model.draw(first)[0]) and close(b, model.draw(second)[0])
+    assert torch.equal(joined("A", third, held, None), torch.cat([third, second]))
+    assert torch.equal(joined("B", third, held, None), torch.cat([first, third]))
+    assert torch.equal(joined("A", third, held, 8), third)
+    assert torch.equal(joined("A", third, held[:, 1:], None), third)  # those of another model
 
 
 def test_a_face_is_pulled_to_the_average_of_its_own_kind(kinds):

@@ -4,6 +4,7 @@ import cv2
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from playground.film import Films, add_seeds, players, save_film
@@ -99,6 +100,11 @@ def test_a_visitor_s_own_face_is_filmed_as_it_is(films):
     first, *_ = films.frames([None, 8], 2, 0.0, False, face)
     expected = films.models.own.draw(face)[0]
     assert np.abs(first[0].astype(int) - expected).max() <= 1
+    both = torch.cat([films.models.own.styles([78], 0.9), face])
+    frames = np.concatenate(list(films.frames([8, None, None, None], 2, 0.0, False, both)))
+    for place, ws in ((2, both[:1]), (4, face), (6, both[:1])):
+        expected = films.models.own.draw(ws)[0]
+        assert np.abs(frames[place].astype(int) - expected).max() <= 1
     for own, sentence in (
         (None, "no face of your own yet"),
         (face[:, 1:], "found with another model"),

@@ -106,6 +106,23 @@ def test_a_visitor_s_own_face_travels_inside_the_saved_picture(model, tiny, tmp_
         from_picture(path, Models(Model(Generator(tiny()), "tiny")))
 
 
+def test_two_own_faces_travel_inside_the_saved_picture(model, tmp_path):
+    """Both in their mix, and one where it is alone or the other gave way to a seed."""
+    faces = model.styles([77, 78], 0.65).half().float()
+    scene = dataclasses.replace(SCENE, a=None, b=None)
+    for shown, expected in (
+        (scene, faces),
+        (scene.alone("A"), faces[:1]),
+        (scene.alone("B"), faces[1:]),
+        (dataclasses.replace(scene, a=3), faces[1:]),
+        (dataclasses.replace(scene, b=3), faces[:1]),
+    ):
+        picture = mixed(model, shown, faces)
+        values, found = from_picture(saved(picture, tmp_path), Models(model))
+        assert values == scene_values(shown) and torch.equal(found, expected)
+        np.testing.assert_array_equal(np.asarray(mixed(model, shown, found)), np.asarray(picture))
+
+
 def test_what_an_address_leaves_out_is_as_it_is_at_first(model):
     """Whatever else is in it; one with nothing of a mix leaves the page as it is."""
     first = first_scene(model)

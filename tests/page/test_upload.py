@@ -66,6 +66,29 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     expect(page.locator("#how-far")).to_have_text("")
 
 
+def test_two_faces_of_one_s_own_are_mixed_with_each_other(page, dtype, tmp_path):
+    """The encoder's answer to one picture as A, that to another as B."""
+    mirrored, shown, found = tmp_path / "mirrored.jpg", None, {}
+    Image.fromarray(skimage.data.astronaut()[:, ::-1]).save(mirrored, quality=95)
+    for letter in "AB":
+        page.get_by_role("tab", name="Your face").click()
+        if shown:
+            page.locator("#picture input[type=file]").first.set_input_files(mirrored)
+            wait_for_another(page, "face-found", shown)
+        else:
+            page.locator("#example button").click()
+        expect(page.locator("#face-found img")).to_be_visible()
+        expect(page.locator("#how-far")).to_contain_text("A first answer")
+        shown, found[letter] = source(page, "face-found"), picture(page, "face-found")
+        before = source(page, "face-mix")
+        page.get_by_role("button", name=f"Mix as {letter}").click()
+        wait_for_another(page, "face-mix", before)
+        expect(page.get_by_label(f"Seed {letter}")).to_have_value("")
+    assert is_close(picture(page, "face-a"), found["A"], dtype)
+    assert is_close(picture(page, "face-b"), found["B"], dtype)
+    assert not is_close(found["A"], found["B"], dtype)
+
+
 def test_another_face_of_an_upload_is_taken_by_a_click(page, two_faces):
     page.get_by_role("tab", name="Your face").click()
     page.locator("#picture input[type=file]").first.set_input_files(two_faces)
