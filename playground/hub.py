@@ -1,7 +1,8 @@
 """Generators of the Hub that visitors name.
 
-Only public repositories are read, without the token that this machine may have; only weights,
-JSON, the card and the pictures of the training history are fetched, none of them too large.
+Only public repositories are read, without the token that this machine may have; only weights (of
+the generator and its encoder), JSON, the card and the pictures of the training history are fetched,
+none of them too large.
 """
 
 import hashlib

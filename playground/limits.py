@@ -15,14 +15,17 @@ from typing import TypeVar
 
 import gradio as gr
 
-from stylegan.config import GeneratorConfig
+from stylegan.config import EncoderConfig, GeneratorConfig
 from stylegan.cost import GeneratorCost, generator_cost
 from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY
-from stylegan.pretrained import CARD, CONFIG, METRICS, WEIGHTS
+from stylegan.pretrained import CARD, CONFIG, ENCODER, METRICS, WEIGHTS
 
 MEGABYTE = 1_000_000
-MOST = {WEIGHTS: 400, CONFIG: 1, DOMAINS: 4, METRICS: 1, HISTORY: 4, CARD: 1}  # megabytes
+MOST = {  # megabytes, by name in a model's folder
+    **{WEIGHTS: 400, CONFIG: 1, DOMAINS: 4, METRICS: 1, HISTORY: 4, CARD: 1},
+    **{f"{ENCODER}/{CONFIG}": 1, f"{ENCODER}/{WEIGHTS}": 100},
+}
 PICTURES, PICTURE = 40, 2  # of a history: how many, megabytes of one
 LARGEST = {  # of every field of a stranger's config; none draws by label here
     **dict(img_resolution=512, img_channels=3, z_dim=1024, w_dim=1024, c_dim=0, mapping_layers=8),
@@ -32,6 +35,7 @@ LARGEST = {  # of every field of a stranger's config; none draws by label here
 COSTLIEST = GeneratorCost(  # of what a stranger's config may ask of one face
     parameters=200_000_000, largest_map=32_000_000, multiply_adds=40_000_000_000
 )
+LARGEST_ENCODER = dict(width=64, features=1024)  # of a stranger's encoder
 SLOWEST = 1  # seconds a face of a stranger's model; a step of the search for a face takes three
 LOADING = 10  # how nice it is to load a stranger's model: of a core that others want, a tenth
 DRAWING = 15  # how nice it is to draw with it: of a core that others want, one part in 29
@@ -51,15 +55,24 @@ class TooMuch(ValueError):
     """A stranger's model asks for more than this page has; a machine of one's own may have it."""
 
 
-def check_config(config: GeneratorConfig) -> None:
-    """Raises TooMuch if the network asks for more than this page has, before it is built."""
-    for name, most in LARGEST.items():
+def _check_fields(config: GeneratorConfig | EncoderConfig, largest: dict[str, int]) -> None:
+    for name, most in largest.items():
         if (value := getattr(config, name)) > most:
             raise TooMuch(f"{name} is {_short(value)}, and this page takes {most:g}")
+
+
+def check_config(config: GeneratorConfig) -> None:
+    """Raises TooMuch if the network asks for more than this page has, before it is built."""
+    _check_fields(config, LARGEST)
     for name, value in vars(generator_cost(config)).items():
         if value > (most := getattr(COSTLIEST, name)):
             what = name.replace("_", " ")
             raise TooMuch(f"{what} of a face: {_short(value)}, and this page takes {most:.3g}")
+
+
+def check_encoder(config: EncoderConfig) -> None:
+    """As `check_config`, for the encoder of a generator that fits it and was checked."""
+    _check_fields(config, LARGEST_ENCODER)
 
 
 def _short(number: int) -> str:

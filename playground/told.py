@@ -6,17 +6,27 @@ left out, with a sentence that says so.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from playground.card import card_html
-from playground.limits import MEGABYTE, MOST
+from playground.limits import MEGABYTE, MOST, check_encoder
 from playground.mistake import plain
 from stylegan import Generator
+from stylegan.config import EncoderConfig
 from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
 from stylegan.encoder import Encoder
 from stylegan.history import HISTORY, Moment, read_history
-from stylegan.pretrained import CARD, ENCODER, METRICS, WEIGHTS, read_metrics
+from stylegan.pretrained import (
+    CARD,
+    CONFIG,
+    ENCODER,
+    METRICS,
+    WEIGHTS,
+    read_config,
+    read_metrics,
+)
 
 Result = TypeVar("Result")
 MOST_KINDS, MOST_LETTERS = 50, 40  # of faces; of the name of one
@@ -70,33 +80,41 @@ def card(folder: Path) -> str:
     return card_html(path.read_text("utf-8", errors="replace")) if path.is_file() else ""
 
 
-def encoder(folder: Path, G: Generator) -> Encoder | None:
-    """Its own one, if it has one; raises ValueError for another generator's."""
-    if not (folder / ENCODER).is_dir():
+def encoder(folder: Path, G: Generator, *, is_copy: bool) -> Encoder | None:
+    """Its own one, if it has one; raises ValueError for another generator's, or a stranger's that
+    asks for too much, before it is built."""
+    inner = folder / ENCODER
+    if not inner.is_dir():
         return None
-    found = Encoder.from_pretrained(folder)
-    found.check_fit(G)
-    return found
+    config = read_config(inner / CONFIG, EncoderConfig)
+    config.check_fit(G.config)
+    if is_copy:
+        check_encoder(config)
+    return Encoder.from_pretrained(folder)
 
 
 def read_told(folder: Path, G: Generator, *, is_copy: bool) -> Told:
     """All that a folder tells of its generator; `is_copy` if it is one of a Hub repository."""
     left_out, past = [], history_folder(folder, is_copy=is_copy)
 
-    def unless_broken(path: Path, read: Callable[[], Result], nothing: Result) -> Result:
+    def unless_broken(
+        name: str, read: Callable[[], Result], nothing: Result, folder: Path = folder
+    ) -> Result:
         try:
-            if path.is_file() and path.stat().st_size > MOST[path.name] * MEGABYTE:
-                raise ValueError(f"it has more than {MOST[path.name]} MB")
+            path = folder / name
+            if path.is_file() and path.stat().st_size > MOST[name] * MEGABYTE:
+                raise ValueError(f"it has more than {MOST[name]} MB")
             return read()
         except (ValueError, OSError) as e:
-            left_out.append(f"{path.name} is left out: {reason(e, path.parent)}.")
+            left_out.append(f"{name} is left out: {reason(e, folder)}.")
             return nothing
 
+    found = partial(encoder, folder, G, is_copy=is_copy)
     return Told(
-        domains=unless_broken(folder / DOMAINS, lambda: kinds(folder, G), []),
-        figures=unless_broken(folder / METRICS, lambda: read_metrics(folder), {}),
-        history=unless_broken(past / HISTORY, lambda: moments(past), []),
-        card=unless_broken(folder / CARD, lambda: card(folder), ""),
-        encoder=unless_broken(folder / ENCODER / WEIGHTS, lambda: encoder(folder, G), None),
+        domains=unless_broken(DOMAINS, lambda: kinds(folder, G), []),
+        figures=unless_broken(METRICS, lambda: read_metrics(folder), {}),
+        history=unless_broken(HISTORY, lambda: moments(past), [], past),
+        card=unless_broken(CARD, lambda: card(folder), ""),
+        encoder=unless_broken(f"{ENCODER}/{WEIGHTS}", found, None),
         left_out=left_out,
     )

@@ -172,3 +172,9 @@ class EncoderConfig:
             raise ValueError(f"width must be a multiple of 8, got {self.width}")
         if self.directions > self.w_dim:
             raise ValueError(f"directions must be at most w_dim, got {self.directions}")
+
+    def check_fit(self, generator: GeneratorConfig) -> None:
+        """Raise ValueError if its answers are latents of a generator of another shape."""
+        for name in ("num_ws", "w_dim", "img_channels"):
+            if getattr(self, name) != getattr(generator, name):
+                raise ValueError("the encoder belongs to a generator of another shape")

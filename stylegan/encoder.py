@@ -113,12 +113,6 @@ class Encoder(nn.Module):
         ws = (self.w_avg + w @ self.basis).unsqueeze(1)  # (N, 1, w_dim)
         return ws + offset_weight * offsets @ self.basis[: self.config.directions]
 
-    def check_fit(self, G: Generator) -> None:
-        """Raise ValueError if it answers with latents of another generator's shape."""
-        own = self.config.num_ws, self.config.w_dim, self.config.img_channels
-        if own != (G.num_ws, G.w_dim, G.img_channels):
-            raise ValueError("the encoder belongs to a generator of another shape")
-
     def save_pretrained(self, folder: str | Path) -> None:
         """Save it, as float16, into `encoder/` of a model's folder; raises OSError."""
         inner = Path(folder) / ENCODER

@@ -3,9 +3,11 @@
 import dataclasses
 import json
 import math
+import re
 import shutil
 
 import gradio as gr
+import numpy as np
 import pytest
 import torch
 from huggingface_hub import HfApi
@@ -15,12 +17,14 @@ from playground import hub as hub_module
 from playground import limits, trial
 from playground import model as models_module
 from playground.about import About, facts, status
+from playground.find import Finder, images
 from playground.mixing import Mixer
 from playground.model import OTHERS, Model, Models, load_model
 from playground.scene import Scene
 from playground.share import from_address
 from playground.told import read_told
 from stylegan import Generator, GeneratorConfig
+from stylegan.encoder import Encoder
 from stylegan.history import Moment, add_moment
 
 
@@ -142,6 +146,40 @@ def test_only_weights_json_the_card_and_the_history_are_fetched(api, saved, mode
     found = {name for name in found if not name.startswith(".cache")}
     names = {"config.json", "model.safetensors", "README.md", "history.jsonl"}
     assert found == names | {"samples/1.png", "samples/2.png"}
+
+
+def test_an_encoder_of_a_public_model_answers_a_picture_at_once(api, saved, models):
+    """As the engineer would, and the face is mixed as any other."""
+    encoder = Encoder.of(Generator.from_pretrained(saved), width=8, features=16, directions=5)
+    torch.nn.init.normal_(encoder.w.weight, std=0.1)
+    encoder.half().float().save_pretrained(saved)
+    push(api, saved)
+    model = models.load("alice/faces")
+    face = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    picture, ws, words = Finder(models).first(face, model.key)
+    expected = encoder.eval()(images(face[None])).half().float()
+    torch.testing.assert_close(ws, expected, rtol=0, atol=0.01)
+    assert words.startswith("A first answer, ") and np.array_equal(picture, model.draw(ws)[0])
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (dict(width=72), "width is 72, and this page takes 64"),
+        (dict(features=4096), "features is 4.1e.03, and this page takes 1024"),
+        (dict(w_dim=4096), "the encoder belongs to a generator of another shape"),
+    ],
+)
+def test_a_model_is_shown_without_an_encoder_that_cannot_be_had(change, reason, api, saved, models):
+    """Which is never built."""
+    Encoder.of(Generator.from_pretrained(saved), width=8).save_pretrained(saved)
+    path = saved / "encoder" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    push(api, saved)
+    model = models.load("alice/faces")
+    (words,) = model.left_out
+    assert re.fullmatch(f"encoder/model.safetensors is left out: {reason}.", words)
+    assert model.encoder is None
 
 
 def test_a_copy_goes_when_it_made_room(api, saved, models, monkeypatch):
