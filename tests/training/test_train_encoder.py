@@ -10,7 +10,8 @@ import torch
 from stylegan import Generator
 from stylegan.encoder import Encoder
 from training import train_encoder
-from training.train_encoder import LessonConfig, num_drawn, settle, start, view
+from training.lesson import Lesson, LessonConfig, view
+from training.train_encoder import num_drawn, settle, start
 
 pytestmark = pytest.mark.usefixtures("no_precision_left_behind")
 
@@ -62,7 +63,7 @@ def test_drawn_faces_are_answered_better_than_by_the_mean(lesson, generator):
     """The styles of faces that were not shown; an untaught encoder's error is about 1."""
     run = lesson("taught", 30, data="", batch=8, total_kimg=0.24, lr=0.003)
     encoder, G = Encoder.from_pretrained(run), Generator.from_pretrained(generator)
-    errors = train_encoder.Lesson(LessonConfig(generator, "unused"), G, _Accelerator())
+    errors = Lesson(LessonConfig(generator, "unused"), G, _Accelerator())
     ws = G.mapping(torch.randn(32, 8))
     answer = encoder(G.synthesis(ws).clamp(-1, 1))
     mean = G.mapping.w_avg.expand_as(ws)
