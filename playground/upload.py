@@ -3,6 +3,7 @@
 `prepare` cropped the training data with the same `crop_face`, levelled if `domains.json` says so.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -124,9 +125,16 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
         """After a search that was still going on."""
         return STOPPED if ws is not None and not words.startswith(FOUND) else words
 
-    def mixable(ws: Tensor | None) -> list[gr.Button]:
-        """The buttons that take what was found, once something is."""
-        return [gr.Button(interactive=ws is not None) for _ in "AB"]
+    def shown(picture: np.ndarray | None, ws: Tensor | None, words: str | None) -> tuple:
+        """What was found, and the buttons that take it, once something is. All in one answer: an
+        answer of their own could come after that of a later picture."""
+        return picture, ws, words, *(gr.Button(interactive=ws is not None) for _ in "AB")
+
+    def first(*held: object) -> tuple:
+        return shown(*finder.first(*held))
+
+    def better(*held: object) -> Iterator[tuple]:
+        yield from (shown(*step) for step in finder.find(*held))
 
     gr.Markdown(WORDS("upload_info"))
     with gr.Row():
@@ -161,20 +169,20 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     chosen = faces.select(choose, faces, face, **private)
     searched, one = [face, mix.model], {"concurrency_limit": 1, "concurrency_id": "find"}
     offer(finder.find, searched, [found, ws, how_far], "find", **one)
-    finding = find.click(finder.find, searched, [found, ws, how_far], **private, **one)
+    result = [found, ws, how_far, use_a, use_b]
+    finding = find.click(better, searched, result, **private, **one)
     find.click(lambda: gr.Button(interactive=True), None, stop, **quick)
     for ended in (finding.then, stop.click):
         ended(lambda: gr.Button(interactive=False), None, stop, **quick)
-    ws.change(mixable, ws, [use_a, use_b], **quick)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
     seed_a, seed_b, *_ = mix.controls
     for letter, button, seed, other in (("A", use_a, seed_a, seed_b), ("B", use_b, seed_b, seed_a)):
         taken = [seed, mix.face, mix.words, tabs]
         pressed = button.click(partial(take, letter), [ws, mix.face, other], taken, **private)
         mix.redraw(pressed.success)
-    result = [found, ws, how_far]
+    nothing = partial(shown, None, None, None)
     for another in (given.then, chosen.then):  # what was found is another face's
-        cleared = another(lambda: [None] * len(result), None, result, cancels=[finding], **private)
-        cleared.then(finder.first, searched, result, **private)
+        cleared = another(nothing, None, result, cancels=[finding], **private)
+        cleared.then(first, searched, result, **private)
     every = [picture, face, *result]
-    mix.model.change(lambda: [None] * len(every), None, every, **private)
+    mix.model.change(lambda: (None, None, *nothing()), None, every, **private)
