@@ -24,7 +24,7 @@ from evaluation.dataset import ImageDataset
 from evaluation.features import load_features
 from preprocessing.detect import find_faces
 from stylegan import Generator, sample_z
-from stylegan.directions import sample_w
+from stylegan.directions import sample_w, style_directions
 from stylegan.domains import load_domains
 from stylegan.encoder import Encoder
 from stylegan.images import from_uint8, image_grid, to_uint8
@@ -112,7 +112,7 @@ def nearest_of_good(G: Generator, weights: str, target: Tensor) -> Tensor:
 
 
 def search(
-    G: Generator, target: Tensor, start: Tensor, spread: Tensor, see: Callable | None, longest: int
+    G: Generator, target: Tensor, start: Tensor, basis: Tensor, see: Callable | None, longest: int
 ) -> Iterator[tuple[int, Tensor]]:
     """After how many steps, and ws (N, num_ws, w_dim)."""
     yield 0, start
@@ -120,7 +120,7 @@ def search(
         if steps > longest:
             return
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            for step, ws in enumerate(project(G, target, start, spread, steps, see), 1):
+            for step, ws in enumerate(project(G, target, start, basis, steps, see), 1):
                 if step in measured:
                     yield step, ws.float()
 
@@ -143,14 +143,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     chosen = np.linspace(0, len(dataset) - 1, min(args.faces, len(dataset))).round().astype(int)
     pictures = [dataset[int(i), False][0].permute(1, 2, 0).numpy() for i in chosen]
     judge = Judge(np.stack(pictures), args.identity)
-    target, spread, answer = judge.target, sample_w(G).std(dim=0).diag(), encoder(judge.target)
+    target, answer = judge.target, encoder(judge.target)
+    basis = style_directions(G, sample_w(G))
     ways = {  # where each begins, and what sees beside the pixels
         "encoder": (answer, encoder.maps),
         "nearest": (nearest_of_good(G, args.weights, target), None),
         "w_avg": (G.mapping.w_avg.expand(len(target), G.num_ws, -1), None),
         "encoder, pixels alone": (answer, None),
     }
-    one = target[:1], answer[:1], spread, 30, encoder.maps
+    one = target[:1], answer[:1], basis, 30, encoder.maps
     timed = {
         "encoder": seconds(lambda: encoder(target[:1])),
         "drawn answer": seconds(lambda: G.synthesis(encoder(target[:1]))),
@@ -160,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{'':24}" + "".join(f"{x:>10}" for x in judge(judge.faces)))
     for name, (start, see) in ways.items():
         longest = args.longest if name in ("nearest", "encoder") else min(SEARCHES)
-        for step, ws in search(G, target, start, spread, see, longest):
+        for step, ws in search(G, target, start, basis, see, longest):
             with torch.no_grad():
                 drawn = to_uint8(draw(G, ws, torch.float32))
             table[f"{name}, {step}"] = found = judge(drawn)

@@ -13,7 +13,7 @@ from playground.controls import PSI
 from playground.mistake import Mistake
 from playground.model import OTHERS, Model, Models
 from playground.seeds import good_seeds
-from stylegan.directions import sample_w
+from stylegan.directions import sample_w, style_directions
 from stylegan.images import from_uint8
 from stylegan.projection import nearest, similarity
 
@@ -39,19 +39,20 @@ def images(pictures: np.ndarray) -> Tensor:
 
 
 class Start(NamedTuple):
-    """Where searches begin: styles (N, num_ws, w_dim) of good faces, those faces (N, C, H, W), and
-    how far w spreads in each dimension (w_dim,)."""
+    """Where searches begin: styles (N, num_ws, w_dim) of good faces and those faces (N, C, H, W);
+    and the basis in which they go on (num_ws, K, w_dim)."""
 
     ws: Tensor
     drawn: Tensor
-    spread: Tensor
+    basis: Tensor
 
 
 def starts(model: Model) -> Start:
     """Of a generator's good faces."""
     first, last = good_seeds(model.domains, STARTS)
     ws = model.styles(first + last, PSI)
-    return Start(ws, images(model.draw_many(ws)), sample_w(model.G).std(dim=0))
+    basis = style_directions(model.G, sample_w(model.G))
+    return Start(ws, images(model.draw_many(ws)), basis)
 
 
 class Finder:
@@ -91,7 +92,7 @@ class Finder:
             begin = shown.answer(target)
         else:
             begin = start.ws[nearest(start.drawn, target)][None]
-        found = shown.project(target, begin, start.spread, steps)
+        found = shown.project(target, begin, start.basis, steps)
         for step, ws in enumerate(found, start=1):
             late = time.monotonic() > until
             if step % EVERY == 0 or step == steps or late:

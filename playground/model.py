@@ -132,17 +132,17 @@ class Model:
 
         return self.turns.take(work)
 
-    def project(
-        self, target: Tensor, start: Tensor, spread: Tensor, steps: int
-    ) -> Iterator[Tensor]:
-        """As `stylegan.projection.project`, target in colour, spread (w_dim,) the standard
-        deviations of w; with what the encoder sees, if there is one. Between two steps others may
-        draw."""
+    def project(self, target: Tensor, start: Tensor, basis: Tensor, steps: int) -> Iterator[Tensor]:
+        """As `stylegan.projection.project`, target in colour; with what the encoder sees, if there
+        is one. Between two steps others may draw."""
         see = self.encoder.maps if self.encoder else None
-        found = project(
-            self.G, self._as_drawn(target), start.clone(), spread.clone().diag(), steps, see
-        )
-        while (ws := self.turns.take(lambda: next(found, None), heavy=True)) is not None:
+        found = project(self.G, self._as_drawn(target), start.clone(), basis, steps, see)
+
+        def step() -> Tensor | None:
+            with torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32):
+                return next(found, None)
+
+        while (ws := self.turns.take(step, heavy=True)) is not None:
             yield ws
 
 

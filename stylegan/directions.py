@@ -9,12 +9,29 @@ Reference: Haerkoenen et al. 2020 (arXiv:2004.02546), Sec. 2 for principal direc
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from stylegan.generator import Generator
 from stylegan.latents import sample_z
 from stylegan.specs import style_bands
 
 SAMPLES = 2000
+
+
+@torch.no_grad()
+def style_directions(G: Generator, w: Tensor) -> Tensor:
+    """For each style of every layer, how w differs on average where that style alone is larger by
+    one standard deviation; zeros where a layer has fewer styles than another.
+
+    Shapes: w (N, w_dim), less its mean -> (num_ws, K, w_dim).
+    """
+    directions = []
+    for place in range(G.num_ws):
+        styles = G.synthesis.affine_at(place)(w).double()
+        styles = styles - styles.mean(dim=0)
+        regression = torch.linalg.pinv(styles.T @ styles, hermitian=True) @ (styles.T @ w.double())
+        directions.append((styles.std(dim=0)[:, None] * regression).to(w))
+    return pad_sequence(directions, batch_first=True)
 
 
 @torch.inference_mode()

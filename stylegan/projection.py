@@ -7,7 +7,6 @@ Reference: Abdal et al. 2019 (arXiv:1904.03189), Sec. 3; Denton et al. 2015 (arX
 the pyramid; Wang et al. 2004 (doi:10.1109/TIP.2003.819861) for structural similarity.
 """
 
-import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -16,10 +15,11 @@ from torch import Tensor
 
 from stylegan.generator import Generator
 
-RATE = 0.05  # at first, of latents in standard deviations; falls to 0 as a cosine does
+RATE = 0.3  # of a step, in standard deviations of styles
+RISE, FALL = 3, 0.5  # steps in which it comes up to that; part of them in which it goes down to 0
 COARSEST = 8  # pixels of the pyramid's last level
 FEATURES = 1.0  # weight of the distance of features
-PRIOR = 0.2  # weight of the mean squared distance from the start, in standard deviations
+PRIOR = 0.05  # weight of the mean squared distance from the start, in standard deviations
 WINDOW, C1, C2 = 7, 0.02**2, 0.06**2  # of the similarity, for a range of 2
 
 
@@ -83,21 +83,23 @@ def project(
 
     Args:
         start: where to begin, and what to stay near.
-        basis: the directions in which to move, each as long as one standard deviation of w.
+        basis: the directions in which the latents of each layer move, each as long as one standard
+            deviation; see `stylegan.directions.style_directions`.
         see: what a network finds in images; what it finds in the target shall be found again.
-    Shapes: target (N, C, H, H) in [-1, 1], start (N, num_ws, w_dim), basis (K, w_dim) -> (N,
-    num_ws, w_dim).
+    Shapes: target (N, C, H, H) in [-1, 1], start (N, num_ws, w_dim), basis (num_ws, K, w_dim) ->
+    (N, num_ws, w_dim).
     """
-    offset = torch.zeros(*start.shape[:2], len(basis), requires_grad=True)
+    offset = torch.zeros(start.shape[1], len(start), basis.shape[1], requires_grad=True)
     optimizer = torch.optim.Adam([offset], lr=RATE, betas=(0.9, 0.99))
     wanted = see(target) if see else []
     for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = RATE * (1 + math.cos(math.pi * step / steps)) / 2
-        img = G.synthesis(start + offset @ basis)
-        loss = unlikeness(img, target) + PRIOR * offset.square().mean(dim=(1, 2))
+            up, down = (step + 1) / RISE, (steps - step) / (FALL * steps)
+            group["lr"] = RATE * min(up, down, 1)
+        img = G.synthesis(start + (offset @ basis).transpose(0, 1))
+        loss = unlikeness(img, target) + PRIOR * offset.square().mean(dim=(0, 2))
         if see:
             loss = loss + FEATURES * feature_distance(see(img), wanted)
         (offset.grad,) = torch.autograd.grad(loss.sum(), [offset])
         optimizer.step()
-        yield (start + offset @ basis).detach()
+        yield (start + (offset @ basis).transpose(0, 1)).detach()

@@ -14,6 +14,11 @@ from stylegan.projection import (
 )
 
 
+def everywhere(G: Generator, directions: torch.Tensor) -> torch.Tensor:
+    """The same directions for every layer: (num_ws, K, w_dim)."""
+    return directions.expand(G.num_ws, -1, -1)
+
+
 def test_equal_images_are_at_no_distance_and_wholly_similar():
     img = torch.rand(2, 3, 32, 32) * 2 - 1
     assert pyramid_distance(img, img).tolist() == [0, 0]
@@ -44,7 +49,7 @@ def test_a_drawn_face_is_found_again(tiny, calibrate, steps):
     G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
     before = {name: x.clone() for name, x in G.state_dict().items()}
     ws = G.mapping(sample_z([1, 2], 8))
-    target, start, basis = G.synthesis(ws[:1]), ws[1:], torch.eye(12)
+    target, start, basis = G.synthesis(ws[:1]), ws[1:], everywhere(G, torch.eye(12))
     found = list(project(G, target, start, basis, steps))
     assert len(found) == steps and found[-1].shape == start.shape
     first, last = (unlikeness(G.synthesis(x), target).item() for x in (start, found[-1]))
@@ -62,7 +67,7 @@ def test_faces_that_are_found_together_are_found_as_each_alone(tiny, calibrate):
     """Along two directions alone, with features that see."""
     G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
     ws = G.mapping(sample_z([1, 2, 3, 4], 8))
-    target, start, basis = G.synthesis(ws[:2]), ws[2:], torch.eye(12)[:2]
+    target, start, basis = G.synthesis(ws[:2]), ws[2:], everywhere(G, torch.eye(12)[:2])
     how = basis, 3, lambda img: [img.square(), img]
     *_, together = project(G, target, start, *how)
     alone = [list(project(G, target[i : i + 1], start[i : i + 1], *how))[-1] for i in (0, 1)]
@@ -77,6 +82,6 @@ def test_features_draw_the_search_to_what_they_see(tiny, calibrate, monkeypatch)
     monkeypatch.setattr("stylegan.projection.FEATURES", 1000.0)
     ws = G.mapping(sample_z([1, 2], 8))
     target, see = G.synthesis(ws[:1]), lambda img: [img]
-    *_, found = project(G, target, ws[1:], torch.eye(12), 10, see)
+    *_, found = project(G, target, ws[1:], everywhere(G, torch.eye(12)), 10, see)
     before, after = (feature_distance(see(G.synthesis(x)), [target]) for x in (ws[1:], found))
     assert after < before
