@@ -3,13 +3,16 @@
 The faces, of a folder that no training used, are looked for from w_avg, from the nearest good seed
 and from the encoder's answer, in a search of 30 steps and one of 200. Features of the evaluation
 and, with `--identity`, a network that knows people judge what is drawn: its answer is
-right if no other of the faces is nearer. The table is written as JSON beside a strip of the faces.
-All are found at once and in bfloat16; the time of one alone, in float32, is measured apart.
+right if no other of the faces is nearer. With `--reals`, the faces that the generator learnt from,
+it is also measured how real mixes half-way from what the encoder led to and a seed are, beside
+those of two seeds. The table is written as JSON beside a strip of the faces. All are found at once
+and in bfloat16; the time of one alone, in float32, is measured apart.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -21,7 +24,9 @@ from torch import Tensor
 
 from benchmarks.machine import machine, report_file, save_json
 from evaluation.dataset import ImageDataset
-from evaluation.features import load_features
+from evaluation.distances import kernel_distance
+from evaluation.features import balanced, features_of, load_features
+from evaluation.source import open_dataset
 from preprocessing.detect import find_faces
 from stylegan import Generator, sample_z
 from stylegan.directions import sample_w, style_directions
@@ -39,6 +44,9 @@ PLACES = [(38.3, 51.7), (73.5, 51.5), (56.0, 71.7), (41.5, 92.4), (70.7, 92.2)] 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ENLARGED = 4  # times, for the detector
 GOOD = 24  # seeds of each kind, of which the nearest is a start, as on the page
+PSI = 0.65  # of seeds, as on the page
+SEEDS, REALS = 20, 1000  # that faces are mixed with; that the mixes are compared with
+ROUNDING = 1 / 12  # mean squared error of whole numbers: no picture is told to be nearer
 
 
 class People:
@@ -81,7 +89,7 @@ class Judge:
         img = from_uint8(torch.from_numpy(pictures).permute(0, 3, 1, 2))
         error = ((pictures.astype(float) - self.faces) ** 2).mean(axis=(1, 2, 3))
         found = {
-            "psnr": float(np.mean(10 * np.log10(255**2 / error))),
+            "psnr": float(np.mean(10 * np.log10(255**2 / error.clip(min=ROUNDING)))),
             "ssim": similarity(img, self.target).mean().item(),
             "features": F.cosine_similarity(self.see(img), self.see(self.target)).mean().item(),
         }
@@ -103,12 +111,36 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 @torch.no_grad()
+def drawn_of(G: Generator, ws: Tensor) -> Tensor:
+    """Of any number of ws, (N, C, H, H)."""
+    return torch.cat([draw(G, part, torch.bfloat16) for part in ws.split(8)])
+
+
+@torch.no_grad()
 def nearest_of_good(G: Generator, weights: str, target: Tensor) -> Tensor:
     """Styles of the good seed whose face is most like each: (N, num_ws, w_dim)."""
     seeds = [seed for kind in load_domains(weights) for seed in kind.picked_first[:GOOD]]
-    ws = G.mapping(sample_z(seeds or range(2 * GOOD), G.z_dim), truncation_psi=0.65)
-    drawn = torch.cat([draw(G, part, torch.bfloat16) for part in ws.split(8)])
+    ws = G.mapping(sample_z(seeds or range(2 * GOOD), G.z_dim), truncation_psi=PSI)
+    drawn = drawn_of(G, ws)
     return torch.stack([ws[nearest(drawn, x[None])] for x in target])
+
+
+def realism(G: Generator, found: dict[str, Tensor], reals: Tensor) -> dict[str, float]:
+    """How far mixes half-way from each of the faces found to each seed are from the reals, and what
+    is to be compared with it: mixes of two seeds, and real faces.
+
+    Shapes: found (N, num_ws, w_dim), reals (M, C, H, H) -> the kernel distance of features.
+    """
+    see, ws = load_features()[0], G.mapping(sample_z(range(SEEDS), G.z_dim), truncation_psi=PSI)
+    mixes = {"two seeds": torch.stack([(a + b) / 2 for a, b in combinations(ws, 2)])}
+    for name, face in found.items():
+        mixes[name] = ((face[:, None] + ws) / 2).flatten(0, 1)
+    real = features_of(see, reals)
+    distances = {"reals": kernel_distance(real[::2], real[1::2])}
+    for name, mixed in mixes.items():
+        seen = features_of(see, drawn_of(G, mixed).clamp(-1, 1))
+        distances[name] = kernel_distance(real, seen)
+    return distances
 
 
 def search(
@@ -132,14 +164,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--weights", default="weights/faces-64")
     parser.add_argument("--faces", type=int, default=10)
     parser.add_argument("--longest", type=int, default=200, help="leave out longer searches")
+    parser.add_argument("--reals", default="", help="faces that the generator learnt from")
     parser.add_argument("--identity", type=Path, default=IDENTITY, help="MobileFaceNet, if here")
     parser.add_argument(
         "--out", type=report_file, default=Path("benchmarks/results/inversion.json")
     )
     args = parser.parse_args(argv)
     keep_freed_memory()
-    dataset, G = ImageDataset(args.data), Generator.from_pretrained(args.weights)
-    encoder = Encoder.from_pretrained(args.weights)
+    try:
+        dataset, G = ImageDataset(args.data), Generator.from_pretrained(args.weights)
+        encoder = Encoder.from_pretrained(args.weights)
+        reals = balanced(open_dataset(args.reals))[0][:REALS] if args.reals else None
+    except (ValueError, OSError) as e:
+        parser.error(str(e))
     chosen = np.linspace(0, len(dataset) - 1, min(args.faces, len(dataset))).round().astype(int)
     pictures = [dataset[int(i), False][0].permute(1, 2, 0).numpy() for i in chosen]
     judge = Judge(np.stack(pictures), args.identity)
@@ -157,19 +194,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         "drawn answer": seconds(lambda: G.synthesis(encoder(target[:1]))),
         "30 steps": seconds(lambda: list(project(G, *one))),
     }
-    table, strip = {}, [judge.faces]
+    table, strip, found = {}, [judge.faces], {}
     print(f"{'':24}" + "".join(f"{x:>10}" for x in judge(judge.faces)))
     for name, (start, see) in ways.items():
         longest = args.longest if name in ("nearest", "encoder") else min(SEARCHES)
         for step, ws in search(G, target, start, basis, see, longest):
             with torch.no_grad():
                 drawn = to_uint8(draw(G, ws, torch.float32))
-            table[f"{name}, {step}"] = found = judge(drawn)
-            row = "".join(f"{x:10.3f}" for x in found.values())
+            table[f"{name}, {step}"] = judged = judge(drawn)
+            row = "".join(f"{x:10.3f}" for x in judged.values())
             print(f"{f'{name}, {step}':24}{row}", flush=True)
-            strip += [drawn] if name == "encoder" and step in SHOWN else []
-    print(timed)
+            if name == "encoder" and step in SHOWN:
+                strip.append(drawn)
+                found[f"{name}, {step}"] = ws
     results = {"machine": machine(), "faces": len(target), "seconds": timed, "found": table}
+    if reals is not None:
+        results["kernel distance of mixes"] = realism(G, found, from_uint8(reals))
+        print(results["kernel distance of mixes"])
+    print(timed)
     save_json(results, args.out)
     grid = image_grid(np.concatenate(strip), len(target))
     Image.fromarray(grid).save(args.out.with_suffix(".png"))
