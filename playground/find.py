@@ -51,7 +51,7 @@ def starts(model: Model) -> Start:
     """Of a generator's good faces."""
     first, last = good_seeds(model.domains, STARTS)
     ws = model.styles(first + last, PSI)
-    basis = style_directions(model.G, sample_w(model.G))
+    basis = model.turns.take(lambda: style_directions(model.G, sample_w(model.G)), heavy=True)
     return Start(ws, images(model.draw_many(ws)), basis)
 
 
