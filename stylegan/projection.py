@@ -15,11 +15,12 @@ from torch import Tensor
 
 from stylegan.generator import Generator
 
-RATE = 0.3  # of a step, in standard deviations of styles
+RATE = 0.4  # of a step, in standard deviations of styles
 RISE, FALL = 3, 0.5  # steps in which it comes up to that; part of them in which it goes down to 0
 COARSEST = 8  # pixels of the pyramid's last level
 FEATURES = 1.0  # weight of the distance of features
-PRIOR = 0.05  # weight of the mean squared distance from the start, in standard deviations
+SIMILARITY = 1.0  # weight of what similarity lacks
+PRIOR = 0.03  # weight of the mean squared distance from the start, in standard deviations
 WINDOW, C1, C2 = 7, 0.02**2, 0.06**2  # of the similarity, for a range of 2
 
 
@@ -61,7 +62,8 @@ def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
 
 
 def unlikeness(img: Tensor, target: Tensor) -> Tensor:
-    """What `project` makes small: (N, C, H, H), (1, C, H, H) -> (N,)."""
+    """In pixels, with half as much weight of similarity as in `project`: (N, C, H, H), (1, C, H, H)
+    -> (N,)."""
     target = target.expand_as(img)
     return pyramid_distance(img, target) + (1 - similarity(img, target)) / 2
 
@@ -97,7 +99,8 @@ def project(
             up, down = (step + 1) / RISE, (steps - step) / (FALL * steps)
             group["lr"] = RATE * min(up, down, 1)
         img = G.synthesis(start + (offset @ basis).transpose(0, 1))
-        loss = unlikeness(img, target) + PRIOR * offset.square().mean(dim=(0, 2))
+        loss = pyramid_distance(img, target) + SIMILARITY * (1 - similarity(img, target))
+        loss = loss + PRIOR * offset.square().mean(dim=(0, 2))
         if see:
             loss = loss + FEATURES * feature_distance(see(img), wanted)
         (offset.grad,) = torch.autograd.grad(loss.sum(), [offset])
