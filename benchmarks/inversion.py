@@ -136,7 +136,8 @@ def realism(G: Generator, found: dict[str, Tensor], reals: Tensor) -> dict[str, 
     for name, face in found.items():
         mixes[name] = ((face[:, None] + ws) / 2).flatten(0, 1)
     real = features_of(see, reals)
-    distances = {"reals": kernel_distance(real[::2], real[1::2])}
+    mingled = real[torch.from_numpy(np.random.default_rng(0).permutation(len(real)))]
+    distances = {"reals": kernel_distance(*mingled.chunk(2))}
     for name, mixed in mixes.items():
         seen = features_of(see, drawn_of(G, mixed).clamp(-1, 1))
         distances[name] = kernel_distance(real, seen)
