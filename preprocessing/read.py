@@ -13,8 +13,10 @@ What prepares faces, trains on them, measures them or takes a visitor's picture 
 that a file is the same picture to all of them.
 """
 
+import ctypes
 import os
 import re
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +51,21 @@ UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
 }
 # Pillow gives up a picture whose compressed text or colour profile has more than a megabyte.
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
+
+
+def quiet_decoders() -> None:
+    """Keep what Pillow and its libtiff think of a stranger's file out of the log.
+
+    Pillow has no setting for libtiff. On Windows libtiff is a part of Pillow out of reach.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+    pillow = ctypes.CDLL(Image.core.__file__)  # and what it is linked with
+    for name in ("TIFFSetWarningHandler", "TIFFSetErrorHandler"):
+        if handler := getattr(pillow, name, None):
+            handler(None)
+
+
+quiet_decoders()
 
 
 def readable(name: str) -> str:

@@ -27,6 +27,18 @@ def picture():
     return Image.fromarray(ramp)
 
 
+def test_decoders_write_nothing_into_the_log(picture, tmp_path, capfd):
+    """What libtiff would say of a damaged file is no more than what is raised."""
+    path = tmp_path / "damaged.tif"
+    picture.save(path, compression="tiff_lzw")
+    whole = bytearray(path.read_bytes())
+    whole[20:60] = b"\xff" * 40
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match="damaged.tif cannot be decoded"):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
 def png_chunk(kind, content):
     crc = struct.pack(">I", zlib.crc32(kind + content))
     return struct.pack(">I", len(content)) + kind + content + crc
