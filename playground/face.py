@@ -31,6 +31,12 @@ CSS = """
     opacity: 0.4; transition: opacity 0.2s 0.3s;  /* not for what is quick */
 }
 .wrong { color: var(--error-text-color); }
+.block input[type=range]::-webkit-slider-thumb {  /* Gradio's knobs are white, on white */
+    background-color: var(--slider-color); box-shadow: 0 0 0 2px var(--block-background-fill);
+}
+.block input[type=range]::-moz-range-thumb {
+    background-color: var(--slider-color); box-shadow: 0 0 0 2px var(--block-background-fill);
+}
 #head { align-items: end; flex-wrap: wrap; gap: 4px 16px; }
 #head > .column { gap: 0; }
 #head h1 { margin: 0; font-size: 1.5rem; }

@@ -24,7 +24,12 @@ from training.report import time_left
 SECONDS = 10  # between two looks at the folder
 ROWS = 12  # of the table: the newest measurements
 TITLE = "A run of StyleGAN PlayGround"
-CSS = ".faces img {width: 100%; height: auto} footer {display: none !important}"
+CSS = """
+.faces img { width: 100%; height: auto; }
+footer { display: none !important; }
+.block input[type=range]::-webkit-slider-thumb { background-color: var(--slider-color); }
+.block input[type=range]::-moz-range-thumb { background-color: var(--slider-color); }
+"""
 WAITING = "No faces yet: the first come after the first steps."
 
 

@@ -1,7 +1,11 @@
 """How the page uses its window."""
 
+import io
 import re
 
+import numpy as np
+import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.page.looking import SECONDS
@@ -49,6 +53,21 @@ def test_a_picture_and_its_slider_are_in_sight_together(page):
     expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
     box = page.locator("#grid img").bounding_box()
     assert box["height"] > 500 and box["y"] + box["height"] <= 900
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_knob_of_a_slider_is_seen(page, mode):
+    """It is halfway, and beside it there is nothing but the ground."""
+    page.emulate_media(color_scheme=mode)
+    page.reload()
+    slider = page.locator("#weight input[type=range]")
+    expect(slider).to_be_visible(timeout=SECONDS * 1000)
+    box = slider.bounding_box()
+    above = {"x": box["x"], "y": box["y"] - 3, "width": box["width"], "height": 3}
+    ground = np.array(Image.open(io.BytesIO(page.screenshot(clip=above))).convert("RGB"))[0, 0]
+    knob = np.array(Image.open(io.BytesIO(slider.screenshot())).convert("RGB"))
+    middle = knob[knob.shape[0] // 2, knob.shape[1] // 2]
+    assert np.abs(middle.astype(int) - ground).max() > 80
 
 
 def test_the_letters_are_those_of_the_system(page):
