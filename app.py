@@ -43,6 +43,7 @@ from playground.about import about_tab, status
 from playground.browser import BOUNDS, HEAD, TABS, all_of
 from playground.explore import explore_tab
 from playground.face import CSS, pixels_switch
+from playground.files import tell_of_files
 from playground.film import film_tab
 from playground.grid import CLICKS, grid_tab
 from playground.limits import QUEUE, SESSIONS, tell_when_full
@@ -97,6 +98,7 @@ def build_page(model: Model) -> gr.Blocks:
                 about_tab(models, mix, line)
     demo.queue(max_size=QUEUE)
     tell_when_full(demo)
+    tell_of_files(demo)
     return demo
 
 

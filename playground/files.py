@@ -14,6 +14,7 @@ import gradio as gr
 import numpy as np
 from gradio.components.gallery import GalleryData
 from gradio.data_classes import FileData, GradioModel, GradioRootModel, ImageData
+from gradio.exceptions import InvalidPathError
 from gradio.processing_utils import encode_pil_to_bytes, hash_bytes
 from gradio.utils import get_upload_folder
 from PIL import Image
@@ -41,6 +42,19 @@ def only_uploaded(message: GradioModel | GradioRootModel | None) -> None:
     for path in paths_in(message.model_dump() if message else None):
         if not Path(path).resolve().is_relative_to(folder):
             raise Mistake(f"{Path(path).name} was not uploaded: upload it first.")
+
+
+def tell_of_files(page: gr.Blocks) -> None:
+    """What Gradio itself answers when a message names a file that was not uploaded has no words."""
+    read = page.preprocess_data
+
+    async def told(*message: object, **more: object) -> list:
+        try:
+            return await read(*message, **more)
+        except InvalidPathError as e:
+            raise Mistake("A file of this message was not uploaded: upload it first.") from e
+
+    page.preprocess_data = told
 
 
 def only_small(message: ImageData | None) -> None:
