@@ -118,7 +118,7 @@ class Place(gr.Slider):
 
 def beside(words: str) -> list[str]:
     """Of what is wrong with a name and a revision, what belongs below each of the fields."""
-    is_revision = "revision " in words and not words.startswith("Give the name")
+    is_revision = "revision " in words
     return ["", words] if is_revision else [words, ""]
 
 
@@ -172,7 +172,7 @@ class About:
         if page := PAGE.fullmatch(repo):
             repo = page[1]
         if revision and not repo:
-            raise Mistake("Give the name of the model whose revision this is.")
+            raise Mistake("Give the name of the model, too.")
         found = self.models.load(repo, revision) if repo else self.models.own
         return found.key, facts(found)
 
@@ -220,16 +220,17 @@ def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     with gr.Accordion(WORDS("card"), open=False):
         text = gr.HTML(models.own.card or NO_CARD, elem_id="card", js_on_load=None)
 
-    def take(repo: str, revision: str, now: str) -> list:
+    def take(repo: str, revision: str, now: str, taken: int) -> list:
         """Another than the one that draws now, its first mix, of which a face found with another
-        model is no part, and nothing to say; or what is wrong, and all stays as it is."""
+        model is no part, how many were taken, and nothing to say; or what is wrong, and all stays
+        as it is."""
         try:
             key, _ = about.load(repo, revision)
             if key == now:  # so that nobody's mix is lost for nothing
-                raise Mistake("This model draws already.")
+                raise Mistake("This page uses that model already.")
         except gr.Error as e:
-            return [gr.skip()] * (len(mix.controls) + 1) + beside(e.message)
-        return [*scene_values(first_scene(models[key])), None, "", ""]
+            return [gr.skip()] * (len(mix.controls) + 2) + beside(e.message)
+        return [*scene_values(first_scene(models[key])), None, taken + 1, "", ""]
 
     def changed(model: str) -> list:
         """All that is told of another model."""
@@ -250,19 +251,19 @@ def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     hidden = {"api_visibility": "private", "show_progress": "hidden"}
     told = [line, table, text, psis, place, picture, moment]
     one = {"concurrency_limit": 1, "concurrency_id": "model"}
-    wrong = [wrong_repo, wrong_revision]
-    loaded = gr.on(
+    wrong, taken = [wrong_repo, wrong_revision], gr.State(0)
+    gr.on(
         [load.click, repo.submit, revision.submit],
         take,
-        [repo, revision, mix.model],
-        [*mix.controls, mix.face, *wrong],
+        [repo, revision, mix.model, taken],
+        [*mix.controls, mix.face, taken, *wrong],
         api_visibility="private",
         show_progress_on=load,
         **one,
     )
     gr.on([repo.change, revision.change], None, None, wrong, js="() => ['', '']", **hidden)
     offer(about.load, [repo, revision], [mix.model, table], "model", **one)
-    mix.redraw(loaded.then)
+    mix.redraw(taken.change)  # what is wrong leaves the mix as it is
     mix.model.change(changed, mix.model, told, **hidden)
     live = dict(show_progress="hidden", trigger_mode="always_last", queue=False)
     where = [place, mix.model]

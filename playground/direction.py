@@ -24,7 +24,7 @@ def save_direction(name: str, direction: Tensor, model: Model) -> str:
     if not (name := plain(name, MOST_LETTERS)):
         raise Mistake("Give the direction a name first.")
     if not direction.any():
-        raise Mistake("Move some of the sliders first: where they lead is what is saved.")
+        raise Mistake("Move some of the sliders first: the file keeps where they lead.")
     values = [float(f"{value:.5g}") for value in direction.tolist()]
     entry = dict(name=name, model=model.key or model.name, direction=values)
     word = re.sub(r"\W+", "-", name).strip("-") or "direction"
@@ -45,11 +45,11 @@ def load_direction(path: str, model: Model) -> tuple[str, Tensor]:
             raise ValueError("it has no name and direction")
         name, values = entry["name"], entry["direction"]
         if not isinstance(name, str) or not all(isinstance(x, int | float) for x in values):
-            raise ValueError("a name and a list of numbers are needed")
+            raise ValueError("it needs a name and a list of numbers")
         if len(values) != wide or not all(abs(x) < FARTHEST for x in values):
-            raise ValueError(f"this model asks for {wide} numbers below {FARTHEST}")
+            raise ValueError(f"this model needs {wide} numbers below {FARTHEST}")
     except (json.JSONDecodeError, UnicodeDecodeError) as e:
         raise Mistake(f"{file.name} is no JSON. {GIVE}") from e
     except (ValueError, TypeError, RecursionError) as e:
-        raise Mistake(f"{file.name} is no direction of this model's: {e}. {GIVE}") from e
+        raise Mistake(f"{file.name} is no direction of this model: {e}. {GIVE}") from e
     return plain(name, MOST_LETTERS) or NAMELESS, torch.tensor(values, dtype=torch.float32)

@@ -14,7 +14,7 @@ from playground.direction import MOST_LETTERS, load_direction, save_direction
 from playground.face import face_image, small_faces
 from playground.figures import figure
 from playground.files import File
-from playground.mistake import Mistake
+from playground.mistake import Mistake, said
 from playground.model import OTHERS, Model, Models
 from playground.programs import offer
 from playground.seeds import good_seeds, problem_with_seed, roll
@@ -26,7 +26,7 @@ from stylegan.transforms import rotation, translation
 COUNT, FAR = 4, 3  # directions of each sort; standard deviations each way
 PLACES = range(-FAR, FAR + 1)
 NO_MOVES = "This model is of StyleGAN2, which cannot move or turn a face: leave all three at 0."
-MOVES = {"EQ-T": "Moved, a face", "EQ-R": "turned, it"}
+MOVES = {"EQ-T": "moved", "EQ-R": "turned"}
 CHANGES, WHOLE = 30, 60  # dB: below the first a face changes, from the second on it is one piece
 HOLDS = ["changes", "nearly holds together", "holds together"]
 
@@ -113,11 +113,11 @@ def equivariance_words(figures: dict[str, object]) -> str:
     """How well a face holds together when it is moved and turned, if it was measured."""
     found = {name: figure(figures, name) for name in MOVES}
     words = [
-        f"{MOVES[name]} {HOLDS[(x >= CHANGES) + (x >= WHOLE)]} ({name} {x:.0f} dB)"
+        f"{HOLDS[(x >= CHANGES) + (x >= WHOLE)]} when it is {MOVES[name]} ({name} {x:.0f} dB)"
         for name, x in found.items()
         if x is not None
     ]
-    return f"{', '.join(words)}." if words else ""
+    return f"A face {', and '.join(words)}." if words else ""
 
 
 def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
@@ -164,19 +164,20 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     with gr.Accordion(WORDS("directions"), open=False), gr.Row():
         with gr.Column(min_width=240):
             name = gr.Textbox(label=WORDS("direction_name"), max_length=MOST_LETTERS)
+            wrong_name = gr.Markdown(elem_id="direction-words", elem_classes="wrong")
             save = gr.Button(WORDS("save"))
             file = gr.File(label=WORDS("direction_file"), height=120, elem_id="direction")
-        given = File(
-            label=WORDS("saved_direction"), file_types=[".json"], height=120, elem_id="given"
-        )
+        with gr.Column(min_width=240):
+            given = File(
+                label=WORDS("saved_direction"), file_types=[".json"], height=120, elem_id="given"
+            )
+            wrong_given = gr.Markdown(elem_id="given-words", elem_classes="wrong")
 
-    def face(*values: object) -> tuple[np.ndarray | dict, str]:
-        """The face, or what is wrong and the face that is there."""
-        try:
-            return explorer.face(*values), ""
-        except Mistake as e:
-            return gr.skip(), e.message
+    def draw(*values: object) -> tuple[np.ndarray, str]:
+        """The face, and nothing to say."""
+        return explorer.face(*values), ""
 
+    face = said(draw, 1)
     inputs, outputs = [seed, psi, *moves, model, *steps, saved, along], [image, words]
     hidden = {"api_visibility": "private", **LIVE}
     moved = [control.input for control in (*moves, along, *steps)]
@@ -184,7 +185,7 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     offer(explorer.face, inputs[:-2], image, "explore", queue=False)
     changes = [tab.select, seed.input, psi.input]
     drawn = gr.on(changes, face, inputs, outputs, **hidden)
-    ways = [explorer.ways, [seed, psi, turn, model], [*strips, how_far]]
+    ways = [said(explorer.ways, len(strips)), [seed, psi, turn, model], [*strips, how_far]]
     live = {"show_progress": "hidden", "concurrency_limit": None, "api_visibility": "private"}
     drawn.then(*ways, **live)
     rolled = dice.click(roll, None, seed, **hidden).then(face, inputs, outputs, **hidden)
@@ -198,14 +199,21 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
 
         return go
 
-    def keep(name: str, model: str, saved: Tensor | None, along: float, *steps: float) -> str:
-        """A file with where the sliders lead."""
-        return save_direction(name, explorer.way(model, steps, saved, along), models[model])
+    def keep(
+        name: str, model: str, saved: Tensor | None, along: float, *steps: float
+    ) -> tuple[str, str]:
+        """A file with where the sliders lead, and nothing to say."""
+        way = explorer.way(model, steps, saved, along)
+        return save_direction(name, way, models[model]), ""
 
-    def give(path: str, model: str) -> tuple[Tensor, gr.Slider]:
-        """A saved direction and the slider that goes along it, one standard step at first."""
-        name, direction = load_direction(path, models[model])
-        return direction, gr.Slider(label=name, value=1, visible=True)
+    def give(path: str, model: str) -> tuple[dict | None, Tensor | dict, gr.Slider | dict, str]:
+        """The file, a saved direction, the slider that goes along it, one standard step at first,
+        and nothing to say; or no file, so that another can be given, and what is wrong."""
+        try:
+            name, direction = load_direction(path, models[model])
+        except gr.Error as e:
+            return None, gr.skip(), gr.skip(), e.message
+        return gr.skip(), direction, gr.Slider(label=name, value=1, visible=True), ""
 
     def leave() -> tuple[None, gr.Slider]:
         """The saved direction goes with its file."""
@@ -222,11 +230,10 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
         gone = strip.select(goes(row), None, [*moves, along, *steps], **hidden)
         gone.then(face, inputs, outputs, **hidden)
     told = {"api_visibility": "private", "show_progress": "hidden"}
-    save.click(keep, [name, model, saved, along, *steps], file, **told)
-    found = given.upload(give, [given, model], [saved, along], **told)
-    found.success(face, inputs, outputs, **hidden)
-    found.failure(lambda: None, None, given, **hidden)  # so that another can be given
-    left = given.clear(leave, None, [saved, along], **hidden)
-    left.then(face, inputs, outputs, **hidden)
+    kept = [name, model, saved, along, *steps]
+    save.click(said(keep, 1), kept, [file, wrong_name], **told)
+    given.upload(give, [given, model], [given, saved, along, wrong_given], **told)
+    given.clear(leave, None, [saved, along], **told)
+    saved.change(face, inputs, outputs, **hidden)
     anew = [seed, measured, saved, along, moving, *moves, *steps]
     model.change(changed, model, anew, **hidden)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import File
-from playground.mistake import Mistake
+from playground.mistake import Mistake, said
 from playground.mixing import Mixing, problem_with_face
 from playground.model import Model, Models
 from playground.programs import offer
@@ -38,7 +38,7 @@ def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
 
     Small ones are smoothly enlarged, one at a time. GIF and WebP go round for ever.
 
-    Raises: gr.Error if OpenCV, which writes WebM, cannot be loaded.
+    Raises: gr.Error if OpenCV, which writes WebM, cannot be loaded or does not write it.
     """
     least = {name.lower(): side for name, side in SIDES.items()}[path.suffix[1:]]
     side = max(least, frames.shape[1])
@@ -53,6 +53,8 @@ def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
     except ImportError as e:
         raise gr.Error(f"OpenCV, which writes WebM, cannot be loaded ({e}): take GIF.") from e
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), speed, (side, side))
+    if not writer.isOpened():
+        raise gr.Error("OpenCV cannot write WebM here: take GIF.")
     for frame in larger:
         writer.write(np.asarray(frame)[:, :, ::-1])
     writer.release()
@@ -192,28 +194,22 @@ def film_tab(models: Models, mix: Mixing) -> None:
         return ""
 
     def add_faces(seeds: str, *more: object) -> tuple[str, str]:
-        """The seeds with those of Mix, or what is wrong."""
-        try:
-            return add_seeds(seeds, *more), ""
-        except Mistake as e:
-            return seeds, e.message
+        """The seeds with those of Mix, and nothing to say."""
+        return add_seeds(seeds, *more), ""
 
-    def film(*values: object) -> Iterator[tuple[gr.Video | dict, gr.Image | dict, str]]:
-        """The film in its player, or what is wrong and the film that is there."""
-        try:
-            for path in films.make(*values):
-                yield *players(path), ""
-        except Mistake as e:
-            yield gr.skip(), gr.skip(), e.message
+    def film(*values: object) -> Iterator[tuple[gr.Video, gr.Image, str]]:
+        """The film in its player, and nothing to say."""
+        for path in films.make(*values):
+            yield *players(path), ""
 
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     latest = hidden | {"trigger_mode": "always_last"}
     seeds.change(problem, seeds, wrong, **latest)
-    add.click(add_faces, [seeds, mix.face, *mix.controls[:2]], [seeds, wrong], **hidden)
+    add.click(said(add_faces, 1), [seeds, mix.face, *mix.controls[:2]], [seeds, wrong], **hidden)
     inputs = [seeds, steps, speed, format, psi, own, mix.face, mix.model]
     one = {"concurrency_limit": 1, "concurrency_id": "film"}
     shown = {"api_visibility": "private", "show_progress_on": [video, image]}
-    make.click(film, inputs, [video, image, wrong], **one, **shown)
+    make.click(said(film, 2), inputs, [video, image, wrong], **one, **shown)
     offer(films.make, inputs, file, "make_film", **one)
 
     def changed(model: str) -> tuple[str, str, gr.Checkbox]:

@@ -21,7 +21,7 @@ STARTS = 24  # good faces of each kind, the nearest of which the search begins w
 STEPS, REFINING = 100, 30  # of a search; of one that begins with an encoder's answer
 EVERY, MOST_SECONDS = 5, 25  # steps between two pictures of it; of a search
 LIKE = {85: "very", 75: "rather", 62: "somewhat", 45: "a little"}  # from so much of 100 on
-FOUND, STOPPED = "Found", "Stopped. What is shown can be mixed."
+FOUND, STOPPED = "Found", "Stopped. You can mix what is shown."
 
 
 def likeness(drawn: np.ndarray, face: np.ndarray) -> str:

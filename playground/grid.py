@@ -9,7 +9,7 @@ import torch
 
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import Picture
-from playground.mistake import Mistake
+from playground.mistake import Mistake, said
 from playground.mixing import Mixing
 from playground.model import Models
 from playground.programs import offer
@@ -160,6 +160,7 @@ def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
             psi, own = psi_slider("grid-psi"), own_checkbox(models.own, "grid-own")
         with gr.Column(scale=2, min_width=260, elem_classes="first-if-narrow"):
             gr.Markdown(WORDS("grid_click"))
+            wrong_grid = gr.Markdown(elem_id="grid-words", elem_classes="wrong")
             grid = Picture(
                 label="Grid",
                 alt_text=WORDS("grid"),
@@ -184,12 +185,13 @@ def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
         """What is wrong with each list, to be said below it."""
         return problem(across, "Across"), problem(down, "Down")
 
-    def draw(across: str, down: str, *values: object) -> Iterator[np.ndarray | dict]:
-        """The grid; wrong seeds leave the one that is there."""
+    def draw(across: str, down: str, *values: object) -> Iterator[tuple[np.ndarray | dict, str]]:
+        """The grid, and nothing to say; wrong seeds leave the one that is there."""
         if any(problems(across, down)):
-            yield gr.skip()
+            yield gr.skip(), ""
         else:
-            yield from crossings.draw(across, down, *values)
+            for picture in crossings.draw(across, down, *values):
+                yield picture, ""
 
     def resize(*values: object) -> tuple[str | dict, str | dict]:
         """Wrong seeds stay, and what is said of them."""
@@ -198,11 +200,12 @@ def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
         except Mistake:
             return gr.skip(), gr.skip()
 
-    inputs = [across, down, weight, psi, own, turn, mix.model]
+    inputs, outputs = [across, down, weight, psi, own, turn, mix.model], [grid, wrong_grid]
+    drawing = said(draw, 1)
     live = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_limit": None}
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     changes = [tab.select, across.submit, down.submit, weight.input, psi.input, own.input]
-    gr.on(changes, draw, inputs, grid, api_visibility="private", **live)
+    gr.on(changes, drawing, inputs, outputs, api_visibility="private", **live)
     offer(crossings.draw, inputs, grid, "grid", concurrency_limit=None)
     told = {"api_visibility": "private", "show_progress": "hidden"}  # queued, or it cannot tell
     others = dice.click(crossings.choose, [size, mix.model], [across, down], **hidden)
@@ -212,7 +215,7 @@ def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
     latest = hidden | {"trigger_mode": "always_last"}
     gr.on([across.submit, down.submit], problems, [across, down], wrong, **latest)
     for chosen in (others, resized):
-        chosen.success(draw, inputs, grid, api_visibility="private", **live)
+        chosen.success(drawing, inputs, outputs, api_visibility="private", **live)
         chosen.success(problems, [across, down], wrong, **latest)
 
     def open_in_mix(

@@ -1,6 +1,9 @@
 """What is told to visitors, who may be quoted what strangers wrote."""
 
+import inspect
 import re
+from collections.abc import Callable
+from functools import wraps
 
 import gradio as gr
 
@@ -18,3 +21,25 @@ class Mistake(gr.Error):
 
     def __init__(self, message: str):
         super().__init__(plain(message), print_exception=False)
+
+
+def said(action: Callable, others: int) -> Callable:
+    """For the page, an action whose last answer is words: what is wrong are those words then, and
+    its `others` stay as they are."""
+    as_they_are = [gr.skip()] * others
+
+    @wraps(action)
+    def answer(*values: object) -> object:
+        try:
+            return action(*values)
+        except gr.Error as e:
+            return [*as_they_are, e.message]
+
+    @wraps(action)
+    def answers(*values: object) -> object:
+        try:
+            yield from action(*values)
+        except gr.Error as e:
+            yield [*as_they_are, e.message]
+
+    return answers if inspect.isgeneratorfunction(action) else answer

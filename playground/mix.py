@@ -19,7 +19,7 @@ from playground.controls import (
 )
 from playground.face import face_image, face_strip
 from playground.files import File, new_file
-from playground.mistake import Mistake
+from playground.mistake import Mistake, said
 from playground.mixing import STEPS, Mixer, Mixing, of_controls, read_scene
 from playground.model import Model, Models
 from playground.programs import offer
@@ -155,6 +155,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
     with gr.Accordion(WORDS("open_saved"), open=False):
         gr.Markdown(WORDS("share_info"))
         saved = File(label=WORDS("saved_mix"), file_types=[".png"], height=120, elem_id="saved")
+        wrong_saved = gr.Markdown(elem_id="saved-words", elem_classes="wrong")
 
     face = gr.State()
     # One hidden value for all layers: twelve more inputs of an event would take 10 ms, and most
@@ -177,13 +178,13 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
     def faces(*held: object) -> list[Picture | str]:
         try:
             return [*mixer.faces(*read_scene(*held)), *beside("")]
-        except Mistake as e:
+        except gr.Error as e:
             return [gr.skip(), gr.skip(), gr.skip(), *beside(e.message)]
 
     def mix(*held: object) -> tuple[Picture, str]:
         try:
             return mixer.mix(*read_scene(*held)), ""
-        except Mistake as e:
+        except gr.Error as e:
             return gr.skip(), beside(e.message)[-1]
 
     def strip(*held: object) -> list[Picture] | dict:
@@ -192,12 +193,16 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         except Mistake:  # it is said beside the mix
             return gr.skip()
 
-    def save(letter: str, side: str, *held: object) -> str:
-        """Path of a PNG of the mix or of the one face with this letter, `side` pixels wide."""
-        scene, face = read_scene(*held)
-        scene = scene.alone(letter) if letter else scene
-        picture = enlarged(mixer.mix(scene, face), int(side))
-        return new_file(file_name(scene), encode_pil_to_bytes(picture, "png"))
+    def save(letter: str, side: str, *held: object) -> tuple[str | None, str]:
+        """Path of a PNG of the mix or of the one face with this letter, `side` pixels wide, or why
+        there is none."""
+        try:
+            scene, face = read_scene(*held)
+            scene = scene.alone(letter) if letter else scene
+            picture = enlarged(mixer.mix(scene, face), int(side))
+        except gr.Error as e:
+            return None, e.message
+        return new_file(file_name(scene), encode_pil_to_bytes(picture, "png")), ""
 
     def redraw(then: Callable) -> None:
         """After an event that changed what is mixed."""
@@ -206,15 +211,16 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         drawn.then(strip, inputs, film, **private)
 
     def tell(drawn: gr.events.Dependency) -> None:
-        """The address follows the pictures, for which nobody should wait longer."""
-        drawn.then(None, told, js=ADDRESS)
+        """The address follows the pictures, for which nobody should wait longer; what was said of
+        the mix before goes."""
+        drawn.then(None, told, shared, js=ADDRESS)
 
     def opened(request: gr.Request) -> list:
         return from_address(request, models)
 
     def dropped(path: str | None) -> list:
         values, found = from_picture(path, models)
-        return [*values, found]
+        return [*values, found, ""]
 
     def unfold(*offsets: float | list[float]) -> list[gr.Accordion | dict]:
         """What moves the mix is seen."""
@@ -242,7 +248,8 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
     )
     redraw(turned.then)
     warns = {"api_visibility": "private", "show_progress": "hidden"}  # so it must be queued
-    dropping = saved.upload(dropped, saved, [*controls, face], **warns)
+    whole = [*controls, face]
+    dropping = saved.upload(said(dropped, len(whole)), saved, [*whole, wrong_saved], **warns)
     dropping.then(lambda: None, None, saved, **private)  # so that another can be dropped
     for restored in (demo.load(opened, None, controls, **warns), dropping):
         redraw(restored.then)
@@ -256,9 +263,10 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         redraw(row.select(seed_of, model, seed, **private).then)
     taken = film.select(weight_of, None, weight, **private)
     tell(taken.then(mix, inputs, [image_mix, words], **private))
-    for letter, button in (("", save_mix), ("A", save_a), ("B", save_b)):
+    saves = ("", save_mix, shared), ("A", save_a, wrong_a), ("B", save_b, wrong_b)
+    for letter, button, below in saves:
         how = {"api_visibility": "private", "queue": False, "show_progress_on": button}
-        made = button.click(partial(save, letter), [width, *inputs], file, **how)
+        made = button.click(partial(save, letter), [width, *inputs], [file, below], **how)
         made.success(None, file, None, js=KEEP)
     share.click(None, None, shared, js=SHARE)
     return Mixing(controls, model, face, words, redraw)

@@ -75,8 +75,8 @@ class Model:
         if (seconds := len(ws) * self.seconds) > MOST_SECONDS:
             most = int(MOST_SECONDS / self.seconds)
             raise Mistake(
-                f"{len(ws)} faces of {self.name} take about {seconds:.0f} s here, longer than the "
-                f"{MOST_SECONDS} that there are: ask for at most {most}."
+                f"{len(ws)} faces of {self.name} take about {seconds:.0f} s here, and this page "
+                f"allows {MOST_SECONDS}: ask for at most {most}."
             )
         return ws.split(self.at_once)
 

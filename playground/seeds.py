@@ -33,7 +33,7 @@ def parse_seeds(text: str | None, name: str, *, also: str = "") -> list[int | No
     for word in words:
         if word != also and not (word.isdecimal() and is_seed(float(word))):
             shown = word[:20]
-            raise Mistake(f"{name}: {shown} is no seed, a whole number from 0 to {MAX_SEED}.")
+            raise Mistake(f"{name}: {shown} is no seed. Give whole numbers from 0 to {MAX_SEED}.")
     return [None if word == also else int(word) for word in words]
 
 

@@ -15,10 +15,11 @@ from playground.seeds import good_seeds
 MOST_LAYERS = 16  # that have a control of their own: all of the published networks
 
 # Keeps the page's address at what is mixed, and whatever else is in it. A face that no address can
-# hold is left out; what nobody can mix, such as a seed below 0, leaves it as it is.
+# hold is left out; what nobody can mix, such as a seed below 0, leaves it as it is. It has nothing
+# to say.
 ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers, model) => {
     const isSeed = (x) => x === null || (Number.isInteger(x) && x >= 0 && x < 2 ** 32);
-    if (![a, b].every(isSeed) || weight === null || psi === null) return;
+    if (![a, b].every(isSeed) || weight === null || psi === null) return "";
     const [w, p] = [weight, psi].map((x) => Math.min(Math.max(x, 0), 1));
     const scene = {a, b, weight: w, psi: p, own: Number(own), shape, features, texture};
     scene.layers = layers.some(offset => offset) ? layers : null;
@@ -28,6 +29,7 @@ ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers, model) =
         if (value === null) query.delete(name); else query.set(name, value);
     history.replaceState(null, "", "?" + query);
     dispatchEvent(new Event("mixed"));
+    return "";
 }"""
 
 # Gives link and picture to the share sheet of a phone or else to the clipboard; says what it did.
@@ -54,8 +56,9 @@ SHARE = """async () => {
     }
 }"""
 
-# Has the browser save a file that was made for it.
+# Has the browser save a file that was made for it, if one was.
 KEEP = """(file) => {
+    if (!file) return;
     const link = Object.assign(document.createElement("a"), {href: file.url});
     link.download = file.orig_name || file.path.split("/").pop();
     link.click();
@@ -95,7 +98,7 @@ def from_address(request: gr.Request, models: Models) -> list:
             first = first_scene(models[told.get("model", "")])  # it can be had
             scene = parse_scene(f"{first.text()}&{query}")
             if scene.has_own_face:
-                raise ValueError("a face of your own travels inside a saved picture only")
+                raise ValueError("your own face is in a saved picture only, never in an address")
             return scene_values(scene)
         except gr.Error as e:  # a ValueError, too
             gr.Warning(f"The address asks for another model. {e.message}")
@@ -120,5 +123,5 @@ def from_picture(path: str | None, models: Models) -> tuple[list, Tensor | dict]
     if face is None:
         return scene_values(scene), gr.skip()
     if face.numel() not in (G.num_ws * G.w_dim, 2 * G.num_ws * G.w_dim):
-        raise Mistake("The face of your own in this picture was found with another model.")
+        raise Mistake("Your face in this picture was found with another model.")
     return scene_values(scene), face.reshape(-1, G.num_ws, G.w_dim)

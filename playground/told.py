@@ -68,7 +68,7 @@ def kinds(folder: Path, G: Generator) -> list[Domain]:
     """Of its faces; raises ValueError for those of another generator, or too many."""
     domains = load_domains(folder)
     if len(domains) > MOST_KINDS:
-        raise ValueError(f"it tells of {len(domains)} kinds, and this page takes {MOST_KINDS}")
+        raise ValueError(f"it names {len(domains)} kinds, and this page takes {MOST_KINDS}")
     if domains:
         own_centres(domains, G.mapping.w_avg[None, None])  # they fit
     return [replace(kind, name=plain(kind.name, MOST_LETTERS)) for kind in domains]

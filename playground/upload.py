@@ -16,7 +16,7 @@ from playground.face import face_image, face_strip
 from playground.files import PictureFile, Pictures
 from playground.find import FOUND, STOPPED, Finder
 from playground.limits import Turns
-from playground.mistake import Mistake
+from playground.mistake import Mistake, said
 from playground.mixing import Mixing
 from playground.model import Models
 from playground.programs import offer
@@ -67,10 +67,10 @@ def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
     which = (
         "One face was found."
         if len(faces) == 1
-        else f"The largest of {len(found)} faces; take another by a click."
+        else f"This is the largest of {len(found)} faces; click another to take it."
     )
     scale = f"{faces[0].box.size} pixels wide in your picture, cropped to {size}x{size}."
-    return crops, f"{which} This one is {scale}"
+    return crops, f"{which} It is {scale}"
 
 
 def joined(letter: str, face: Tensor, held: Tensor | None, other: float | None) -> Tensor:
@@ -99,7 +99,10 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
 
     def crop(path: str | None, model: str = "") -> tuple[np.ndarray | None, str, Pictures]:
         """The largest face of a picture, cropped for the network, a sentence, and all its faces."""
-        faces, words = cropped_by(model, path)
+        try:
+            faces, words = cropped_by(model, path)
+        except gr.Error as e:  # it is not its turn
+            faces, words = [], e.message
         return faces[0] if faces else None, words, Pictures(faces, visible=len(faces) > 1)
 
     def faces_of(path: str | None, model: str = "") -> tuple[np.ndarray, str, list[np.ndarray]]:
@@ -128,7 +131,7 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     def shown(picture: np.ndarray | None, ws: Tensor | None, words: str | None) -> tuple:
         """What was found, and the buttons that take it, once something is. All in one answer: an
         answer of their own could come after that of a later picture."""
-        return picture, ws, words, *(gr.Button(interactive=ws is not None) for _ in "AB")
+        return picture, ws, *(gr.Button(interactive=ws is not None) for _ in "AB"), words
 
     def first(*held: object) -> tuple:
         return shown(*finder.first(*held))
@@ -169,8 +172,8 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     chosen = faces.select(choose, faces, face, **private)
     searched, one = [face, mix.model], {"concurrency_limit": 1, "concurrency_id": "find"}
     offer(finder.find, searched, [found, ws, how_far], "find", **one)
-    result = [found, ws, how_far, use_a, use_b]
-    finding = find.click(better, searched, result, **private, **one)
+    result = [found, ws, use_a, use_b, how_far]
+    finding = find.click(said(better, 4), searched, result, **private, **one)
     find.click(lambda: gr.Button(interactive=True), None, stop, **quick)
     for ended in (finding.then, stop.click):
         ended(lambda: gr.Button(interactive=False), None, stop, **quick)
@@ -183,6 +186,6 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     nothing = partial(shown, None, None, None)
     for another in (given.then, chosen.then):  # what was found is another face's
         cleared = another(nothing, None, result, cancels=[finding], **private)
-        cleared.then(first, searched, result, **private)
+        cleared.then(said(first, 4), searched, result, **private)
     every = [picture, face, *result]
     mix.model.change(lambda: (None, None, *nothing()), None, every, **private)

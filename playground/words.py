@@ -20,7 +20,7 @@ EN = {
     "weight": "From A to B",
     "psi": "How unusual",
     "psi_info": "0 is the average face; near 1 faces vary more, with more flaws (truncation psi)",
-    "own": "Each like its own kind",
+    "own": "Keep each face like its own kind",
     "own_info": "on: 0 is the average face of its kind; off: the average of all faces",
     # Mix
     "face_a": "Face A",
@@ -35,9 +35,9 @@ EN = {
     "own_seed": "empty: your own face",
     "good_faces": "Good faces; click one to take it",
     "weight_info": "0 is face A, 1 is face B (mixing weight)",
-    "bands": "Mix shape, features and colour apart",
-    "bands_info": "To the left there is more of A, to the right more of B. Each slider adds to the "
-    "mixing weight of its layers, which stays between 0 and 1.",
+    "bands": "Mix shape, features and colour separately",
+    "bands_info": "Left gives more of A, right gives more of B. Each slider adds to the mixing "
+    "weight of its layers, which stays between 0 and 1.",
     "bands_off": "All back to 0",
     "band_0": "Shape",
     "band_1": "Features",
@@ -50,8 +50,8 @@ EN = {
     "save_side": "Pixels wide",
     "share_mix": "Share",
     "open_saved": "Open a saved mix",
-    "share_info": "Drop a picture here that this page saved, and you get its mix back. The address "
-    "of this page does the same. Your own face is in the picture only, never in the address.",
+    "share_info": "Drop a picture that this page saved, and you get its mix back. The address of "
+    "the page does the same. Your own face is in the picture only, never in the address.",
     "saved_mix": "A saved mix",
     # Grid
     "grid_info": "Each face in the middle mixes the one above it with the one on its left.",
@@ -78,7 +78,7 @@ EN = {
     "common_way": "Common",
     "strong_way": "Strong",
     "saved_way": "Saved",
-    "directions": "Save what the sliders do, or use what you saved",
+    "directions": "Save what the sliders do, or open what you saved",
     "direction_name": "Its name",
     "save": "Save it",
     "direction_file": "Your file",

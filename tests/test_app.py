@@ -256,7 +256,7 @@ def test_every_face_of_a_picture_is_cropped(portrait, two_faces):
     """The large one first."""
     (alone,), _ = crop_upload(portrait, 64)
     faces, words = crop_upload(str(two_faces), 64)
-    assert len(faces) == 2 and "The largest of 2 faces" in words
+    assert len(faces) == 2 and "the largest of 2 faces" in words
     for face in faces:
         assert np.corrcoef(face.ravel(), alone.ravel())[0, 1] > 0.8
 

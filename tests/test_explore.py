@@ -91,7 +91,10 @@ def test_a_bad_seed_is_named_and_nothing_is_drawn(explorer):
 
 def test_what_was_measured_is_told():
     words = equivariance_words({"EQ-T": 65.8, "EQ-R": 15.0, "score": 44.0})
-    assert words == "Moved, a face holds together (EQ-T 66 dB), turned, it changes (EQ-R 15 dB)."
+    assert words == (
+        "A face holds together when it is moved (EQ-T 66 dB), and changes when it is turned "
+        "(EQ-R 15 dB)."
+    )
     assert equivariance_words({}) == equivariance_words({"EQ-T": "much"}) == ""
 
 
@@ -113,7 +116,7 @@ def test_a_named_direction_is_saved_and_followed(explorer, tmp_path, monkeypatch
         ("{", "a.json is no JSON. Give a file"),
         ("[1]", "it has no name and direction. Give a file"),
         ('{"name": "a"}', "it has no name and direction"),
-        ('{"name": "a", "direction": [1, 2]}', "this model asks for 512 numbers"),
+        ('{"name": "a", "direction": [1, 2]}', "this model needs 512 numbers"),
         (json.dumps({"name": "a", "direction": [math.nan] * 512}), "512 numbers below"),
         (json.dumps({"name": "a", "direction": [10**400] * 512}), "it is too long|512 numbers"),
         (json.dumps({"name": 3, "direction": [0] * 512}), "a name and a list of numbers"),

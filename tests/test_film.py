@@ -7,6 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from app import build_page
+from playground import limits
 from playground.film import Films, add_seeds, players, save_film
 from playground.model import Models
 from stylegan.images import to_uint8
@@ -111,6 +113,19 @@ def test_a_visitor_s_own_face_is_filmed_as_it_is(films):
     ):
         with pytest.raises(gr.Error, match=sentence):
             next(films.make("5, mine", 2, 10, "GIF", 0.65, False, own))
+
+
+def test_a_film_that_takes_too_long_is_told_among_its_words(bundled, monkeypatch):
+    """Not as an error, which would cover the page and go; the film that is there stays."""
+    film = next(event.fn for event in build_page(bundled).fns.values() if event.name == "film")
+    monkeypatch.setattr(limits, "MOST_SECONDS", -1)
+    ((video, image, words),) = film("1, 2", 2, 10, "GIF", 0.65, False, None, "")
+    assert words == limits.TOO_LONG and video == image == gr.skip()
+
+
+def test_a_video_that_cannot_be_written_is_told(frames, tmp_path):
+    with pytest.raises(gr.Error, match="cannot write WebM here: take GIF"):
+        save_film(frames, tmp_path / "nowhere" / "a.webm", 8)
 
 
 def test_what_is_no_list_of_seeds_is_named(films):

@@ -140,7 +140,7 @@ def test_an_address_never_holds_a_visitor_s_face(model, monkeypatch):
     query = dataclasses.replace(SCENE, a=None).text()
     request = SimpleNamespace(url=SimpleNamespace(query=query))
     assert from_address(request, Models(model)) == UNCHANGED
-    assert "travels inside a saved picture only" in told[0]
+    assert "is in a saved picture only" in told[0]
 
 
 def test_a_picture_without_a_scene_is_told(model, tmp_path):

@@ -30,7 +30,7 @@ def G(tiny):
         (DOMAINS, DEEP, "does not list kinds of faces"),
         (DOMAINS, json.dumps([KIND | dict(centre=[0] * 3)]), "centres are 3 wide and the latents"),
         (DOMAINS, json.dumps([KIND | dict(centre=[10**400] * 12)]), "centre of a must be"),
-        (DOMAINS, json.dumps([KIND] * (MOST_KINDS + 1)), "it tells of 51 kinds"),
+        (DOMAINS, json.dumps([KIND] * (MOST_KINDS + 1)), "it names 51 kinds"),
         (DOMAINS, " " * 4_000_001, "it has more than 4 MB"),
         (METRICS, "[]", "must hold a JSON object"),
         (METRICS, DEEP, METRICS),

@@ -1,8 +1,11 @@
 """The tab Explore in a real browser."""
 
+import json
+
 import numpy as np
 from playwright.sync_api import expect
 
+from tests.conftest import ROOT
 from tests.page.looking import SECONDS, picture, slide, source, wait_for_another
 
 
@@ -28,3 +31,25 @@ def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
     wait_for_another(page, "face-explore", before)
     moved = picture(page, "face-explore")
     assert np.abs(moved[:, 16:].astype(int) - still[:, :-16]).mean() < 1
+
+
+def test_what_is_wrong_with_a_direction_is_said_beside_it(page, tmp_path):
+    """A right one moves the face by itself, and its slider stands at one standard deviation."""
+    page.get_by_role("tab", name="Explore").click()
+    expect(page.locator("#face-explore img")).to_be_visible(timeout=SECONDS * 1000)
+    page.get_by_text("Save what the sliders do").click()
+    page.get_by_role("button", name="Save it").click()
+    expect(page.locator("#direction-words")).to_contain_text("Give the direction a name first")
+    given, words = page.locator("#given input[type=file]"), page.locator("#given-words")
+    (tmp_path / "wrong.json").write_text("{")
+    given.set_input_files(tmp_path / "wrong.json")
+    expect(words).to_contain_text("wrong.json is no JSON")
+    expect(page.locator(".toast-wrap [role=alert]")).to_have_count(0)
+    before = source(page, "face-explore")
+    config = json.loads((ROOT / "weights" / "faces-64" / "config.json").read_text())
+    way = {"name": "away", "direction": [0.5] * config["w_dim"]}
+    (tmp_path / "away.json").write_text(json.dumps(way))
+    given.set_input_files(tmp_path / "away.json")
+    wait_for_another(page, "face-explore", before)
+    expect(words).to_be_empty()
+    expect(page.locator("#along input[type=number]")).to_have_value("1")

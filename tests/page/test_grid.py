@@ -11,7 +11,7 @@ from tests.page.looking import SECONDS, picture, slide, source, wait_for_another
 def test_a_crossing_of_the_grid_opens_in_mix(page, dtype):
     """The second across, the third down; a grid of five columns, the parents' among them. With
     another psi than Mix has, and bands moved there, it is the very face that was clicked."""
-    page.get_by_text("Mix shape, features and colour apart").click()
+    page.get_by_text("Mix shape, features and colour separately").click()
     slide(page, "band-0", 1)
     before = source(page, "face-mix")
     page.get_by_role("tab", name="Grid").click()

@@ -65,7 +65,7 @@ def test_a_face_on_the_film_strip_gives_its_weight(page, dtype):
 
 def test_a_band_alone_changes_the_mix_alone(page):
     a, before = source(page, "face-a"), source(page, "face-mix")
-    page.get_by_text("Mix shape, features and colour apart").click()
+    page.get_by_text("Mix shape, features and colour separately").click()
     slide(page, "band-0", 1)
     wait_for_another(page, "face-mix", before)
     assert source(page, "face-a") == a
@@ -73,7 +73,7 @@ def test_a_band_alone_changes_the_mix_alone(page):
 
 def test_a_layer_alone_changes_the_mix_and_travels_in_the_address(page, browser):
     before = source(page, "face-mix")
-    page.get_by_text("Mix shape, features and colour apart").click()
+    page.get_by_text("Mix shape, features and colour separately").click()
     page.get_by_text("Layer by layer").click()
     slide(page, "layer-5", 1)
     wait_for_another(page, "face-mix", before)
@@ -182,6 +182,21 @@ def test_a_saved_face_is_named_by_what_it_is_and_large(page, dtype, tmp_path):
         assert is_close(np.asarray(image.resize((64, 64))), picture(page, "face-b"), dtype)
 
 
+def test_what_cannot_be_saved_or_opened_is_said_beside_it_until_it_is_mended(page, tmp_path):
+    seed, words = page.get_by_label("Seed A"), page.locator("#shared")
+    typed = seed.input_value()
+    seed.fill("-1")
+    page.get_by_role("button", name="Save the mix").click()
+    expect(words).to_contain_text("Seed A must be a whole number")
+    seed.fill(typed)
+    expect(words).to_be_empty()
+    Image.new("RGB", (8, 8)).save(tmp_path / "other.png")
+    page.get_by_text("Open a saved mix").click()
+    page.locator("#saved input[type=file]").set_input_files(tmp_path / "other.png")
+    expect(page.locator("#saved-words")).to_contain_text("No mix is written in other.png")
+    expect(page.locator(".toast-wrap [role=alert]")).to_have_count(0)
+
+
 def test_link_and_picture_are_shared_by_the_clipboard(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Share", exact=True).click()
@@ -205,3 +220,16 @@ def test_a_number_beyond_its_slider_becomes_the_bound_in_its_field(page):
     box.fill("7")
     expect(box).to_have_value("1")
     expect(page).to_have_url(re.compile("weight=1&"))
+
+
+def test_two_windows_that_draw_at_once_get_each_its_own_mix(page, browser, address, dtype):
+    other = browser.new_page()
+    other.goto(f"{address}?a=5&b=6")
+    expect(other.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    before = [source(window, "face-mix") for window in (page, other)]
+    slide(page, "weight", 0)
+    slide(other, "weight", 1)
+    for window, old, letter in zip((page, other), before, "ab", strict=True):
+        wait_for_another(window, "face-mix", old)
+        wait_until_alike(window, "face-mix", f"face-{letter}", dtype)
+    other.close()

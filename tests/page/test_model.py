@@ -30,11 +30,13 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         page.set_default_timeout(SECONDS * 1000)
         page.goto(served.address)
         expect(page.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
-        before = source(page, "face-mix")
+        before, drawn = source(page, "face-mix"), []
         page.get_by_role("tab", name="Model").click()
+        page.wait_for_timeout(1000)  # until all is quiet
+        page.on("request", lambda request: drawn.append(request) if "/run/" in request.url else 0)
         page.get_by_role("button", name="Load it").click()
         words, below = page.locator("#repo-words"), page.locator("#revision-words")
-        expect(words).to_contain_text("This model draws already.")
+        expect(words).to_contain_text("This page uses that model already.")
         name = page.locator("#repo input, #repo textarea").first
         name.press_sequentially("faces")
         expect(words).to_be_empty()
@@ -51,6 +53,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         revision.press("Backspace")
         expect(below).to_be_empty()
         expect(page.locator(".toast-wrap [role=alert]")).to_have_count(0)
+        assert drawn == []  # what is wrong has nothing drawn again
         page.get_by_role("button", name="Load it").click()
         status = page.locator("#status")
         expect(status).to_contain_text("32x32 pixels by alice/faces", timeout=SECONDS * 1000)

@@ -92,7 +92,7 @@ def test_two_faces_of_one_s_own_are_mixed_with_each_other(page, dtype, tmp_path)
 def test_another_face_of_an_upload_is_taken_by_a_click(page, two_faces):
     page.get_by_role("tab", name="Your face").click()
     page.locator("#picture input[type=file]").first.set_input_files(two_faces)
-    expect(page.locator("#upload-words")).to_contain_text("The largest of 2 faces")
+    expect(page.locator("#upload-words")).to_contain_text("the largest of 2 faces")
     expect(page.locator("#face-upload img")).to_be_visible(timeout=SECONDS * 1000)
     before = source(page, "face-upload")
     page.locator("#faces-upload button.thumbnail-item").nth(1).click()
