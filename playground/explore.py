@@ -128,11 +128,11 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=260, elem_classes=["stays", "small-if-narrow"]):
             image = face_image(WORDS("the_face"), "face-explore")
-            words = gr.Markdown()
         with gr.Column(scale=3, min_width=260):
             with gr.Row():
                 seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label=WORDS("seed"))
                 psi = psi_slider("explore-psi")
+            words = gr.Markdown(elem_id="explore-words", elem_classes="wrong")
             dice = gr.Button(WORDS("another"))
             with gr.Row(visible=moves_faces(models.own), elem_id="moves") as moving:
                 narrow = dict(step=1, min_width=140)

@@ -31,6 +31,7 @@ CSS = """
     opacity: 0.4; transition: opacity 0.2s 0.3s;  /* not for what is quick */
 }
 .wrong { color: var(--error-text-color); }
+.wrong:not(:has(p)) { display: none; }
 .block input[type=range]::-webkit-slider-thumb {  /* Gradio's knobs are white, on white */
     background-color: var(--slider-color); box-shadow: 0 0 0 2px var(--block-background-fill);
 }
@@ -51,6 +52,7 @@ CSS = """
     grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); grid-auto-rows: auto;
     gap: 2px; padding: 0;
 }
+.strip .empty { min-height: 0; height: 3rem; margin: 0; }  /* Gradio's is as high as a picture */
 .strip .thumbnail-item { height: auto; min-height: 0; aspect-ratio: 1; }
 .face.fullscreen img, .grid.fullscreen img { height: 100%; }
 .gradio-container { overflow: clip !important; }  /* hidden, as Gradio has it, nothing can stay */

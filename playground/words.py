@@ -118,7 +118,7 @@ EN = {
     "training": "How it was trained",
     "moment": "Moment",
     "history": "faces of the same seeds as the training went on",
-    "card": "Its card",
+    "card": "The card of the model",
 }
 WORDS = gr.I18n(en=EN)
 # Pictures that answer to something else than what is told now are dimmed while this is said.

@@ -33,10 +33,18 @@ def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
     assert np.abs(moved[:, 16:].astype(int) - still[:, :-16]).mean() < 1
 
 
-def test_what_is_wrong_with_a_direction_is_said_beside_it(page, tmp_path):
-    """A right one moves the face by itself, and its slider stands at one standard deviation."""
+def test_what_is_wrong_with_a_seed_or_a_direction_is_said_beside_it(page, tmp_path):
+    """A right direction moves the face by itself, one standard deviation at first."""
     page.get_by_role("tab", name="Explore").click()
     expect(page.locator("#face-explore img")).to_be_visible(timeout=SECONDS * 1000)
+    seed, below = page.get_by_label("Seed", exact=True), page.locator("#explore-words")
+    typed = seed.input_value()
+    seed.fill("-1")
+    expect(below).to_contain_text("must be a whole number")
+    assert below.bounding_box()["y"] > seed.bounding_box()["y"]
+    assert below.bounding_box()["x"] < seed.bounding_box()["x"] + 40
+    seed.fill(typed)
+    expect(below).to_be_empty()
     page.get_by_text("Save what the sliders do").click()
     page.get_by_role("button", name="Save it").click()
     expect(page.locator("#direction-words")).to_contain_text("Give the direction a name first")

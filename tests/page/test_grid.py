@@ -68,4 +68,4 @@ def test_a_mistake_in_the_grid_s_seeds_is_named(page):
     assert words.evaluate(top) > seeds.evaluate(top)
     seeds.fill("1, 2")
     seeds.press("Enter")
-    expect(words).to_have_count(0)
+    expect(words).to_have_count(0, timeout=SECONDS * 1000)

@@ -55,6 +55,17 @@ def test_a_picture_and_its_slider_are_in_sight_together(page):
     assert box["height"] > 500 and box["y"] + box["height"] <= 900
 
 
+def test_a_strip_that_is_not_drawn_yet_is_no_higher_than_its_slider(browser, address):
+    page = browser.new_page(viewport={"width": 375, "height": 800})
+    page.route("**/gradio_api/queue/join*", lambda route: route.abort())
+    page.goto(address)
+    page.get_by_role("tab", name="Explore").click(timeout=SECONDS * 1000)
+    strip = page.locator("#way-7")
+    expect(strip).to_be_visible(timeout=SECONDS * 1000)
+    assert strip.bounding_box()["height"] < 80
+    page.close()
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_the_knob_of_a_slider_is_seen(page, mode):
     """It is halfway, and beside it there is nothing but the ground."""

@@ -136,10 +136,12 @@ def test_a_good_face_is_taken_by_a_click(page, dtype):
 def test_typing_a_seed_over_another_draws_it_and_mistakes_are_named(page, dtype):
     seed, words = page.get_by_label("Seed A"), page.locator("#seed-a-words")
     before = source(page, "face-a")
+    expect(words).to_be_hidden()  # and takes no place
     seed.click()
     seed.press("Control+a")
     seed.press("Backspace")  # leaves the field empty for a moment
     expect(words).to_contain_text("Seed A must be a whole number")
+    expect(words).to_be_visible()
     assert source(page, "face-a") == before
     seed.press_sequentially(page.get_by_label("Seed B").input_value(), delay=50)
     wait_until_alike(page, "face-a", "face-b", dtype)
