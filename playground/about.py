@@ -185,22 +185,21 @@ def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     with gr.Row():
         with gr.Column(min_width=260):
             table = gr.Markdown(facts(models.own), elem_id="facts", label="What is known of it")
-            with gr.Group():
-                repo = gr.Textbox(
-                    label=WORDS("repo"),
-                    placeholder="user/repository",
-                    info=WORDS("repo_info"),
-                    elem_id="repo",
-                )
-                wrong_repo = gr.Markdown(elem_id="repo-words", elem_classes="wrong")
-                revision = gr.Textbox(
-                    label=WORDS("revision"),
-                    placeholder="main",
-                    info=WORDS("revision_info"),
-                    elem_id="revision",
-                )
-                wrong_revision = gr.Markdown(elem_id="revision-words", elem_classes="wrong")
-                load = gr.Button(WORDS("load"), variant="primary")
+            repo = gr.Textbox(
+                label=WORDS("repo"),
+                placeholder="user/repository",
+                info=WORDS("repo_info"),
+                elem_id="repo",
+            )
+            wrong_repo = gr.Markdown(elem_id="repo-words", elem_classes="wrong")
+            revision = gr.Textbox(
+                label=WORDS("revision"),
+                placeholder="main",
+                info=WORDS("revision_info"),
+                elem_id="revision",
+            )
+            wrong_revision = gr.Markdown(elem_id="revision-words", elem_classes="wrong")
+            load = gr.Button(WORDS("load"), variant="primary")
         with gr.Column(min_width=260):
             psis = face_strip(WORDS("psis"), len(PSIS), "psis", about.psis())
             gr.Markdown(f"**{WORDS('training')}**")

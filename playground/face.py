@@ -30,7 +30,7 @@ CSS = """
 .gradio-container:has(#mix-words em) :is(#face-a, #face-mix, #face-b) img {
     opacity: 0.4; transition: opacity 0.2s 0.3s;  /* not for what is quick */
 }
-.wrong { color: var(--error-text-color); }
+.wrong p { color: var(--error-icon-color); }
 .wrong:not(:has(p)) { display: none; }
 .block input[type=range]::-webkit-slider-thumb {  /* Gradio's knobs are white, on white */
     background-color: var(--slider-color); box-shadow: 0 0 0 2px var(--block-background-fill);

@@ -141,7 +141,7 @@ def test_typing_a_seed_over_another_draws_it_and_mistakes_are_named(page, dtype)
     seed.press("Control+a")
     seed.press("Backspace")  # leaves the field empty for a moment
     expect(words).to_contain_text("Seed A must be a whole number")
-    expect(words).to_be_visible()
+    expect(words.locator("p")).to_have_css("color", "rgb(185, 28, 28)")  # the theme's red
     assert source(page, "face-a") == before
     seed.press_sequentially(page.get_by_label("Seed B").input_value(), delay=50)
     wait_until_alike(page, "face-a", "face-b", dtype)
