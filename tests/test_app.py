@@ -297,7 +297,7 @@ def test_a_drawn_face_comes_back_as_it_was_cropped(model, tmp_path, degrees, det
 
 
 def test_a_face_of_a_series_that_the_cascade_misses_is_found():
-    path = SHARED / "data/cartoon_arcane_research/arcane_01.jpg"
+    path = SHARED / "data/cartoon_arcane_research/arcane_02.jpg"
     if not path.exists():
         pytest.skip("the faces of a series are not here: ../shared/data")
     assert find_faces(read_image(path), 24) == []
@@ -314,14 +314,13 @@ def test_a_picture_of_more_than_40_million_pixels_is_refused(tmp_path):
     )
 
 
-def test_a_picture_without_a_face_says_so(tmp_path):
-    path = tmp_path / "grey.png"
-    Image.new("RGB", (200, 200), "grey").save(path)
-    faces, words = crop_upload(str(path), 64)
-    assert faces == []
-    assert "No face was found" in words
-    # of the detectors, which would keep what the largest picture took
-    assert not vars(detect._local)
+def test_a_picture_without_a_face_says_so_and_a_large_one_is_not_kept_by_the_detectors(tmp_path):
+    for size, kept in (((200, 200), True), ((2000, 1100), False)):
+        Image.new("RGB", size, "grey").save(tmp_path / "grey.png")
+        faces, words = crop_upload(str(tmp_path / "grey.png"), 64)
+        assert faces == []
+        assert "No face was found" in words
+        assert bool(vars(detect._local)) == kept
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path):
