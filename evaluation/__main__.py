@@ -33,9 +33,10 @@ from evaluation.sampling import BATCH, draw, styles
 from preprocessing.listing import USEFUL
 from stylegan import Generator
 from stylegan.files import check_out, is_free
+from stylegan.find import find_pretrained
 from stylegan.images import image_grid, to_uint8
+from stylegan.layout import METRICS
 from stylegan.memory import keep_freed_memory
-from stylegan.pretrained import METRICS, find_pretrained
 from stylegan.transforms import rotation, translation
 
 NUM_MOVED, MOST_SHIFT = 1000, 0.125  # pictures whose equivariance is measured; sides of a picture

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from stylegan.files import write_whole
-from stylegan.pretrained import METRICS
+from stylegan.layout import METRICS
 
 HEADING = "## How good they are"
 

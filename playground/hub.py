@@ -19,8 +19,9 @@ from huggingface_hub.utils import HFValidationError, httpx, validate_repo_id
 
 from playground.limits import MEGABYTE, MOST, PICTURE, PICTURES, check_config
 from playground.mistake import Mistake
+from stylegan.config_file import read_config
 from stylegan.history import read_history
-from stylegan.pretrained import CONFIG, read_config
+from stylegan.layout import CONFIG
 
 LOG = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9][\w.-]{0,95}/[a-z0-9][\w.-]{0,95}", re.ASCII | re.IGNORECASE)

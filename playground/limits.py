@@ -19,7 +19,7 @@ from stylegan.config import EncoderConfig, GeneratorConfig
 from stylegan.cost import GeneratorCost, generator_cost
 from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY
-from stylegan.pretrained import CARD, CONFIG, ENCODER, METRICS, WEIGHTS
+from stylegan.layout import CARD, CONFIG, ENCODER, METRICS, WEIGHTS
 
 MEGABYTE = 1_000_000
 MOST = {  # megabytes, by name in a model's folder

@@ -21,11 +21,12 @@ from playground.trial import seconds_a_face
 from stylegan import Generator
 from stylegan.domains import DOMAINS, Domain, own_centres
 from stylegan.encoder import Encoder
+from stylegan.find import find_pretrained
 from stylegan.history import HISTORY, Moment
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
+from stylegan.layout import CARD, ENCODER, METRICS, WEIGHTS
 from stylegan.precision import draw, fastest_dtype
-from stylegan.pretrained import CARD, ENCODER, METRICS, WEIGHTS, find_pretrained
 from stylegan.projection import project
 
 AT_ONCE = 4  # pictures drawn before another visitor may draw

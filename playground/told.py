@@ -15,18 +15,12 @@ from playground.limits import MEGABYTE, MOST, check_encoder
 from playground.mistake import plain
 from stylegan import Generator
 from stylegan.config import EncoderConfig
+from stylegan.config_file import read_config
 from stylegan.domains import DOMAINS, Domain, load_domains, own_centres
 from stylegan.encoder import Encoder
 from stylegan.history import HISTORY, Moment, read_history
-from stylegan.pretrained import (
-    CARD,
-    CONFIG,
-    ENCODER,
-    METRICS,
-    WEIGHTS,
-    read_config,
-    read_metrics,
-)
+from stylegan.layout import CARD, CONFIG, ENCODER, METRICS, WEIGHTS
+from stylegan.pretrained import read_metrics
 
 Result = TypeVar("Result")
 MOST_KINDS, MOST_LETTERS = 50, 40  # of faces; of the name of one

@@ -24,7 +24,7 @@ from stylegan.activation import CLAMP
 from stylegan.discriminator import Discriminator
 from stylegan.files import is_free, sync, write_whole
 from stylegan.generator import Generator
-from stylegan.pretrained import DISCRIMINATOR
+from stylegan.layout import DISCRIMINATOR
 from stylegan.reference import (
     discriminator_from_reference,
     generator_from_reference,

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from stylegan.files import write_whole
-from stylegan.pretrained import find_pretrained
+from stylegan.find import find_pretrained
 
 DOMAINS = "domains.json"
 FARTHEST = 1e6  # of a centre, in each dimension; latents are about 1 wide

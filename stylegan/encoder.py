@@ -23,19 +23,13 @@ from torch import Tensor, nn
 from stylegan.activation import lrelu
 from stylegan.checks import check_tensor
 from stylegan.config import EncoderConfig
+from stylegan.config_file import read_config, save_config
 from stylegan.directions import principal_directions, sample_w
 from stylegan.files import write_whole
+from stylegan.find import find_pretrained
 from stylegan.generator import Generator
-from stylegan.pretrained import (
-    CONFIG,
-    ENCODER,
-    WEIGHTS,
-    check_fit,
-    find_pretrained,
-    read_config,
-    read_tensors,
-    save_config,
-)
+from stylegan.layout import CONFIG, ENCODER, WEIGHTS
+from stylegan.tensors import check_fit, read_tensors
 
 SIDE, LEAST = 64, 4  # pixels at which pictures are looked at, and of the last features
 SQUEEZED = 32  # channels of these
@@ -126,7 +120,7 @@ class Encoder(nn.Module):
         """That of a model's folder or Hub repository, in eval mode and without gradients.
 
         Raises: FileNotFoundError if it has none; ValueError naming what does not fit; as
-        `stylegan.pretrained.find_pretrained`.
+        `stylegan.find.find_pretrained`.
         """
         also = [f"{ENCODER}/{name}" for name in (CONFIG, WEIGHTS)]
         inner = find_pretrained(folder_or_repo, revision, also) / ENCODER

@@ -4,6 +4,7 @@ A program can be killed, a disk full, a machine without power at any moment. Wha
 found afterwards, or meanwhile by another program, as it was before or as it should be.
 """
 
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,6 +33,17 @@ def write_whole(path: Path, content: str | bytes | memoryview) -> None:
     except OSError as e:
         new.unlink(missing_ok=True)
         raise OSError(f"{path} cannot be saved: {e.strerror}") from e
+
+
+def read_object(path: Path) -> dict[str, object]:
+    """Parse a JSON object; ValueError names the file."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"{path} is not JSON: {e}") from e
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold a JSON object")
+    return values
 
 
 def older_of(folder: Path) -> Path:

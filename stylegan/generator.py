@@ -35,7 +35,9 @@ from stylegan.checks import (
     check_truncation,
 )
 from stylegan.config import GeneratorConfig
+from stylegan.config_file import save_config
 from stylegan.filters import lowpass, radial_lowpass
+from stylegan.find import find_pretrained
 from stylegan.latents import truncate
 from stylegan.layers import (
     EqualizedLinear,
@@ -47,17 +49,12 @@ from stylegan.layers import (
     scaled_leaky_relu,
     unit_second_moment,
 )
+from stylegan.layout import MODEL_CARD, WEIGHTS
 from stylegan.ops import filtered_lrelu, modulate, modulated_conv2d
-from stylegan.pretrained import (
-    MODEL_CARD,
-    WEIGHTS,
-    check_fit,
-    find_pretrained,
-    load_pretrained,
-    save_config,
-)
+from stylegan.pretrained import load_pretrained
 from stylegan.specs import LayerSpec, layer_specs
 from stylegan.stylegan2 import StyleGAN2Synthesis
+from stylegan.tensors import check_fit
 
 W_AVG_DECAY = 0.998
 MAGNITUDE_HALF_LIFE = 20_000  # images

@@ -16,7 +16,7 @@ from stylegan.activation import CLAMP
 from stylegan.config import DiscriminatorConfig, GeneratorConfig
 from stylegan.discriminator import Discriminator
 from stylegan.generator import Generator
-from stylegan.pretrained import check_fit, check_numbers
+from stylegan.tensors import check_fit, check_numbers
 
 FILTER_TOLERANCE = 1e-6
 Network = TypeVar("Network", bound=nn.Module)

@@ -95,6 +95,25 @@ def test_only_the_page_knows_its_tabs(file):
     assert modules(file) & TABS == set()
 
 
+def test_no_file_imports_itself_by_way_of_others():
+    """Inside a package, too, the files form one direction."""
+    files = {file for part in ALLOWED_OURS for file in files_of(part)}
+    named = {".".join(file.relative_to(ROOT).with_suffix("").parts): file for file in files}
+    left = {name: modules(file) & named.keys() for name, file in named.items()}
+    while free := {name for name, needed in left.items() if not needed & left.keys()}:
+        left = {name: needed for name, needed in left.items() if name not in free}
+    assert left == {}
+
+
+NETWORKS = {f"stylegan.{name}" for name in ("generator", "discriminator", "encoder")}
+AT_REST = "layout", "hub", "find", "tensors", "config_file", "pretrained"
+
+
+@pytest.mark.parametrize("name", AT_REST)
+def test_weights_are_read_without_the_networks_that_take_them(name):
+    assert modules(ROOT / "stylegan" / f"{name}.py") & NETWORKS == set()
+
+
 def test_the_parser_of_imports_sees_all_forms(tmp_path):
     source = "import a.b as c, d\nfrom e.f import g\ndef h():\n    import i\n"
     (tmp_path / "file.py").write_text(source)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from playground import space
 from playground.space import files_for, main, send, write
-from stylegan.pretrained import CONFIG, WEIGHTS
+from stylegan.layout import CONFIG, WEIGHTS
 from tests.conftest import ROOT
 
 

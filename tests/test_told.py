@@ -12,7 +12,7 @@ from playground.told import MOST_KINDS, read_told
 from stylegan import Generator
 from stylegan.domains import DOMAINS
 from stylegan.history import HISTORY, Moment
-from stylegan.pretrained import CARD, METRICS
+from stylegan.layout import CARD, METRICS
 
 DEEP, LONG = "[" * 100_000, f"1{'0' * 400}"
 KIND = dict(name="a", share=0.5, centre=[0] * 12, seeds=[1], scores=[1])

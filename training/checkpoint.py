@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from evaluation.dataset import ImageDataset
 from stylegan.files import write_whole
-from stylegan.pretrained import CARD
+from stylegan.layout import CARD
 from training.config import TrainConfig
 from training.processes import on_main
 from training.steps import Run

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from stylegan.files import check_out
 from stylegan.history import HISTORY, whole_lines
-from stylegan.pretrained import CARD
+from stylegan.layout import CARD
 from training.checkpoint import RECORD, has_state, read_record
 from training.config import TrainConfig
 from training.snapshot import RUN_CARD

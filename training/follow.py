@@ -17,8 +17,8 @@ from evaluation.sampling import draw
 from stylegan import Generator
 from stylegan.domains import DOMAINS, load_domains
 from stylegan.files import write_whole
+from stylegan.find import newest_weights
 from stylegan.history import HISTORY, Moment, add_moment, as_moment, read_history
-from stylegan.pretrained import newest_weights
 from training.best import BEST, new_version, publish
 from training.config import TrainConfig
 from training.doctor import examine

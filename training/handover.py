@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from stylegan.pretrained import read_tensors
+from stylegan.tensors import read_tensors
 
 HANDOVER = "training.safetensors"
 WEIGHTS, OF_G, OF_D = "G.", "G_opt.", "D_opt."  # what the names in it begin with

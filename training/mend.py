@@ -8,16 +8,11 @@ import sys
 from pathlib import Path
 
 from evaluation.card import save_metrics
+from stylegan.config_file import read_config
 from stylegan.domains import DOMAINS, load_domains
 from stylegan.history import HISTORY, Moment, read_history, save_history
-from stylegan.pretrained import (
-    CONFIG,
-    DISCRIMINATOR,
-    METRICS,
-    WEIGHTS,
-    read_config,
-    read_metrics,
-)
+from stylegan.layout import CONFIG, DISCRIMINATOR, METRICS, WEIGHTS
+from stylegan.pretrained import read_metrics
 from training.best import BEST, VERSIONS, new_version, publish
 from training.snapshot import SUMS, sum_of
 

@@ -28,7 +28,7 @@ from huggingface_hub.utils import httpx
 
 from preprocessing.hub import HUB_NAME, in_one_line, reason
 from stylegan.history import HISTORY, as_lines, read_history
-from stylegan.pretrained import CARD, WEIGHTS
+from stylegan.layout import CARD, WEIGHTS
 from training.card import MARK, licence_words
 from training.checkpoint import read_record
 from training.config import TrainConfig

@@ -24,8 +24,10 @@ from preprocessing.listing import read_listing, write_listing
 from preprocessing.read import read_image
 from preprocessing.report import write_report
 from stylegan import Discriminator, DiscriminatorConfig
+from stylegan.find import find_pretrained
 from stylegan.images import from_uint8
-from stylegan.pretrained import DISCRIMINATOR, find_pretrained, read_tensors
+from stylegan.layout import DISCRIMINATOR
+from stylegan.tensors import read_tensors
 
 BATCH, ROUNDS = 32, 4  # each round compares a face with others, and every second one is mirrored
 

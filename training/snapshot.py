@@ -22,7 +22,7 @@ from preprocessing.read import readable
 from stylegan import Generator
 from stylegan.domains import Domain, save_domains
 from stylegan.files import older_of, sync, write_whole
-from stylegan.pretrained import CARD, CONFIG, DISCRIMINATOR, WEIGHTS
+from stylegan.layout import CARD, CONFIG, DISCRIMINATOR, WEIGHTS
 from training.card import MIXING, SAMPLES, card_text
 from training.config import TrainConfig
 

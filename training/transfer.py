@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from stylegan import Generator
-from stylegan.pretrained import DISCRIMINATOR, find_pretrained, load_pretrained, read_tensors
+from stylegan.find import find_pretrained
+from stylegan.layout import DISCRIMINATOR
+from stylegan.pretrained import load_pretrained
+from stylegan.tensors import read_tensors
 from training.config import TrainConfig
 from training.handover import HANDOVER, take_over
 

@@ -11,8 +11,9 @@ from huggingface_hub.errors import LocalEntryNotFoundError, LocalTokenNotFoundEr
 from huggingface_hub.utils import httpx
 from safetensors.torch import load_file, save_file
 
-from stylegan import Generator, pretrained, sample_z
-from stylegan.pretrained import METRICS, read_metrics
+from stylegan import Generator, hub, sample_z
+from stylegan.layout import METRICS
+from stylegan.pretrained import read_metrics
 
 
 @pytest.fixture(scope="module")
@@ -243,7 +244,7 @@ def test_what_is_for_the_hub_goes_to_the_hub(saved, monkeypatch):
         asked.update(options, repo=repo)
         return saved
 
-    monkeypatch.setattr(pretrained, "snapshot_download", download)
+    monkeypatch.setattr(hub, "snapshot_download", download)
     options = dict(token="hf_alice", cache_dir="/elsewhere", local_files_only=True)
     Generator.from_pretrained("alice/faces", "v1", **options)
     files = ["config.json", "model.safetensors"]
@@ -288,7 +289,7 @@ def test_each_failure_of_the_hub_is_a_sentence(error, options, kind, sentence, m
     def download(repo, **options):
         raise error
 
-    monkeypatch.setattr(pretrained, "snapshot_download", download)
+    monkeypatch.setattr(hub, "snapshot_download", download)
     with pytest.raises(kind) as caught:
         Generator.from_pretrained("a/b", **options)
     assert str(caught.value) == sentence

@@ -5,7 +5,8 @@ import shutil
 import threading
 import time
 
-from stylegan.pretrained import CONFIG, METRICS, find_pretrained
+from stylegan.find import find_pretrained
+from stylegan.layout import CONFIG, METRICS
 from training.best import BEST, READING_SECONDS, VERSIONS, new_version, publish
 
 

@@ -10,7 +10,7 @@ from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from stylegan.domains import DOMAINS, Domain, save_domains
 from stylegan.history import Moment, add_moment, read_history
-from stylegan.pretrained import CONFIG, METRICS, WEIGHTS
+from stylegan.layout import CONFIG, METRICS, WEIGHTS
 from training.best import BEST, new_version, publish
 from training.config import TrainConfig
 from training.follow import Follower

@@ -11,8 +11,9 @@ from huggingface_hub import HfApi, ModelCard
 from evaluation.dataset import ImageDataset
 from playground.model import Model, Models
 from stylegan import Discriminator, DiscriminatorConfig, Generator
+from stylegan.find import find_pretrained
 from stylegan.history import HISTORY, Moment, add_moment, read_history
-from stylegan.pretrained import WEIGHTS, find_pretrained
+from stylegan.layout import WEIGHTS
 from training.card import MARK, card_text
 from training.checkpoint import save_flags
 from training.config import TrainConfig

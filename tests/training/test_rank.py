@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from preprocessing.listing import read_listing
 from stylegan import Discriminator, DiscriminatorConfig
-from stylegan.pretrained import DISCRIMINATOR
+from stylegan.layout import DISCRIMINATOR
 from training.rank import config_of, load_discriminator, main, realness
 
 SHAPES = [

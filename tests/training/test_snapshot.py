@@ -17,7 +17,7 @@ from evaluation.card import section
 from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from stylegan.latents import sample_z
-from stylegan.pretrained import METRICS
+from stylegan.layout import METRICS
 from training.card import describe
 from training.config import TrainConfig
 from training.snapshot import (
