@@ -1,5 +1,6 @@
 """A film that goes round through faces, as a file to keep."""
 
+import math
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import cycle
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import File
+from playground.limits import MOST_SECONDS
 from playground.mistake import Mistake, said
 from playground.mixing import Mixing, problem_with_face
 from playground.model import Model, Models
@@ -23,7 +25,8 @@ from playground.words import WORDS
 from stylegan.latents import walk
 
 SIDES = {"WebM": 512, "GIF": 256, "WebP": 512}  # of each format, pixels of a frame at least
-FIRST, STEPS, SPEED = 2, 12, 12  # good faces of each kind; frames to the next; frames a second
+FIRST, SPEED = 2, 12  # good faces of each kind; frames a second
+LEAST_STEPS, FEW_STEPS, STEPS, MOST_STEPS = 2, 6, 12, 24  # frames from face to face
 
 
 def one_palette(frames: np.ndarray, larger: Iterable[Image.Image]) -> Iterator[Image.Image]:
@@ -60,11 +63,33 @@ def save_film(frames: np.ndarray, path: Path, speed: int) -> None:
     writer.release()
 
 
+class TooLong(Mistake):
+    """A film that takes longer than a visitor may ask for."""
+
+
 class Films:
     """Draws for the Film tab."""
 
     def __init__(self, models: Models):
         self.models = models
+
+    def takes(self, faces: int, steps: int, speed: int, model: str = "") -> str:
+        """A sentence on how long the film goes on, and how long drawing it takes if that is known.
+
+        Raises: TooLong with what to ask for.
+        """
+        shown, frames = self.models[model], faces * steps
+        seconds = math.ceil(frames * shown.seconds)
+        if frames <= shown.most:
+            drawn = f", drawn in about {seconds} s" if math.isfinite(shown.most) else ""
+            return f"{frames} frames, {frames / speed:.1f} s of film{drawn}."
+        less = f"{int(shown.most // faces)} frames from face to face"
+        if shown.most < faces * LEAST_STEPS:
+            less = f"{max(int(shown.most // LEAST_STEPS), 1)} faces"
+        raise TooLong(
+            f"{frames} frames take about {seconds} s here, and there are {MOST_SECONDS}: take at "
+            f"most {less}."
+        )
 
     def frames(
         self,
@@ -106,6 +131,7 @@ class Films:
         The word mine stands for the visitor's own face, as Mix has it, or for both in turns.
         """
         chosen = parse_seeds(seeds, "Faces", also=MINE)
+        self.takes(len(chosen), int(steps), int(speed), model)
         total, frames = len(chosen) * int(steps), []
         for part in self.frames(chosen, int(steps), psi, own, face, model):
             frames.append(part)
@@ -139,30 +165,52 @@ def add_seeds(seeds: str, face: Tensor | None, *more: float | None) -> str:
     return together
 
 
-def first_seeds(model: Model) -> str:
-    """Good faces, of either kind in turns."""
-    pairs = zip(*good_seeds(model.domains, FIRST), strict=True)
-    return ", ".join(str(seed) for pair in pairs for seed in pair)
+def first_film(model: Model) -> tuple[str, int]:
+    """Seeds of good faces, of either kind in turns, and frames from face to face; less of both for
+    a model that draws slowly."""
+    pairs = FIRST if model.first >= 2 * FIRST * FEW_STEPS else 1
+    good = zip(*good_seeds(model.domains, pairs), strict=True)
+    steps = int(min(STEPS, max(LEAST_STEPS, model.first // (2 * pairs))))
+    return ", ".join(str(seed) for pair in good for seed in pair), steps
 
 
 def film_tab(models: Models, mix: Mixing) -> None:
     """Lay out the tab and connect it."""
-    films = Films(models)
+    films, first = Films(models), first_film(models.own)
+
+    def look(seeds: str, steps: int, speed: int, model: str) -> tuple[str, str]:
+        """What is wrong with the list of seeds, and what their film takes."""
+        try:
+            faces = len(parse_seeds(seeds, "Faces", also=MINE))
+            return "", films.takes(faces, int(steps), int(speed), model)
+        except TooLong as e:
+            return "", e.message
+        except Mistake as e:
+            return e.message, ""
+
     gr.Markdown(WORDS("film_info"))
     with gr.Row():
         with gr.Column(scale=1, min_width=240):
             seeds = gr.Textbox(
-                first_seeds(models.own),
+                first[0],
                 label=WORDS("film_faces"),
                 info=WORDS("film_faces_info"),
                 elem_id="film-seeds",
             )
             wrong = gr.Markdown(elem_id="film-words", elem_classes="wrong")
             add = gr.Button(WORDS("film_add"))
-            steps = BoundedSlider(2, 24, STEPS, step=1, label=WORDS("film_steps"))
+            steps = BoundedSlider(
+                LEAST_STEPS,
+                MOST_STEPS,
+                first[1],
+                step=1,
+                label=WORDS("film_steps"),
+                elem_id="film-steps",
+            )
             speed = BoundedSlider(4, 30, SPEED, step=1, label=WORDS("film_speed"))
             format = gr.Radio(list(SIDES), value="WebM", label=WORDS("film_format"))
             psi, own = psi_slider("film-psi"), own_checkbox(models.own, "film-own")
+            takes = gr.Markdown(look(*first, SPEED, "")[1], elem_id="film-takes")
             make = gr.Button(WORDS("film_make"), variant="primary")
         with gr.Column(scale=2, min_width=260):
             video = gr.Video(
@@ -185,26 +233,23 @@ def film_tab(models: Models, mix: Mixing) -> None:
             )
             file = File(label="Film", visible="hidden")
 
-    def problem(seeds: str) -> str:
-        """What is wrong with the list of seeds; empty if nothing is."""
-        try:
-            parse_seeds(seeds, "Faces", also=MINE)
-        except Mistake as e:
-            return e.message
-        return ""
-
     def add_faces(seeds: str, *more: object) -> tuple[str, str]:
         """The seeds with those of Mix, and nothing to say."""
         return add_seeds(seeds, *more), ""
 
-    def film(*values: object) -> Iterator[tuple[gr.Video, gr.Image, str]]:
+    def film(*values: object) -> Iterator[tuple[gr.Video | dict, gr.Image | dict, str]]:
         """The film in its player, and nothing to say."""
-        for path in films.make(*values):
-            yield *players(path), ""
+        try:
+            for path in films.make(*values):
+                yield *players(path), ""
+        except TooLong:  # it stands above the button
+            yield gr.skip(), gr.skip(), ""
 
     hidden = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
     latest = hidden | {"trigger_mode": "always_last"}
-    seeds.change(problem, seeds, wrong, **latest)
+    asked = [seeds, steps, speed, mix.model]
+    changes = [x.change for x in asked]
+    gr.on(changes, look, asked, [wrong, takes], **latest)
     add.click(said(add_faces, 1), [seeds, mix.face, *mix.controls[:2]], [seeds, wrong], **hidden)
     inputs = [seeds, steps, speed, format, psi, own, mix.face, mix.model]
     one = {"concurrency_limit": 1, "concurrency_id": "film"}
@@ -212,8 +257,9 @@ def film_tab(models: Models, mix: Mixing) -> None:
     make.click(said(film, 2), inputs, [video, image, wrong], **one, **shown)
     offer(films.make, inputs, file, "make_film", **one)
 
-    def changed(model: str) -> tuple[str, str, gr.Checkbox]:
-        """Faces of another model to begin with."""
-        return first_seeds(models[model]), "", gr.Checkbox(**own_shown(models[model]))
+    def changed(model: str) -> tuple[str, int, gr.Checkbox]:
+        """Faces of another model to begin with, and how many frames."""
+        now = models[model]
+        return *first_film(now), gr.Checkbox(**own_shown(now))
 
-    mix.model.change(changed, mix.model, [seeds, wrong, own], **hidden)
+    mix.model.change(changed, mix.model, [seeds, steps, own], **hidden)

@@ -17,7 +17,7 @@ from stylegan.directions import sample_w, style_directions
 from stylegan.images import from_uint8
 from stylegan.projection import nearest, similarity
 
-STARTS = 24  # good faces of each kind, the nearest of which the search begins with
+STARTS, STARTING_SECONDS = 24, 5  # good faces of each kind, the nearest of which begins a search
 STEPS, REFINING = 100, 30  # of a search; of one that begins with an encoder's answer
 EVERY, MOST_SECONDS = 5, 25  # steps between two pictures of it; of a search
 LIKE = {85: "very", 75: "rather", 62: "somewhat", 45: "a little"}  # from so much of 100 on
@@ -48,8 +48,9 @@ class Start(NamedTuple):
 
 
 def starts(model: Model) -> Start:
-    """Of a generator's good faces."""
-    first, last = good_seeds(model.domains, STARTS)
+    """Of a generator's good faces, fewer of one that draws slowly."""
+    count = max(1, min(STARTS, model.drawn_in(STARTING_SECONDS) / 2))
+    first, last = good_seeds(model.domains, int(count))
     ws = model.styles(first + last, PSI)
     basis = model.turns.take(lambda: style_directions(model.G, sample_w(model.G)), heavy=True)
     return Start(ws, images(model.draw_many(ws)), basis)

@@ -11,7 +11,7 @@ from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slid
 from playground.files import Picture
 from playground.mistake import Mistake, said
 from playground.mixing import Mixing
-from playground.model import Models
+from playground.model import Model, Models
 from playground.programs import offer
 from playground.scene import Scene
 from playground.seeds import MOST, good_seeds, parse_seeds
@@ -21,7 +21,7 @@ from playground.words import DRAWING, WORDS, kind_name
 from stylegan.images import image_grid
 from stylegan.latents import blend
 
-FIRST = 4  # faces in a row or column
+FIRST = 4  # faces in a row or column, of a model that draws them quickly
 GOOD = 60  # of each kind, among which other faces are chosen
 
 # In the browser: a click on the grid counts when its picture is loaded, and as if the picture were
@@ -115,16 +115,22 @@ def crossing(
     )
 
 
+def first_size(model: Model) -> int:
+    """Faces in a row or column of the first grid, fewer for a model that draws slowly."""
+    sizes = range(FIRST, 0, -1)
+    return next((size for size in sizes if size * (size + 2) <= model.first), 1)
+
+
 def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay out the tab and connect it; it is drawn when it is opened."""
     crossings = Crossings(models)
 
     def seeds_shown(model: str) -> list[dict[str, str]]:
         """The best ones, and of which kind they are."""
-        names = [kind_name(domain.name) for domain in models[model].domains] or ["faces"]
-        across, down = (
-            ", ".join(map(str, seeds)) for seeds in good_seeds(models[model].domains, FIRST)
-        )
+        now = models[model]
+        names = [kind_name(domain.name) for domain in now.domains] or ["faces"]
+        good = good_seeds(now.domains, first_size(now))
+        across, down = (", ".join(map(str, seeds)) for seeds in good)
         return [
             dict(value=across, label=f"{WORDS('across')}: {names[0]}"),
             dict(value=down, label=f"{WORDS('down')}: {names[-1]}"),
@@ -137,7 +143,7 @@ def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
             size = BoundedSlider(
                 1,
                 MOST,
-                FIRST,
+                first_size(models.own),
                 step=1,
                 label=WORDS("grid_size"),
                 info=WORDS("grid_size_info"),
@@ -235,12 +241,12 @@ def grid_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
         _, _, *how = scene_values(Scene(0, 0, weight, psi, own, model=model))
         return a, b, *how, DRAWING, gr.Tabs(selected="mix")
 
-    def changed(model: str) -> tuple[gr.Textbox, gr.Textbox, gr.Checkbox, None]:
+    def changed(model: str) -> tuple[int, gr.Textbox, gr.Textbox, gr.Checkbox, None]:
         """Seeds of another model."""
         across, down = seeds_shown(model)
         own = gr.Checkbox(**own_shown(models[model]))
-        return gr.Textbox(**across), gr.Textbox(**down), own, None
+        return first_size(models[model]), gr.Textbox(**across), gr.Textbox(**down), own, None
 
     clicked = [across, down, weight, psi, own, mix.model]
     mix.redraw(grid.select(open_in_mix, clicked, [*mix.controls, mix.words, tabs], **hidden).then)
-    mix.model.change(changed, mix.model, [across, down, own, grid], **hidden)
+    mix.model.change(changed, mix.model, [size, across, down, own, grid], **hidden)

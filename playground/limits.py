@@ -41,7 +41,8 @@ LOADING = 10  # how nice it is to load a stranger's model: of a core that others
 DRAWING = 15  # how nice it is to draw with it: of a core that others want, one part in 29
 PLACES = 8  # of those who wait for the same stranger's model; each takes one of Gradio's 40 threads
 WAIT_SECONDS = 30  # for a turn
-MOST_SECONDS = 60  # of one film or grid
+MOST_SECONDS = 60  # of drawing one film or grid
+FIRST_SECONDS = 30  # of drawing those that are offered at first
 QUEUE = 40  # that wait in Gradio's queue for the same action
 SESSIONS = 300  # that Gradio remembers, at a third of a megabyte; the oldest is forgotten first
 BUSY = "Too many visitors ask for this just now. Try again in {} seconds."
@@ -99,6 +100,7 @@ class Turns:
         self._heavy = ThreadPoolExecutor(1)
         self._places = PLACES if nice else math.inf
         self._ends, self._changing = {}, threading.RLock()  # when what is asked for is done
+        self._caller = threading.local()  # how long was worked for it
 
     @contextmanager
     def _until(self, end: float, places: float = math.inf) -> Iterator[None]:
@@ -127,10 +129,11 @@ class Turns:
         """
         begun, first = threading.Event(), threading.Lock()
 
-        def begin() -> Result | None:
+        def begin() -> tuple[Result, float] | None:
             if first.acquire(blocking=False):  # nobody has given up
                 begun.set()
-                return work()
+                start = time.thread_time()
+                return work(), time.thread_time() - start
 
         with self._until(time.monotonic() + WAIT_SECONDS, math.inf if heavy else self._places):
             if heavy:
@@ -139,17 +142,31 @@ class Turns:
                 done = self._one.submit(begin)
             if not begun.wait(WAIT_SECONDS) and first.acquire(blocking=False):
                 raise self._busy()
-            return done.result()
+            result, worked = done.result()
+            self._caller.worked = self._worked + worked
+            return result
+
+    @property
+    def _worked(self) -> float:
+        """Seconds, for the thread that asks."""
+        return getattr(self._caller, "worked", 0.0)
 
     def in_time(self, steps: Iterable[Step]) -> Iterator[Step]:
         """The steps of heavy work.
 
-        Raises: gr.Error when they have taken too long.
+        Raises: gr.Error when they have worked for too long; that others worked meanwhile does not
+        count.
         """
-        until = time.monotonic() + MOST_SECONDS
-        with self._until(until, self._places):
-            for step in steps:
-                if time.monotonic() > until:
+        steps, left = iter(steps), float(MOST_SECONDS)
+        with self._until(time.monotonic() + MOST_SECONDS, self._places):
+            while True:
+                before = self._worked  # each step may be asked for by another thread
+                try:
+                    step = next(steps)
+                except StopIteration:
+                    return
+                left -= self._worked - before
+                if left < 0:
                     raise gr.Error(TOO_LONG)
                 yield step
 

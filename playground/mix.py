@@ -39,7 +39,7 @@ from playground.words import DRAWING, WORDS
 from stylegan.config import GeneratorConfig
 from stylegan.specs import BANDS, style_bands
 
-SIDES = ["64", "512", "1024"]  # pixels of a saved picture
+SIDES = 512, 1024  # pixels of a saved picture, beside the width that the model draws
 SHOWN = 6  # good seeds of a kind beside each face
 
 SAY_DRAWING = f"() => '{DRAWING}'"  # in the browser, at once
@@ -67,6 +67,13 @@ def layers_shown(model: Model) -> list[dict[str, str | bool]]:
     names = layer_names(model.G.config)[:MOST_LAYERS]
     rest = [dict(label="", visible=False)] * (MOST_LAYERS - len(names))
     return [dict(label=name, visible=True) for name in names] + rest
+
+
+def sides_shown(model: Model) -> dict[str, str | list[str]]:
+    """Widths of a saved picture, the model's own among them, and which is chosen at first."""
+    own = model.G.img_resolution
+    sides = [str(side) for side in sorted({own, *SIDES})]
+    return dict(choices=sides, value=str(max(own, SIDES[0])))
 
 
 def good_faces(model: Model) -> tuple[list[int], list[np.ndarray]]:
@@ -147,7 +154,10 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
     with gr.Row(equal_height=True):
         save_mix = gr.Button(WORDS("save_mix"), min_width=140)
         width = gr.Radio(
-            SIDES, value="512", label=WORDS("save_side"), min_width=220, elem_id="save-side"
+            label=WORDS("save_side"),
+            min_width=220,
+            elem_id="save-side",
+            **sides_shown(models.own),
         )
         share = gr.Button(WORDS("share_mix"), min_width=140)
     shared = gr.Markdown(elem_id="shared")
@@ -233,7 +243,8 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         now = models[model]
         _, faces = good_faces(now)
         sliders = [gr.Slider(**shown) for shown in layers_shown(now)]
-        return [faces, faces, gr.Checkbox(**own_shown(now)), *sliders]
+        width = gr.Radio(**sides_shown(now))
+        return [faces, faces, gr.Checkbox(**own_shown(now)), width, *sliders]
 
     # The strip always follows, never beside: two events of one control, each waiting for its last
     # value, would go on waking each other for ever.
@@ -256,7 +267,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         restored.then(unfold, offsets, [banded, layered], **private)
     levelled = [*bands, layers, *single]
     redraw(level.click(lambda: [0, 0, 0, *layer_values(())], None, levelled, **private).then)
-    model.change(changed, model, [good_a, good_b, own, *single], **private)
+    model.change(changed, model, [good_a, good_b, own, width, *single], **private)
     for dice, row, seed in ((dice_a, good_a, seed_a), (dice_b, good_b, seed_b)):
         gr.on([dice.click, row.select], None, None, words, js=SAY_DRAWING)
         redraw(dice.click(roll, None, seed, **private).then)

@@ -1,5 +1,6 @@
 """The generators that visitors draw with: the page's own one, and some of the Hub."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,15 @@ from torch import Tensor
 
 from playground.gpu import LENT, MANY, draw_there
 from playground.hub import Copy, fetch
-from playground.limits import DRAWING, LOADING, MOST_SECONDS, SLOWEST, TooMuch, Turns
+from playground.limits import (
+    DRAWING,
+    FIRST_SECONDS,
+    LOADING,
+    MOST_SECONDS,
+    SLOWEST,
+    TooMuch,
+    Turns,
+)
 from playground.mistake import Mistake
 from playground.told import read_told, reason
 from playground.trial import seconds_a_face
@@ -26,7 +35,7 @@ from stylegan.history import HISTORY, Moment
 from stylegan.images import to_uint8
 from stylegan.latents import sample_z, truncate
 from stylegan.layout import CARD, ENCODER, METRICS, WEIGHTS
-from stylegan.precision import draw, fastest_dtype
+from stylegan.precision import draw, fastest_dtype, seconds_an_image
 from stylegan.projection import project
 
 AT_ONCE = 4  # pictures drawn before another visitor may draw
@@ -52,7 +61,7 @@ class Model:
     left_out: list[str] = field(default_factory=list)  # sentences on what it tells badly
     dtype: torch.dtype = torch.float32  # of the wide features while drawing
     weights_bytes: int = 0
-    seconds: float = 0.0  # a face, if a stranger's was measured
+    seconds: float = 0.0  # a face, if it was measured
     turns: Turns = field(default_factory=Turns)
     copy: Copy | None = None  # of what a visitor named; keeps the folder
 
@@ -71,15 +80,19 @@ class Model:
         """Pictures drawn before others draw; of a slow model no more than a second's."""
         return max(1, int(min(AT_ONCE, SLOWEST / self.seconds))) if self.seconds else AT_ONCE
 
-    def _parts(self, ws: Tensor) -> tuple[Tensor, ...]:
-        """Of ws, to be drawn one by one; raises Mistake if together they take too long."""
-        if (seconds := len(ws) * self.seconds) > MOST_SECONDS:
-            most = int(MOST_SECONDS / self.seconds)
-            raise Mistake(
-                f"{len(ws)} faces of {self.name} take about {seconds:.0f} s here, and this page "
-                f"allows {MOST_SECONDS}: ask for at most {most}."
-            )
-        return ws.split(self.at_once)
+    def drawn_in(self, seconds: float) -> float:
+        """Pictures of a film or grid for which so long is enough, as far as that is known."""
+        return seconds / self.seconds if self.seconds and not LENT else math.inf
+
+    @property
+    def first(self) -> float:
+        """Pictures of a film or grid that is offered before a visitor asks for more."""
+        return self.drawn_in(FIRST_SECONDS)
+
+    @property
+    def most(self) -> float:
+        """Pictures of a film or grid."""
+        return self.drawn_in(MOST_SECONDS)
 
     @torch.inference_mode()
     def styles(self, seeds: Sequence[int], psi: float, *, own: bool = False) -> Tensor:
@@ -106,8 +119,8 @@ class Model:
         return self.turns.take(work, heavy=heavy)
 
     def draw_many(self, ws: Tensor) -> np.ndarray:
-        """As `draw`, a few at a time, so that others may draw between; raises as `draw_parts`."""
-        return np.concatenate([self.draw(part) for part in self._parts(ws)])
+        """As `draw`, a few at a time, so that others may draw between; raises as it does."""
+        return np.concatenate([self.draw(part) for part in ws.split(self.at_once)])
 
     def draw_parts(self, ws: Tensor) -> Iterator[np.ndarray]:
         """As `draw`, what is heavy, part by part: on the GPU if one is lent for it.
@@ -116,9 +129,15 @@ class Model:
         """
         if LENT:
             yield from (draw_there(self.G, part) for part in ws.split(MANY))
-        else:
-            drawn = (self.draw(part, heavy=True) for part in self._parts(ws))
-            yield from self.turns.in_time(drawn)
+            return
+        if len(ws) > self.most:
+            seconds, most = len(ws) * self.seconds, int(self.most)
+            raise Mistake(
+                f"{len(ws)} faces of {self.name} take about {seconds:.0f} s here, longer than the "
+                f"{MOST_SECONDS} that there are: ask for at most {most}."
+            )
+        drawn = (self.draw(part, heavy=True) for part in ws.split(self.at_once))
+        yield from self.turns.in_time(drawn)
 
     def _as_drawn(self, img: Tensor) -> Tensor:
         """A picture in colour, grey if this model draws in grey."""
@@ -155,13 +174,19 @@ def _load(folder: Path) -> Generator:
     return G
 
 
+def name_of(folder_or_repo: str) -> str:
+    """As visitors read it: of a folder, the end of its path."""
+    path = Path(folder_or_repo)
+    return f"the weights in {Path(*path.parts[-2:])}" if path.is_dir() else folder_or_repo
+
+
 def _own(folder_or_repo: str | Path, name: str, problem: str = "") -> Model:
     """The page's own one; raises as `_load`."""
     folder = find_pretrained(folder_or_repo, also=ALSO)
     G = _load(folder)
-    told = read_told(folder, G, is_copy=False)
-    size = (folder / WEIGHTS).stat().st_size
-    return Model(G, name, problem, dtype=fastest_dtype(G), weights_bytes=size, **vars(told))
+    told, dtype = read_told(folder, G, is_copy=False), fastest_dtype(G)
+    known = dict(weights_bytes=(folder / WEIGHTS).stat().st_size, **vars(told))
+    return Model(G, name, problem, dtype=dtype, seconds=seconds_an_image(G, dtype), **known)
 
 
 def load_model(folder_or_repo: str | None = None) -> Model:
@@ -172,7 +197,7 @@ def load_model(folder_or_repo: str | None = None) -> Model:
     problem = ""
     if folder_or_repo:
         try:
-            return _own(folder_or_repo, folder_or_repo)
+            return _own(folder_or_repo, name_of(folder_or_repo))
         except (ValueError, OSError, HfHubHTTPError) as e:
             problem = (
                 f"The model {folder_or_repo} cannot be shown: {reason(e)}. "

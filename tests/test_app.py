@@ -15,7 +15,7 @@ from app import build_page
 from playground import find
 from playground.controls import BoundedSlider, SeedBox
 from playground.find import Finder
-from playground.mix import beside, layer_names, weight_of
+from playground.mix import beside, layer_names, sides_shown, weight_of
 from playground.mixing import STEPS, Mixer, read_scene
 from playground.model import Model, Models, load_model
 from playground.scene import Scene
@@ -339,8 +339,19 @@ def test_another_model_is_loaded_from_its_folder(model, tmp_path):
     other = Generator(model.G.config)
     other.save_pretrained(tmp_path / "other")
     loaded = load_model(str(tmp_path / "other"))
-    assert loaded.problem == ""
+    assert loaded.problem == "" and 0 < loaded.seconds < 60
+    assert loaded.name == f"the weights in {tmp_path.name}/other"  # no more of where it is
     assert loaded.G.synthesis.input.phases.equal(other.synthesis.input.phases)
+
+
+@pytest.mark.parametrize(
+    "side, sides, first",
+    [(64, "64 512 1024", "512"), (512, "512 1024", "512"), (1024, "512 1024", "1024")],
+)
+def test_a_picture_can_be_saved_as_large_as_it_is_drawn(model, side, sides, first):
+    config = SimpleNamespace(img_resolution=side)
+    shown = sides_shown(dataclasses.replace(model, G=config))
+    assert shown == dict(choices=sides.split(), value=first)
 
 
 def test_a_missing_model_leaves_the_bundled_one_and_a_sentence(model, tmp_path):
@@ -382,6 +393,11 @@ def test_a_face_is_found_among_those_that_the_network_draws(finder, monkeypatch)
         < distances[0]
         < unlikeness(finder.starts(finder.models.own).drawn, target).min()
     )
+
+
+@pytest.mark.parametrize("seconds, faces", [(0, 48), (0.04, 48), (0.5, 10), (9.0, 2)])
+def test_a_search_with_a_slow_model_begins_with_one_of_fewer_faces(kinds, seconds, faces):
+    assert len(find.starts(dataclasses.replace(kinds, seconds=seconds)).ws) == faces
 
 
 def test_likeness_is_told_in_a_word_and_a_figure():

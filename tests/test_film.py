@@ -1,5 +1,8 @@
 """Films as files, without a browser."""
 
+import dataclasses
+import re
+
 import cv2
 import gradio as gr
 import numpy as np
@@ -9,7 +12,7 @@ from PIL import Image
 
 from app import build_page
 from playground import limits
-from playground.film import Films, add_seeds, players, save_film
+from playground.film import Films, add_seeds, first_film, players, save_film
 from playground.model import Models
 from stylegan.images import to_uint8
 
@@ -126,6 +129,41 @@ def test_a_film_that_takes_too_long_is_told_among_its_words(bundled, monkeypatch
 def test_a_video_that_cannot_be_written_is_told(frames, tmp_path):
     with pytest.raises(gr.Error, match="cannot write WebM here: take GIF"):
         save_film(frames, tmp_path / "nowhere" / "a.webm", 8)
+
+
+@pytest.mark.parametrize(
+    "seconds, faces, steps", [(0.04, 4, 12), (0.6, 4, 12), (1.0, 4, 7), (2.0, 2, 7), (9.0, 2, 2)]
+)
+def test_the_first_film_of_a_slow_model_is_shorter(bundled, seconds, faces, steps):
+    """Drawn in thirty seconds if it can be."""
+    seeds, found = first_film(dataclasses.replace(bundled, seconds=seconds))
+    assert (len(seeds.split()), found) == (faces, steps)
+
+
+@pytest.mark.parametrize("seconds, faces", [(0.5, 8), (2.0, 8), (5.0, 7), (9.0, 5)])
+def test_a_film_that_would_take_too_long_is_refused_with_one_that_would_not(
+    bundled, seconds, faces
+):
+    """Before anything is drawn; what is advised is then taken."""
+    slow = Films(Models(dataclasses.replace(bundled, seconds=seconds)))
+    seeds = " ".join(map(str, range(faces)))
+    sentence = f"{24 * faces} frames take about {24 * faces * seconds:.0f} s .* there are 60: take"
+    with pytest.raises(gr.Error, match=sentence) as told:
+        next(slow.make(seeds, 24, 12, "GIF", 0.65, False))
+    number, what = re.search(r"at most (\d+) (frames|faces)", told.value.message).groups()
+    most, more = (
+        (faces, int(number) + i) if what == "frames" else (int(number) + i, 2) for i in (0, 1)
+    )
+    assert re.search("drawn in about [3-6][0-9] s", slow.takes(*most, 12))
+    with pytest.raises(gr.Error, match="at most"):
+        slow.takes(*more, 12)
+
+
+def test_what_a_film_takes_is_said(bundled):
+    fast = Films(Models(dataclasses.replace(bundled, seconds=0.04)))
+    assert fast.takes(4, 12, 12) == "48 frames, 4.0 s of film, drawn in about 2 s."
+    unknown = Films(Models(dataclasses.replace(bundled, seconds=0)))
+    assert unknown.takes(8, 24, 24) == "192 frames, 8.0 s of film."
 
 
 def test_what_is_no_list_of_seeds_is_named(films):

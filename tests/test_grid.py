@@ -1,10 +1,12 @@
 """The grid's callbacks, without a browser."""
 
+import dataclasses
+
 import gradio as gr
 import numpy as np
 import pytest
 
-from playground.grid import Crossings, crossing
+from playground.grid import Crossings, crossing, first_size
 from playground.mixing import Mixer
 from playground.model import Models
 from playground.scene import Scene
@@ -86,6 +88,12 @@ def test_seeds_are_chosen_as_many_as_asked(crossings):
     assert parse_seeds("1 2,3,  4", "Across") == [1, 2, 3, 4]
     across, down = (parse_seeds(text, "") for text in crossings.choose(8))
     assert len(set(across)) == len(set(down)) == 8 and not set(across) & set(down)
+
+
+@pytest.mark.parametrize("seconds, size", [(0, 4), (0.04, 4), (2.0, 3), (3.0, 2), (9.0, 1)])
+def test_the_first_grid_of_a_slow_model_has_fewer_faces(model, seconds, size):
+    """In thirty seconds their row, their column and all mixes can be drawn."""
+    assert first_size(dataclasses.replace(model, seconds=seconds)) == size
 
 
 def test_a_grid_of_another_size_keeps_the_faces_it_has(crossings):

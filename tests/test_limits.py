@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from functools import partial
 from types import SimpleNamespace
 
 import gradio as gr
@@ -112,6 +113,28 @@ def test_heavy_work_that_takes_too_long_ends_with_a_sentence(monkeypatch):
     monkeypatch.setattr(limits, "MOST_SECONDS", -1)
     with pytest.raises(gr.Error, match="takes too long just now"):
         next(Turns().in_time(range(3)))
+
+
+def test_only_the_work_itself_is_counted(monkeypatch):
+    """Not what it waits for, a sleep here, whichever threads ask for its steps."""
+    monkeypatch.setattr(limits, "MOST_SECONDS", 0.2)
+    turns = Turns()
+
+    def work():
+        end = time.thread_time() + 0.15
+        while time.thread_time() < end:
+            pass
+
+    def next_elsewhere(steps):
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(next, steps).result()
+
+    waits = turns.in_time(turns.take(partial(time.sleep, 0.1), heavy=True) for _ in range(4))
+    assert list(waits) == [None] * 4
+    works = turns.in_time(turns.take(work, heavy=True) for _ in range(2))
+    next_elsewhere(works)
+    with pytest.raises(gr.Error, match="takes too long just now"):
+        next_elsewhere(works)
 
 
 def test_every_field_of_a_config_has_a_limit():

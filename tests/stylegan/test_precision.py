@@ -44,7 +44,7 @@ def test_weights_of_half_precision_draw_the_same_faces(G, dtype, db):
 )
 def test_bfloat16_is_chosen_where_it_is_clearly_faster(monkeypatch, single, half, expected):
     seconds = {torch.float32: single, torch.bfloat16: half}
-    monkeypatch.setattr(precision, "_seconds", lambda G, ws, dtype: seconds[dtype])
+    monkeypatch.setattr(precision, "seconds_an_image", lambda G, dtype: seconds[dtype])
     config = GeneratorConfig.stylegan3_t(32, num_layers=4, channel_base=128, channel_max=8)
     assert precision.fastest_dtype(Generator(config)) == expected
 
