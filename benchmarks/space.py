@@ -1,10 +1,11 @@
 """A Space, built as Spaces build it: `python -m benchmarks.space`.
 
-A new environment gets `requirements.txt` alone, then the files of `playground.space` are laid down,
-and another user, who may not write to them, starts the page. The Hub is away all the while, as an
-address at which nobody answers; the page is asked for a model of it. Needs root, to become another
-user, and some gigabytes for a while.
+The files of `playground.space` are laid down, a new environment gets their `requirements.txt` and
+nothing else, and another user, who may not write to them, starts the page. The Hub is away all the
+while, as an address at which nobody answers; the page is asked for a model of it. Needs root, to
+become another user, and some gigabytes for a while.
 
+    torch_installed        its version; one that ends in +cpu lacks what only GPUs need
     install_mib            what was installed
     files_kib              what a Space is sent
     first_picture_s        from the start of Python to the first mix: CPU seconds of the page, and
@@ -44,13 +45,19 @@ def size_of(folder: Path) -> int:
     return 512 * sum(blocks for _, blocks in found)
 
 
-def install(folder: Path) -> Path:
-    """An environment with requirements.txt and nothing else; returns its python."""
+def install(folder: Path, needed: Path) -> Path:
+    """An environment with what a file asks for and nothing else; returns its python."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     python = folder / "bin" / "python"
-    command = [str(python), "-m", "pip", "install", "-q", "-r", str(ROOT / "requirements.txt")]
+    command = [str(python), "-m", "pip", "install", "-q", "-r", str(needed)]
     subprocess.run([*command, "--no-cache-dir"], check=True)
     return python
+
+
+def version_of(package: str, python: Path) -> str:
+    """As an environment has it."""
+    code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
+    return subprocess.check_output([str(python), "-c", code], text=True).strip()
 
 
 def free_port() -> int:
@@ -120,9 +127,9 @@ def measure(python: Path | None = None) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="space-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        python = python or install(folder / "venv")
         code, home = folder / "code", folder / "home"
         write(files_for("cpu"), code)
+        python = python or install(folder / "venv", code / "requirements.txt")
         home.mkdir()
         os.chown(home, NOBODY, NOBODY)
         port, begun = free_port(), time.monotonic()
@@ -133,7 +140,8 @@ def measure(python: Path | None = None) -> dict[str, object]:
             page.terminate()
             page.wait(30)
         sizes = size_of(python.parents[1]) / MIB, size_of(code) / 1024
-        return dict(install_mib=round(sizes[0]), files_kib=round(sizes[1])) | found
+        told = dict(torch_installed=version_of("torch", python))
+        return told | dict(install_mib=round(sizes[0]), files_kib=round(sizes[1])) | found
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -3,7 +3,7 @@
 Sends what the page needs and nothing else, as one commit, and deletes there what an earlier call
 sent and the page needs no longer. Where it runs is chosen with `--for`:
 
-    cpu      a Gradio Space on a CPU, from this repository as it is
+    cpu      a Gradio Space on a CPU, with a torch that lacks what only GPUs need
     zero     a Gradio Space on ZeroGPU, which has versions of torch of its own
     docker   a Docker Space, from the Dockerfile; the same image runs anywhere
 
@@ -48,6 +48,7 @@ NEEDED = (  # beside it; what is not named here is not sent
 )
 DOCKERFILE = "Dockerfile"
 PLACES = "cpu", "zero", "docker"
+CPU_TORCH = "--extra-index-url https://download.pytorch.org/whl/cpu\n"  # pip prefers its torch
 ZERO_TORCH = "torch>=2.9,<2.12"  # what ZeroGPU supports of what this code runs on
 ZERO_PYTHON = "3.12"
 PORT = 7860  # to which Spaces send visitors
@@ -104,7 +105,9 @@ def files_for(place: str, root: Path = ROOT) -> dict[str, Path | bytes]:
         if not paths:
             raise ValueError(f"{root} has no {pattern}, which a Space needs: use a whole clone")
         found |= {path.relative_to(root).as_posix(): path for path in paths}
-    readme = (root / "README.md").read_text(encoding="utf-8")
+    readme, needs = ((root / f).read_text("utf-8") for f in ("README.md", "requirements.txt"))
+    if place == "cpu":
+        found["requirements.txt"] = (CPU_TORCH + needs).encode()
     if place == "docker":
         change = {"sdk": "docker", "app_port": str(PORT)}
         change |= dict.fromkeys(("sdk_version", "python_version", "app_file"))
@@ -112,11 +115,10 @@ def files_for(place: str, root: Path = ROOT) -> dict[str, Path | bytes]:
     if place == "zero":
         change = {"python_version": f'"{ZERO_PYTHON}"', "suggested_hardware": "zero-a10g"}
         found["README.md"] = _front_matter(readme, change).encode()
-        text = (root / "requirements.txt").read_text(encoding="utf-8")
-        text, changed = re.subn(r"^torch==.*$", ZERO_TORCH, text, flags=re.MULTILINE)
+        needs, changed = re.subn(r"^torch==.*$", ZERO_TORCH, needs, flags=re.MULTILINE)
         if changed != 1:
             raise ValueError(f"{root / 'requirements.txt'} has no line torch==..., for ZeroGPU")
-        found["requirements.txt"] = text.encode()
+        found["requirements.txt"] = needs.encode()
     return found
 
 

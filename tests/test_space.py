@@ -40,6 +40,9 @@ def clone(tmp_path):
 
 def test_a_space_gets_the_page_and_no_trainer(clone):
     files = files_for("cpu", clone)
+    needed = content(files.pop("requirements.txt")).splitlines()
+    assert needed[0] == "--extra-index-url https://download.pytorch.org/whl/cpu"
+    assert needed[1:] == (clone / "requirements.txt").read_text().splitlines()
     assert all(path.is_file() and path.is_relative_to(clone) for path in files.values())
     assert {"app.py", "playground/words.py", "weights/faces-64/model.safetensors"} <= files.keys()
     parts = {name.partition("/")[0] for name in files}
@@ -54,7 +57,7 @@ def test_a_space_gets_the_page_and_no_trainer(clone):
 
 
 def test_zerogpu_gets_a_torch_that_it_has(clone):
-    here, there = (files_for(place, clone)["requirements.txt"] for place in ("cpu", "zero"))
+    here, there = clone / "requirements.txt", files_for("zero", clone)["requirements.txt"]
     changed = set(content(there).splitlines()) ^ set(content(here).splitlines())
     assert sorted(changed) == ["torch==2.13.0", "torch>=2.9,<2.12"]
     card = RepoCard(content(files_for("zero", clone)["README.md"])).data
