@@ -179,7 +179,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     args = parser.parse_args(argv)
     try:
-        told = convert(find_checkpoint(args.file), Path(args.out), args.network, args.file)
+        file = find_checkpoint(args.file)
+        of_hub = "" if Path(args.file).is_file() else args.file  # the card tells no path from here
+        told = convert(file, Path(args.out), args.network, of_hub)
     except (ValueError, OSError) as e:
         sys.exit(f"error: {e}")
     print("\n".join([*told, f"written: {args.out}"]))

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.looking import SECONDS, picture
+from tests.page.looking import SECONDS, picture, slide
 
 
 @pytest.mark.parametrize("format", ["WebM", "WebP"])
@@ -22,6 +22,17 @@ def test_a_film_is_made_and_shown(page, format):
         image = page.locator("#film-image img")
         expect(image).to_have_attribute("src", re.compile(r"\.webp$"), timeout=SECONDS * 1000)
         assert picture(page, "film-image").shape == (512, 512, 3)
+
+
+def test_what_a_film_takes_is_said_before_it_is_made(page):
+    """It follows the faces and both sliders."""
+    page.get_by_role("tab", name="Film").click()
+    words = page.locator("#film-takes")
+    expect(words).to_contain_text(re.compile(r"48 frames, 4\.0 s of film, drawn in about \d+ s\."))
+    slide(page, "film-steps", 6)
+    expect(words).to_contain_text("24 frames, 2.0 s of film")
+    page.locator("#film-seeds textarea").fill("1, 2")
+    expect(words).to_contain_text("12 frames, 1.0 s of film")
 
 
 def test_a_mistake_in_the_film_s_seeds_is_said_below_them_until_it_is_mended(page):

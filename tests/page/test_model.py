@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks.load import dtype_of, is_close
@@ -65,6 +66,11 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         with torch.inference_mode():
             expected = to_uint8(G(sample_z([0], G.z_dim), truncation_psi=0.65))[0]
         assert is_close(picture(page, "face-a"), expected, dtype_of(served.address))
+        page.locator("#save-side").get_by_label("32", exact=True).check()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save the mix").click()
+        with Image.open(download.value.path()) as saved:
+            np.testing.assert_array_equal(np.asarray(saved), mixed)
         again = browser.new_page()
         again.goto(page.url)
         expect(again.locator("#status")).to_contain_text("alice/faces", timeout=SECONDS * 1000)

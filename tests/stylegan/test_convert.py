@@ -65,7 +65,8 @@ def test_what_is_left_out_and_what_is_not_exact_is_said(checkpoint, tmp_path, ca
     assert "G_ema: it has no conv_clamp, and here activations are bounded by 256" in said
     assert "D: channel base 1024, channel max 32" in said
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "t.pkl, network G_ema" in card and "for whoever trained them to say" in card
+    assert "Weights of t.pkl, network G_ema" in card and str(tmp_path) not in card
+    assert "for whoever trained them to say" in card
 
 
 def test_names_of_a_file_do_not_reach_the_terminal(checkpoint, tmp_path, capsys):
