@@ -133,7 +133,7 @@ class Model:
         if len(ws) > self.most:
             seconds, most = len(ws) * self.seconds, int(self.most)
             raise Mistake(
-                f"{len(ws)} faces of {self.name} take about {seconds:.0f} s here, longer than the "
+                f"{len(ws)} faces take about {seconds:.0f} s here, longer than the "
                 f"{MOST_SECONDS} that there are: ask for at most {most}."
             )
         drawn = (self.draw(part, heavy=True) for part in ws.split(self.at_once))
