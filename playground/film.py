@@ -170,7 +170,7 @@ def first_film(model: Model) -> tuple[str, int]:
     a model that draws slowly."""
     pairs = FIRST if model.first >= 2 * FIRST * FEW_STEPS else 1
     good = zip(*good_seeds(model.domains, pairs), strict=True)
-    steps = int(min(STEPS, max(LEAST_STEPS, model.first // (2 * pairs))))
+    steps = int(min(STEPS, max(LEAST_STEPS, model.first / (2 * pairs))))
     return ", ".join(str(seed) for pair in good for seed in pair), steps
 
 

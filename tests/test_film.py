@@ -132,7 +132,8 @@ def test_a_video_that_cannot_be_written_is_told(frames, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "seconds, faces, steps", [(0.04, 4, 12), (0.6, 4, 12), (1.0, 4, 7), (2.0, 2, 7), (9.0, 2, 2)]
+    "seconds, faces, steps",
+    [(0, 4, 12), (0.04, 4, 12), (0.6, 4, 12), (1.0, 4, 7), (2.0, 2, 7), (9.0, 2, 2)],
 )
 def test_the_first_film_of_a_slow_model_is_shorter(bundled, seconds, faces, steps):
     """Drawn in thirty seconds if it can be."""
