@@ -87,7 +87,7 @@ class Films:
         if shown.most < faces * LEAST_STEPS:
             less = f"{max(int(shown.most // LEAST_STEPS), 1)} faces"
         raise TooLong(
-            f"{frames} frames take about {seconds} s here, and there are {MOST_SECONDS}: take at "
+            f"{frames} frames take about {seconds} s here, and this page allows {MOST_SECONDS}: take at "
             f"most {less}."
         )
 

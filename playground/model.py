@@ -133,8 +133,8 @@ class Model:
         if len(ws) > self.most:
             seconds, most = len(ws) * self.seconds, int(self.most)
             raise Mistake(
-                f"{len(ws)} faces take about {seconds:.0f} s here, longer than the "
-                f"{MOST_SECONDS} that there are: ask for at most {most}."
+                f"{len(ws)} faces take about {seconds:.0f} s here, and this page "
+                f"allows {MOST_SECONDS}: ask for at most {most}."
             )
         drawn = (self.draw(part, heavy=True) for part in ws.split(self.at_once))
         yield from self.turns.in_time(drawn)

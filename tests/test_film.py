@@ -148,7 +148,7 @@ def test_a_film_that_would_take_too_long_is_refused_with_one_that_would_not(
     """Before anything is drawn; what is advised is then taken."""
     slow = Films(Models(dataclasses.replace(bundled, seconds=seconds)))
     seeds = " ".join(map(str, range(faces)))
-    sentence = f"{24 * faces} frames take about {24 * faces * seconds:.0f} s .* there are 60: take"
+    sentence = f"{24 * faces} frames take about {24 * faces * seconds:.0f} s .* allows 60: take"
     with pytest.raises(gr.Error, match=sentence) as told:
         next(slow.make(seeds, 24, 12, "GIF", 0.65, False))
     number, what = re.search(r"at most (\d+) (frames|faces)", told.value.message).groups()
