@@ -87,8 +87,8 @@ class Films:
         if shown.most < faces * LEAST_STEPS:
             less = f"{max(int(shown.most // LEAST_STEPS), 1)} faces"
         raise TooLong(
-            f"{frames} frames take about {seconds} s here, and this page allows {MOST_SECONDS}: take at "
-            f"most {less}."
+            f"{frames} frames take about {seconds} s here, and this page allows {MOST_SECONDS}: "
+            f"take at most {less}."
         )
 
     def frames(
