@@ -18,7 +18,7 @@ from stylegan import Generator
 from stylegan.precision import seconds_an_image
 
 ENDED = 3  # exit status of a drawing that took too long
-PATIENCE = 30  # seconds for all, the start of Python included
+PATIENCE = 60  # seconds for all, the start of Python included; a busy machine needs most of them
 ROOT = Path(__file__).resolve().parents[1]
 
 
