@@ -34,9 +34,17 @@ def wait_for(condition, process):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+STOPS = [  # the signal, and whether everybody gets it or the launcher alone
+    (signal.SIGKILL, True),
+    (signal.SIGINT, True),
+    (signal.SIGTERM, True),
+    (signal.SIGTERM, False),
+]
+
+
+@pytest.mark.parametrize(("processes", "stops"), [(1, STOPS[:2]), (2, STOPS)])
 def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
-    start, launch, kill, faces, tmp_path, processes, assert_same
+    start, launch, kill, faces, tmp_path, processes, stops, assert_same
 ):
     """kill -9, SIGTERM to everybody, Ctrl-C, and SIGTERM to the launcher alone: then the state, a
     dict of weights, optimizers, EMA, ADA p and signs, mean path length, equals bit for bit."""
@@ -44,12 +52,7 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     launch(SCRIPT, *flags, "--out", str(unbroken), processes=processes, cwd=tmp_path)
     outputs = []
-    for number, everybody in [
-        (signal.SIGKILL, True),
-        (signal.SIGTERM, True),
-        (signal.SIGINT, True),
-        (signal.SIGTERM, False),
-    ]:
+    for number, everybody in stops:
         before = newest(broken)
         process = start(SCRIPT, *flags, "--out", str(broken), processes=processes, cwd=tmp_path)
         wait_for(lambda before=before: newest(broken) not in (None, before), process)
