@@ -118,15 +118,15 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         with gr.Column(scale=3, min_width=260, elem_classes="first-if-narrow"):
             with gr.Column(elem_classes="stays"):
                 image_mix = face_image(WORDS("the_mix"), "face-mix", ["fullscreen"])
-            weight = BoundedSlider(
-                0,
-                1,
-                scene.weight,
-                step=0.01,
-                label=WORDS("weight"),
-                info=WORDS("weight_info"),
-                elem_id="weight",
-            )
+                weight = BoundedSlider(
+                    0,
+                    1,
+                    scene.weight,
+                    step=0.01,
+                    label=WORDS("weight"),
+                    info=WORDS("weight_info"),
+                    elem_id="weight",
+                )
             words = gr.Markdown(elem_id="mix-words")
             with gr.Accordion(WORDS("bands"), open=False) as banded:
                 gr.Markdown(WORDS("bands_info"))
@@ -279,5 +279,5 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         how = {"api_visibility": "private", "queue": False, "show_progress_on": button}
         made = button.click(partial(save, letter), [width, *inputs], [file, below], **how)
         made.success(None, file, None, js=KEEP)
-    share.click(None, None, shared, js=SHARE)
+    share.click(None, [seed_a, seed_b, wrong_a, wrong_b, words], shared, js=SHARE)
     return Mixing(controls, model, face, words, redraw)

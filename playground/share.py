@@ -32,10 +32,12 @@ ADDRESS = """(a, b, weight, psi, own, shape, features, texture, layers, model) =
     return "";
 }"""
 
-# Gives link and picture to the share sheet of a phone or else to the clipboard; says what it did.
-SHARE = """async () => {
+# Gives link and picture to the share sheet of a phone or else to the clipboard; says what it did or
+# what is wrong with the mix. A face without a seed is in no link: the picture goes alone then.
+SHARE = """async (a, b, ...wrong) => {
     const face = document.querySelector("#face-mix img"), url = location.href;
-    if (!face) return "There is no picture yet.";
+    const problem = wrong.find(Boolean), own = a === null || b === null;
+    if (problem || !face) return problem || "There is no picture yet.";
     const canvas = Object.assign(document.createElement("canvas"), {width: 512, height: 512});
     const context = canvas.getContext("2d");
     context.imageSmoothingQuality = "high";
@@ -44,15 +46,17 @@ SHARE = """async () => {
     const files = [new File([picture], "mix.png", {type: "image/png"})];
     try {
         if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({files})) {
-            await navigator.share({title: document.title, url, files});
+            await navigator.share({title: document.title, files, ...(own ? {} : {url})});
             return "";
         }
-        const link = new Blob([url], {type: "text/plain"});
-        const both = new ClipboardItem({"text/plain": link, "image/png": picture});
-        await navigator.clipboard.write([both]);
-        return "The link and the picture are copied: paste them where you like.";
-    } catch (problem) {
-        return problem.name === "AbortError" ? "" : "Copy this link: " + url;
+        const link = own ? {} : {"text/plain": new Blob([url], {type: "text/plain"})};
+        await navigator.clipboard.write([new ClipboardItem({...link, "image/png": picture})]);
+        return own
+            ? "The picture is copied. A link cannot hold your own face; a saved mix can."
+            : "The link and the picture are copied: paste them where you like.";
+    } catch (error) {
+        if (error.name === "AbortError") return "";
+        return own ? "Save the mix and send the file." : "Copy this link: " + url;
     }
 }"""
 

@@ -20,7 +20,7 @@ from playground.mistake import Mistake, said
 from playground.mixing import Mixing
 from playground.model import Models
 from playground.programs import offer
-from playground.words import DRAWING, WORDS
+from playground.words import DRAWING, LOOKING, WORDS
 from preprocessing.read import read_image
 from stylegan.memory import give_back_memory
 
@@ -134,7 +134,12 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
         return picture, ws, *(gr.Button(interactive=ws is not None) for _ in "AB"), words
 
     def first(*held: object) -> tuple:
-        return shown(*finder.first(*held))
+        """In place of what was found for another face, also where nothing is or it is not its turn;
+        Gradio asks twice for an upload, so there is no moment without an answer."""
+        try:
+            return shown(*finder.first(*held))
+        except gr.Error as e:
+            return shown(None, None, e.message)
 
     def better(*held: object) -> Iterator[tuple]:
         yield from (shown(*step) for step in finder.find(*held))
@@ -173,8 +178,10 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     searched, one = [face, mix.model], {"concurrency_limit": 1, "concurrency_id": "find"}
     offer(finder.find, searched, [found, ws, how_far], "find", **one)
     result = [found, ws, use_a, use_b, how_far]
-    finding = find.click(said(better, 4), searched, result, **private, **one)
-    find.click(lambda: gr.Button(interactive=True), None, stop, **quick)
+    begun = find.click(
+        lambda: (gr.Button(interactive=True), LOOKING), None, [stop, how_far], **quick
+    )
+    finding = begun.then(said(better, 4), searched, result, **private, **one)
     for ended in (finding.then, stop.click):
         ended(lambda: gr.Button(interactive=False), None, stop, **quick)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
@@ -183,9 +190,7 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
         taken = [seed, mix.face, mix.words, tabs]
         pressed = button.click(partial(take, letter), [ws, mix.face, other], taken, **private)
         mix.redraw(pressed.success)
-    nothing = partial(shown, None, None, None)
     for another in (given.then, chosen.then):  # what was found is another face's
-        cleared = another(nothing, None, result, cancels=[finding], **private)
-        cleared.then(said(first, 4), searched, result, **private)
+        another(first, searched, result, cancels=[finding], **private)
     every = [picture, face, *result]
-    mix.model.change(lambda: (None, None, *nothing()), None, every, **private)
+    mix.model.change(lambda: (None, None, *shown(None, None, None)), None, every, **private)

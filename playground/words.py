@@ -123,6 +123,7 @@ EN = {
 WORDS = gr.I18n(en=EN)
 # Pictures that answer to something else than what is told now are dimmed while this is said.
 DRAWING = "*Drawing …*"
+LOOKING = "*Looking …*"
 KINDS = {"cartoon": "drawings", "photo": "photographs"}  # folders of training pictures, to people
 
 

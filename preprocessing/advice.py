@@ -25,6 +25,7 @@ SOFT = 1.25  # times as sharp
 ALIKE = 3  # faces for each look-alike; with more, a set is less than its count says
 NO_FACE = 0.2  # of the pictures
 SMALL = "too small"  # how its reason begins
+EDGE = "too close to the picture's edge"  # the reason
 
 
 @dataclass
@@ -222,6 +223,11 @@ def left_out(
             f"{refused.total()} of {kept + refused.total()} faces were refused, most of them as "
             f"{quoted(reason)} ({number}); look at them in the report."
         )
+        if reason == EDGE:
+            words.append(
+                "Pictures that are cut to the face already need no preparation: if they are square "
+                "and of one size, train on a folder with a sub-folder of them for each kind."
+            )
     empty = pictures["no face found"]
     looked = empty + sum(len(label.pictures) for label in labels.values())
     if empty > NO_FACE * looked and listing.settings.get("detector", "haar") == "haar":

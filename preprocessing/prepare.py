@@ -20,10 +20,12 @@ picture, when it is badly blurred or lit, or when it is there already under the 
 """
 
 import functools
+import shlex
 import signal
 import sys
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 
 import cv2
 from tqdm import tqdm
@@ -33,6 +35,7 @@ from preprocessing.finish import Told, finish
 from preprocessing.inputs import list_inputs
 from preprocessing.parallel import spread
 from preprocessing.plan import UNIT, make_plan, num_done, units
+from preprocessing.report import REPORT
 from preprocessing.resume import Work
 from preprocessing.unit import search
 
@@ -87,6 +90,16 @@ def summary(work: Work, config: PrepareConfig, told: Told) -> str:
     return "\n".join(lines + told.words)
 
 
+def next_steps(out: Path) -> str:
+    """What to do with a dataset, as lines to read and to type."""
+    name = shlex.quote(str(out))
+    return (
+        f"  look at it      {out / REPORT}\n"
+        f"  keep or reject  python -m preprocessing.curate {name}\n"
+        f"  train on it     python training/train.py --data {name} --out runs/first --preset tiny"
+    )
+
+
 def without_faces(work: Work, told: Told) -> list[str]:
     """The inputs that gave no face."""
     inputs = work.head["inputs"]
@@ -111,11 +124,14 @@ def run(config: PrepareConfig) -> int:
         search_all(work, config)
         told = finish(work, config)
     print(summary(work, config, told))
-    if not told.faces:
+    if told.faces:
+        print(next_steps(config.out))
+    else:
         tell(["no face was kept"])
-    elif missing := without_faces(work, told):
+    missing = without_faces(work, told)
+    if told.faces and missing:
         tell([f"the dataset is complete, but no face came from INPUT {', '.join(missing)}"])
-    return 1 if without_faces(work, told) else 0
+    return 1 if missing else 0
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -66,6 +66,15 @@ def test_a_strip_that_is_not_drawn_yet_is_no_higher_than_its_slider(browser, add
     page.close()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 700), (375, 800)])
+def test_the_mix_never_covers_its_slider(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    page.mouse.wheel(0, 300)
+    page.wait_for_function("scrollY > 200")
+    image, slider = (page.locator(f).bounding_box() for f in ("#face-mix", "#weight"))
+    assert slider["y"] >= image["y"] + image["height"]
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_the_knob_of_a_slider_is_seen(page, mode):
     """It is halfway, and beside it there is nothing but the ground."""

@@ -206,6 +206,9 @@ def test_link_and_picture_are_shared_by_the_clipboard(page):
     assert page.evaluate("navigator.clipboard.readText()") == page.url
     kinds = page.evaluate("navigator.clipboard.read().then(items => items[0].types)")
     assert "image/png" in kinds
+    page.get_by_label("Seed A").fill("-1")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.locator("#shared")).to_contain_text("Seed A must be a whole number")
 
 
 def test_the_address_keeps_what_is_not_its_own_and_loses_an_emptied_seed_only(page):

@@ -45,6 +45,11 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     assert is_close(picture(page, "face-a"), found, dtype)
     expect(page.get_by_label("Seed A")).to_have_value("")
     expect(page).to_have_url(re.compile(r"\?b=\d+&(?!.*\ba=).*$"))  # nothing of the face
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.locator("#shared")).to_contain_text("A link cannot hold your own face")
+    kinds = page.evaluate("navigator.clipboard.read().then(items => items[0].types)")
+    assert kinds == ["image/png"]
     with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
         (tmp_path / "saved.png").write_bytes(response.read())
     mixed = picture(page, "face-mix")

@@ -113,6 +113,8 @@ def test_a_face_under_two_labels():
 def test_much_refused_and_much_not_found():
     refused = [{"file": "r", "label": "a", "reason": "blurred"}] * 201
     assert "201 of 401 faces were refused" in one(said(rows("a", 200), refused), "refused")
+    cut = [row | {"reason": "too close to the picture's edge"} for row in refused]
+    assert "need no preparation" in one(said(rows("a", 200), cut), "cut to the face already")
     empty = [{"source": "x", "reason": "no face found"}] * 100
     assert "100 pictures gave no face" in one(said(rows("a", 200), (), empty), "yunet")
     assert len(said(rows("a", 200), (), empty, detector="yunet")) == 1

@@ -77,7 +77,10 @@ def test_command_keeps_the_faces_and_says_why_not_the_rest(portraits, tmp_path):
     assert {row["label"] for row in rows} == {"photos"}
     expected = crop_face(read_image(rows[0]["source"]), Box(*rows[0]["box"]), 64)
     np.testing.assert_array_equal(read_image(out / rows[0]["file"]), expected)
-    assert [line.split(maxsplit=1) for line in done.stdout.splitlines() if line[0] == " "] == [
+    counted = [
+        line for line in done.stdout.splitlines() if line[0] == " " and line.split()[0].isdigit()
+    ]
+    assert [line.split(maxsplit=1) for line in counted] == [
         ["2", str(out / "photos")],
         ["1", "nearly the same as another"],
         ["1", "the same as another"],
@@ -152,6 +155,9 @@ def test_a_folder_whose_pictures_hold_no_face_is_named_in_the_summary(tmp_path, 
     lines = [line.split() for line in told.out.splitlines()]
     assert ["1", str(tmp_path / "out/people")] in lines
     assert ["0", str(tmp_path / "out/walls")] in lines
+    assert (tmp_path / "out/report.html").exists()
+    for what in (f"look at it {tmp_path / 'out/report.html'}", f"--data {tmp_path / 'out'} --out"):
+        assert what in " ".join(told.out.split())
 
 
 def test_an_input_without_pictures_is_refused_before_anything_is_written(tmp_path, capsys):
