@@ -16,7 +16,7 @@ RUN pip install --no-cache-dir -r requirements.txt \
 
 COPY . .
 
-USER user
+USER 1000
 ENV HF_HOME=/home/user/huggingface \
     GRADIO_TEMP_DIR=/home/user/gradio \
     PYTHONUNBUFFERED=1

@@ -75,7 +75,7 @@ def test_docker_gets_a_dockerfile_of_good_manners(clone):
     assert re.fullmatch(r"FROM python:\d+\.\d+\.\d+-slim-\w+", told[0])
     names = [line.split()[0] for line in told]
     user = told[names.index("USER")].split()[1]
-    assert user == "user" and names.index("USER") > names.index("COPY")
+    assert user == "1000" and names.index("USER") > names.index("COPY")
     runs = " ".join(line for line in told if line.startswith("RUN"))
     assert "--no-install-recommends" in runs and "rm -rf /var/lib/apt/lists/*" in runs
     assert runs.count("pip install") == runs.count("--no-cache-dir") == 1
