@@ -177,6 +177,13 @@ class About:
         return found.key, facts(found)
 
 
+def field(name: str, placeholder: str) -> tuple[gr.Textbox, gr.Markdown]:
+    """A text field, and what is wrong with it below."""
+    info = WORDS(f"{name}_info")
+    box = gr.Textbox(label=WORDS(name), placeholder=placeholder, info=info, elem_id=name)
+    return box, gr.Markdown(elem_id=f"{name}-words", elem_classes="wrong")
+
+
 def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     """Lay out the tab and connect it."""
     about, known = About(models), models.own.history
@@ -185,20 +192,8 @@ def about_tab(models: Models, mix: Mixing, line: gr.Markdown) -> None:
     with gr.Row():
         with gr.Column(min_width=260):
             table = gr.Markdown(facts(models.own), elem_id="facts", label="What is known of it")
-            repo = gr.Textbox(
-                label=WORDS("repo"),
-                placeholder="user/repository",
-                info=WORDS("repo_info"),
-                elem_id="repo",
-            )
-            wrong_repo = gr.Markdown(elem_id="repo-words", elem_classes="wrong")
-            revision = gr.Textbox(
-                label=WORDS("revision"),
-                placeholder="main",
-                info=WORDS("revision_info"),
-                elem_id="revision",
-            )
-            wrong_revision = gr.Markdown(elem_id="revision-words", elem_classes="wrong")
+            repo, wrong_repo = field("repo", "user/repository")
+            revision, wrong_revision = field("revision", "main")
             load = gr.Button(WORDS("load"), variant="primary")
         with gr.Column(min_width=260):
             psis = face_strip(WORDS("psis"), len(PSIS), "psis", about.psis())
