@@ -157,6 +157,12 @@ def own_folder(out: str | None, weights: str, data: str) -> Path:
     return folder
 
 
+def for_others(figures: dict[str, object]) -> dict[str, object]:
+    """As a card tells them: of what lies here the name, without the path of this machine."""
+    paths = {name: Path(figures[name]).resolve() for name in ("weights", "data")}
+    return figures | {name: path.name for name, path in paths.items() if path.exists()}
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure as the command line says, or end with one sentence."""
     parser = argparse.ArgumentParser(
@@ -195,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         save_metrics(figures, out)
         save_picture(page(G, reference, fake), out / PAGE)
         if args.card:
-            save_metrics(figures, folder)
+            save_metrics(for_others(figures), folder)
             update_card(figures, folder)
     except (ValueError, OSError, HfHubHTTPError) as e:
         sys.exit(f"error: {e}")

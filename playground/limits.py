@@ -42,6 +42,7 @@ DRAWING = 15  # how nice it is to draw with it: of a core that others want, one 
 PLACES = 8  # of those who wait for the same stranger's model; each takes one of Gradio's 40 threads
 WAIT_SECONDS = 30  # for a turn
 MOST_SECONDS = 60  # of drawing one film or grid
+LONGEST = 300  # seconds that it may take while others draw, too
 FIRST_SECONDS = 30  # of drawing those that are offered at first
 QUEUE = 40  # that wait in Gradio's queue for the same action
 SESSIONS = 300  # that Gradio remembers, at a third of a megabyte; the oldest is forgotten first
@@ -154,10 +155,10 @@ class Turns:
     def in_time(self, steps: Iterable[Step]) -> Iterator[Step]:
         """The steps of heavy work.
 
-        Raises: gr.Error when they have worked for too long; that others worked meanwhile does not
-        count.
+        Raises: gr.Error when they have worked for too long, or others worked so much meanwhile that
+        it takes LONGEST.
         """
-        steps, left = iter(steps), float(MOST_SECONDS)
+        steps, left, until = iter(steps), float(MOST_SECONDS), time.monotonic() + LONGEST
         with self._until(time.monotonic() + MOST_SECONDS, self._places):
             while True:
                 before = self._worked  # each step may be asked for by another thread
@@ -166,7 +167,7 @@ class Turns:
                 except StopIteration:
                     return
                 left -= self._worked - before
-                if left < 0:
+                if left < 0 or time.monotonic() > until:
                     raise gr.Error(TOO_LONG)
                 yield step
 
