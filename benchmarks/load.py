@@ -43,7 +43,9 @@ from stylegan.precision import draw
 
 WEIGHTS, PICTURE = ROOT / "weights" / "faces-64", ROOT / "playground" / "example.jpg"
 MIXES, GRIDS = 200, 20  # that visitors choose from
-SHARES = {"mix": 18, "grid": 1, "crop": 1}  # how often each is asked for
+# How often each is asked for. Crops are so many that those of the first second, in which all visitors
+# come at once, are fewer than one in twenty.
+SHARES = {"mix": 18, "grid": 1, "crop": 3}
 WARM_SECONDS, QUIET_SECONDS, ANSWER_SECONDS = 20, 5, 120
 # Of 255. In float32 a batch of four differs from one by 1 at most, and a mixing weight that is off
 # by 0.01 by more than 2; in bfloat16 by some 20 at single pixels and 1.2 on average over a picture,
