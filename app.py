@@ -40,7 +40,7 @@ if __name__ == "__main__":  # before libraries load, which takes seconds
 import gradio as gr
 
 from playground.about import about_tab, status
-from playground.browser import BOUNDS, HEAD, TABS, all_of
+from playground.browser import BOUNDS, HEAD, SEEDS, TABS, all_of
 from playground.explore import explore_tab
 from playground.face import CSS, pixels_switch
 from playground.files import tell_of_files
@@ -59,7 +59,7 @@ MONO = ["ui-monospace", "Consolas", "monospace"]
 LAUNCH = {
     "theme": gr.themes.Soft(font=SANS, font_mono=MONO),
     "css": CSS,
-    "js": all_of(CLICKS, TABS, BOUNDS),
+    "js": all_of(CLICKS, TABS, BOUNDS, SEEDS),
     "head": HEAD,
     "i18n": WORDS,
     "ssr_mode": False,

@@ -46,6 +46,29 @@ BOUNDS = """() => {
     for (const type of ["input", "change"]) document.addEventListener(type, bound, true);
 }"""
 
+# What is typed into the field of a seed counts when typing rests, or at once when the field is left
+# or Enter is pressed. Letters do not get in; browsers would take an e, for numbers such as 1e5.
+SEEDS = """() => {
+    const isSeed = (event) => event.target.matches?.(".seed input");
+    const count = (field) => {
+        clearTimeout(field.resting);
+        field.resting = null;
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    document.addEventListener("beforeinput", (event) => {
+        if (isSeed(event) && /[^-0-9., ]/.test(event.data ?? "")) event.preventDefault();
+    }, true);
+    document.addEventListener("input", (event) => {
+        if (!isSeed(event) || !event.isTrusted) return;
+        event.stopImmediatePropagation();
+        clearTimeout(event.target.resting);
+        event.target.resting = setTimeout(count, 500, event.target);
+    }, true);
+    document.addEventListener("change", (event) => {
+        if (isSeed(event) && event.target.resting) count(event.target);
+    }, true);
+}"""
+
 # Before the page's own style is there a dark one would be white.
 HEAD = """<meta name="color-scheme" content="light dark">
 <style>@media (prefers-color-scheme: dark) { html { background: #0b0f19; } }</style>"""

@@ -34,7 +34,10 @@ class BoundedSlider(gr.Slider):
 
 
 class SeedBox(gr.Number):
-    """A field for a seed; what is no number is handed on, for `problem_with_seed` to name."""
+    """A field for a seed; what is no number is handed on, for `problem_with_seed` to name.
+
+    With the class "seed" it waits until typing rests (`playground.browser.SEEDS`).
+    """
 
     is_template = True
 

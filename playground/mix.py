@@ -104,7 +104,12 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
 
     def side(letter: str, seed: int) -> tuple[gr.Component, ...]:
         image = face_image(WORDS(f"face_{letter}"), f"face-{letter}", ["fullscreen"])
-        number = SeedBox(seed, label=WORDS(f"seed_{letter}"), placeholder=WORDS("own_seed"))
+        number = SeedBox(
+            seed,
+            label=WORDS(f"seed_{letter}"),
+            placeholder=WORDS("own_seed"),
+            elem_classes="seed",
+        )
         wrong = gr.Markdown(elem_id=f"seed-{letter}-words", elem_classes="wrong")
         with gr.Row():
             dice = gr.Button(WORDS(f"another_{letter}"), min_width=110)

@@ -150,6 +150,32 @@ def test_typing_a_seed_over_another_draws_it_and_mistakes_are_named(page, dtype)
     expect(words).to_contain_text("Seed A must be a whole number")
 
 
+def test_a_face_that_was_clicked_is_not_marked_once_the_pointer_has_left(page):
+    """For the strip may soon show other faces in its place."""
+    faces = page.locator("#film button.thumbnail-item")
+    faces.nth(2).click()
+    expect(faces.nth(2)).to_have_class(re.compile("selected"))
+    page.locator("h1").hover()
+    look = "b => (s => s.borderColor + s.boxShadow)(getComputedStyle(b))"
+    assert faces.nth(2).evaluate(look) == faces.nth(3).evaluate(look)
+
+
+def test_a_seed_counts_when_typing_rests_and_letters_stay_out(page):
+    drawn, seed, before = [], page.get_by_label("Seed A"), source(page, "face-a")
+    page.wait_for_timeout(1000)  # until all is quiet
+    page.on("request", lambda request: drawn.append(request) if "/run/" in request.url else 0)
+    seed.press("Control+a")
+    seed.press_sequentially("hel4217lo", delay=80)
+    expect(seed).to_have_value("4217")
+    wait_for_another(page, "face-a", before)
+    assert {request.post_data_json["data"][0] for request in drawn} == {4217}
+    seed.press("Control+a")
+    before = source(page, "face-a")
+    seed.press_sequentially("5")
+    seed.press("Enter")
+    wait_for_another(page, "face-a", before)
+
+
 def test_the_page_falls_quiet_after_quick_changes(page):
     """Two events of one control, each waiting for its last value, could wake each other for ever:
     one typed seed in ten did."""
@@ -207,6 +233,7 @@ def test_link_and_picture_are_shared_by_the_clipboard(page):
     kinds = page.evaluate("navigator.clipboard.read().then(items => items[0].types)")
     assert "image/png" in kinds
     page.get_by_label("Seed A").fill("-1")
+    expect(page.locator("#seed-a-words")).to_contain_text("Seed A must be a whole number")
     page.get_by_role("button", name="Share", exact=True).click()
     expect(page.locator("#shared")).to_contain_text("Seed A must be a whole number")
 
