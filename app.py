@@ -91,7 +91,7 @@ def build_page(model: Model) -> gr.Blocks:
             with gr.Tab(WORDS("tab_grid"), id="grid") as tab:
                 grid_tab(models, mix, tabs, tab)
             with gr.Tab(WORDS("tab_explore"), id="explore") as tab:
-                explore_tab(models, mix.model, tab)
+                explore_tab(models, mix, tabs, tab)
             with gr.Tab(WORDS("tab_film"), id="film"):
                 film_tab(models, mix)
             with gr.Tab(WORDS("tab_model"), id="model"):

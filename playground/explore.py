@@ -15,6 +15,7 @@ from playground.face import face_image, small_faces
 from playground.figures import figure
 from playground.files import File
 from playground.mistake import Mistake, said
+from playground.mixing import Mixing
 from playground.model import OTHERS, Model, Models
 from playground.programs import offer
 from playground.seeds import good_seeds, problem_with_seed, roll
@@ -47,8 +48,7 @@ class Explorer:
 
     def __init__(self, models: Models):
         self.models, self.directions = models, lru_cache(OTHERS + 1)(directions)
-        self.names = [f"{WORDS('common_way')} {i + 1}" for i in range(COUNT)]
-        self.names += [f"{WORDS('strong_way')} {i + 1}" for i in range(COUNT)]
+        self.names = [f"{WORDS('way')} {i + 1}" for i in range(2 * COUNT)]
 
     def face(
         self,
@@ -76,13 +76,21 @@ class Explorer:
         """
         shown = self.models[model]
         moves, moving = any((right, down, turn)), moves_faces(shown)
-        words = problem_with_seed(seed, "") or ("" if moving or not moves else NO_MOVES)
-        if words:
-            raise Mistake(words)
         steps = common_1, common_2, common_3, common_4, strong_1, strong_2, strong_3, strong_4
-        ws = shown.styles([int(seed)], psi) + self.way(model, steps, saved, along)
+        ws = self.styles(seed, psi, model, saved, along, *steps)
+        if moves and not moving:
+            raise Mistake(NO_MOVES)
         moved = rotation(math.radians(turn)) @ translation(right / 100, down / 100)
         return shown.draw(ws, moved if moving else None)[0]
+
+    def styles(
+        self, seed: float, psi: float, model: str, saved: Tensor | None, along: float, *steps: float
+    ) -> Tensor:
+        """ws (1, num_ws, w_dim) of a seed's face where the sliders lead; Mistake for a bad seed."""
+        if words := problem_with_seed(seed, ""):
+            raise Mistake(words)
+        start = self.models[model].styles([int(seed)], psi)
+        return start + self.way(model, steps, saved, along)
 
     def way(self, model: str, steps: Sequence[float], saved: Tensor | None, along: float) -> Tensor:
         """Where the sliders lead, (w_dim,): along each direction, and along the visitor's own."""
@@ -120,9 +128,9 @@ def equivariance_words(figures: dict[str, object]) -> str:
     return f"A face {', and '.join(words)}." if words else ""
 
 
-def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
+def explore_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None:
     """Lay out the tab and connect it; it is drawn when it is opened."""
-    explorer = Explorer(models)
+    explorer, model = Explorer(models), mix.model
     explorer.directions(models.own)  # so that nobody waits for them
     steps, strips = [], []
     with gr.Row(equal_height=False):
@@ -130,10 +138,13 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
             image = face_image(WORDS("the_face"), "face-explore")
         with gr.Column(scale=3, min_width=260):
             with gr.Row():
-                seed = SeedBox(good_seeds(models.own.domains, 1)[1][0], label=WORDS("seed"))
+                good = good_seeds(models.own.domains, 1)[1][0]
+                seed = SeedBox(good, label=WORDS("seed"), elem_classes="seed")
                 psi = psi_slider("explore-psi")
             words = gr.Markdown(elem_id="explore-words", elem_classes="wrong")
-            dice = gr.Button(WORDS("another"))
+            with gr.Row():
+                dice = gr.Button(WORDS("another"), min_width=100)
+                uses = [gr.Button(WORDS(f"use_{letter}"), min_width=90) for letter in "ab"]
             with gr.Row(visible=moves_faces(models.own), elem_id="moves") as moving:
                 narrow = dict(step=1, min_width=140)
                 moves = [
@@ -146,6 +157,8 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
             how_far = gr.Markdown(elem_id="ways-words")
             with gr.Column(elem_id="ways"):
                 for i, name in enumerate(explorer.names):
+                    if i % COUNT == 0:
+                        gr.Markdown(WORDS("strong_ways" if i else "common_ways"))
                     with gr.Row(equal_height=False):
                         step = BoundedSlider(-FAR, FAR, 0, step=0.1, label=name, min_width=150)
                         steps.append(step)
@@ -206,6 +219,10 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
         way = explorer.way(model, steps, saved, along)
         return save_direction(name, way, models[model]), ""
 
+    def carried(*held: object) -> Tensor:
+        """The face as the sliders make it, as a saved picture holds it."""
+        return explorer.styles(*held).half().float()
+
     def give(path: str, model: str) -> tuple[dict | None, Tensor | dict, gr.Slider | dict, str]:
         """The file, a saved direction, the slider that goes along it, one standard step at first,
         and nothing to say; or no file, so that another can be given, and what is wrong."""
@@ -230,7 +247,9 @@ def explore_tab(models: Models, model: gr.Textbox, tab: gr.Tab) -> None:
         gone = strip.select(goes(row), None, [*moves, along, *steps], **hidden)
         gone.then(face, inputs, outputs, **hidden)
     told = {"api_visibility": "private", "show_progress": "hidden"}
-    kept = [name, model, saved, along, *steps]
+    where = [model, saved, along, *steps]
+    mix.take(uses, carried, [seed, psi, *where], tabs)
+    kept = [name, *where]
     save.click(said(keep, 1), kept, [file, wrong_name], **told)
     given.upload(give, [given, model], [given, saved, along, wrong_given], **told)
     given.clear(leave, None, [saved, along], **told)

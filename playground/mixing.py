@@ -16,6 +16,7 @@ from playground.model import Models
 from playground.scene import Scene, stamp
 from playground.seeds import problem_with_seed
 from playground.share import MOST_LAYERS
+from playground.words import DRAWING
 from stylegan import Generator
 from stylegan.latents import mix_styles
 from stylegan.specs import style_bands
@@ -143,6 +144,19 @@ class Mixer:
         return self.draw(scene, [step / STEPS for step in range(STEPS + 1)], face)
 
 
+def joined(letter: str, face: Tensor, held: Tensor | None, other: float | None) -> Tensor:
+    """The visitor's own faces in the mix once this one is its A or B.
+
+    What is `held` now stays if the other side, which has no seed then, is one of them.
+
+    Shapes: face (1, num_ws, w_dim), held (1 or 2, num_ws, w_dim) -> (1 or 2, num_ws, w_dim), A's
+    first.
+    """
+    if other is not None or held is None or held.shape[1:] != face.shape[1:]:
+        return face
+    return torch.cat([face, held[-1:]] if letter == "A" else [held[:1], face])
+
+
 class Mixing(NamedTuple):
     """The scene as the page holds it, for tabs that take from it or put another in its place.
 
@@ -156,3 +170,31 @@ class Mixing(NamedTuple):
     face: gr.State  # the visitor's own, or two, A's first
     words: gr.Markdown
     redraw: Callable[[Callable], None]
+
+    def take(
+        self,
+        buttons: Sequence[gr.Button],
+        face_of: Callable[..., Tensor],
+        inputs: Sequence[gr.Component],
+        tabs: gr.Tabs,
+    ) -> None:
+        """Let one button put the face (1, num_ws, w_dim) that `face_of` makes of the inputs in the
+        place of A, and the other in that of B, and open the tab Mix. A Mistake leaves all as it is;
+        it is said where it was made."""
+        seed_a, seed_b, *_ = self.controls
+        sides = ("A", seed_a, seed_b), ("B", seed_b, seed_a)
+        for button, (letter, seed, other) in zip(buttons, sides, strict=True):
+
+            def taken(
+                held: Tensor | None, other: float | None, *values: object, letter: str = letter
+            ) -> list:
+                """An empty seed, the face that stands for it, that it is drawn, and where."""
+                try:
+                    face = joined(letter, face_of(*values), held, other)
+                except Mistake:
+                    return [gr.skip()] * 4
+                return [None, face, DRAWING, gr.Tabs(selected="mix")]
+
+            given, outputs = [self.face, other, *inputs], [seed, self.face, self.words, tabs]
+            how = dict(api_visibility="private", show_progress="hidden")
+            self.redraw(button.click(taken, given, outputs, **how).then)

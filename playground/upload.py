@@ -4,12 +4,10 @@
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
-import torch
 from torch import Tensor
 
 from playground.face import face_image, face_strip
@@ -20,7 +18,7 @@ from playground.mistake import Mistake, said
 from playground.mixing import Mixing
 from playground.model import Models
 from playground.programs import offer
-from playground.words import DRAWING, LOOKING, WORDS
+from playground.words import LOOKING, WORDS
 from preprocessing.read import read_image
 from stylegan.memory import give_back_memory
 
@@ -73,19 +71,6 @@ def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
     return crops, f"{which} It is {scale}"
 
 
-def joined(letter: str, face: Tensor, held: Tensor | None, other: float | None) -> Tensor:
-    """The visitor's own faces in the mix once this one is its A or B.
-
-    What is `held` now stays if the other side, which has no seed then, is one of them.
-
-    Shapes: face (1, num_ws, w_dim), held (1 or 2, num_ws, w_dim) -> (1 or 2, num_ws, w_dim), A's
-    first.
-    """
-    if other is not None or held is None or held.shape[1:] != face.shape[1:]:
-        return face
-    return torch.cat([face, held[-1:]] if letter == "A" else [held[:1], face])
-
-
 def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     """Lay out the tab and connect it."""
     finder, crops = Finder(models), Turns()
@@ -116,13 +101,11 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
         """The face that was clicked."""
         return faces[event.index][0]
 
-    def take(
-        letter: str, ws: Tensor | None, held: Tensor | None, other: float | None
-    ) -> tuple[None, Tensor, str, gr.Tabs]:
-        """An empty seed, the face that stands for it, that it is drawn, and the tab in which."""
+    def face_found(ws: Tensor | None) -> Tensor:
+        """Raises Mistake for none, which only a program can take: the buttons wait for one."""
         if ws is None:
             raise Mistake("No face is found yet: give a picture, then press 'Find it'.")
-        return None, joined(letter, ws, held, other), DRAWING, gr.Tabs(selected="mix")
+        return ws
 
     def stopped(ws: Tensor | None, words: str) -> str:
         """After a search that was still going on."""
@@ -185,11 +168,7 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     for ended in (finding.then, stop.click):
         ended(lambda: gr.Button(interactive=False), None, stop, **quick)
     stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
-    seed_a, seed_b, *_ = mix.controls
-    for letter, button, seed, other in (("A", use_a, seed_a, seed_b), ("B", use_b, seed_b, seed_a)):
-        taken = [seed, mix.face, mix.words, tabs]
-        pressed = button.click(partial(take, letter), [ws, mix.face, other], taken, **private)
-        mix.redraw(pressed.success)
+    mix.take([use_a, use_b], face_found, [ws], tabs)
     for another in (given.then, chosen.then):  # what was found is another face's
         another(first, searched, result, cancels=[finding], **private)
     every = [picture, face, *result]

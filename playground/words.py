@@ -72,11 +72,12 @@ EN = {
     "right": "Right, %",
     "down_by": "Down, %",
     "turn": "Turn, °",
-    "ways": "Ways to change the face, from -3 to 3 (standard deviations). **Common** ways are "
-    "those in which faces differ most, **strong** ways change the picture most. Sliders add up. "
-    "Click a face to get just that face.",
-    "common_way": "Common",
-    "strong_way": "Strong",
+    "ways": "Each row is one change of the face, from -3 to 3 (standard deviations); 0 is the face "
+    "as it is. Click a face to get just that one. Sliders add up. Mix as A and Mix as B take the "
+    "changed face into Mix, neither moved nor turned.",
+    "common_ways": "**What faces differ in most**, the most common first",
+    "strong_ways": "**What changes the picture most**, the strongest first",
+    "way": "Change",
     "saved_way": "Saved",
     "directions": "Save what the sliders do, or open what you saved",
     "direction_name": "Its name",

@@ -16,12 +16,12 @@ from playground import find
 from playground.controls import BoundedSlider, SeedBox
 from playground.find import Finder
 from playground.mix import beside, layer_names, sides_shown, weight_of
-from playground.mixing import STEPS, Mixer, read_scene
+from playground.mixing import STEPS, Mixer, joined, read_scene
 from playground.model import Model, Models, load_model
 from playground.scene import Scene
 from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
-from playground.upload import crop_upload, joined
+from playground.upload import crop_upload
 from preprocessing import detect
 from preprocessing.detect import find_faces
 from preprocessing.read import read_image

@@ -13,6 +13,7 @@ from playground.about import facts
 from playground.direction import load_direction, save_direction
 from playground.explore import COUNT, NO_MOVES, PLACES, Explorer, equivariance_words, explore_tab
 from playground.mix import layer_names
+from playground.mixing import Mixing
 from playground.model import Models, load_model
 from playground.turn import Turn
 from stylegan import Generator, GeneratorConfig
@@ -155,7 +156,9 @@ def test_sliders_that_move_a_face_are_shown_where_it_can_be_moved(explorer):
 
 
 def shows_moves(models):
-    with gr.Blocks() as page, gr.Tab("Explore") as tab:
-        explore_tab(models, gr.Textbox(), tab)
+    with gr.Blocks() as page, gr.Tabs() as tabs, gr.Tab("Explore") as tab:
+        seeds = [gr.Number(), gr.Number()]
+        mix = Mixing(seeds, gr.Textbox(), gr.State(), gr.Markdown(), lambda then: None)
+        explore_tab(models, mix, tabs, tab)
     (row,) = (x for x in page.blocks.values() if getattr(x, "elem_id", None) == "moves")
     return row.visible

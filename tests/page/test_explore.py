@@ -5,6 +5,7 @@ import json
 import numpy as np
 from playwright.sync_api import expect
 
+from benchmarks.load import is_close
 from tests.conftest import ROOT
 from tests.page.looking import SECONDS, picture, slide, source, wait_for_another
 
@@ -17,12 +18,12 @@ def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
     before = source(page, "face-explore")
     page.locator("#ways button.thumbnail-item").nth(13).click()
     wait_for_another(page, "face-explore", before)
-    expect(page.get_by_label("Common 2").first).to_have_value("3")
+    expect(page.get_by_label("Change 2").first).to_have_value("3")
     before = source(page, "face-explore")
     page.locator("#ways button.thumbnail-item").nth(55).click()
     wait_for_another(page, "face-explore", before)
-    expect(page.get_by_label("Common 2").first).to_have_value("0")
-    expect(page.get_by_label("Strong 4").first).to_have_value("3")
+    expect(page.get_by_label("Change 2").first).to_have_value("0")
+    expect(page.get_by_label("Change 8").first).to_have_value("3")
     box = page.locator("#face-explore img").bounding_box()
     assert page.evaluate("window.scrollY") > 0 and box["y"] >= 0 and box["height"] > 100
     before = source(page, "face-explore")
@@ -31,6 +32,30 @@ def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
     wait_for_another(page, "face-explore", before)
     moved = picture(page, "face-explore")
     assert np.abs(moved[:, 16:].astype(int) - still[:, :-16]).mean() < 1
+
+
+def test_a_changed_face_is_taken_into_mix(page, dtype):
+    """As B, where it stands without a seed; A stays. A bad seed takes nothing there."""
+    page.get_by_role("tab", name="Explore").click()
+    expect(page.locator("#ways img")).to_have_count(56, timeout=SECONDS * 1000)
+    before = source(page, "face-explore")
+    page.locator("#ways button.thumbnail-item").nth(6).click()
+    wait_for_another(page, "face-explore", before)
+    changed, old = picture(page, "face-explore"), source(page, "face-b")
+    a = page.get_by_label("Seed A").input_value()
+    page.get_by_role("button", name="Mix as B").locator("visible=true").click()
+    expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
+    wait_for_another(page, "face-b", old)
+    assert is_close(picture(page, "face-b"), changed, dtype)
+    expect(page.get_by_label("Seed B")).to_have_value("")
+    expect(page.get_by_label("Seed A")).to_have_value(a)
+    page.get_by_role("tab", name="Explore").click()
+    page.get_by_label("Seed", exact=True).fill("-1")
+    expect(page.locator("#explore-words")).to_contain_text("must be a whole number")
+    page.get_by_role("button", name="Mix as A").locator("visible=true").click()
+    page.wait_for_timeout(1000)
+    expect(page.get_by_role("tab", name="Explore")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(".toast-wrap [role=alert]")).to_have_count(0)
 
 
 def test_what_is_wrong_with_a_seed_or_a_direction_is_said_beside_it(page, tmp_path):
