@@ -153,9 +153,10 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
                 level = gr.Button(WORDS("bands_off"), size="sm")
         with gr.Column(scale=2, min_width=140):
             image_b, seed_b, wrong_b, dice_b, save_b, good_b = side("b", scene.b)
-    film = face_strip(WORDS("strip"), STEPS + 1, "film")
-    with gr.Row():
-        psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
+        with gr.Column(min_width=2000):  # in a line of its own, and the mix stays above it
+            film = face_strip(WORDS("strip"), STEPS + 1, "film")
+            with gr.Row():
+                psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
     with gr.Row(equal_height=True):
         save_mix = gr.Button(WORDS("save_mix"), min_width=140)
         width = gr.Radio(

@@ -34,6 +34,19 @@ def test_the_page_fits_a_telephone(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
+@pytest.mark.parametrize("strip", ["good-a", "good-b", "film"])
+def test_on_a_telephone_the_mix_is_in_sight_beside_the_strip_that_is_tapped(page, strip):
+    """It does not cover it, either."""
+    page.set_viewport_size({"width": 375, "height": 667})
+    tapped = page.locator(f"#{strip} button.thumbnail-item").last
+    tapped.evaluate("face => face.scrollIntoView({ block: 'end' })")
+    mixed, slider, face = (
+        x.bounding_box() for x in (page.locator("#face-mix img"), page.locator("#weight"), tapped)
+    )
+    assert mixed["y"] >= 0 and mixed["height"] > 150
+    assert slider["y"] + slider["height"] <= face["y"] and face["y"] + face["height"] < 668
+
+
 def rendering(page, elem_id):
     return page.locator(f"#{elem_id} img").evaluate("i => getComputedStyle(i).imageRendering")
 
