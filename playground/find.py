@@ -20,17 +20,18 @@ from stylegan.projection import nearest, similarity
 STARTS, STARTING_SECONDS = 24, 5  # good faces of each kind, the nearest of which begins a search
 STEPS, REFINING = 100, 30  # of a search; of one that begins with an encoder's answer
 EVERY, MOST_SECONDS = 5, 25  # steps between two pictures of it; of a search
-LIKE = {85: "very", 75: "rather", 62: "somewhat", 45: "a little"}  # from so much of 100 on
+# from so much of 100 on, by eye: see docs/inversion.md
+LIKE = {85: "a good likeness", 75: "a rough likeness", 60: "a faint likeness"}
 FOUND, STOPPED = "Found", "Stopped. You can mix what is shown."
 
 
 def likeness(drawn: np.ndarray, face: np.ndarray) -> str:
-    """How like a face, uint8 (H, W, 3), a drawn one is: in a word, and by their structural
-    similarity."""
+    """How like a face, uint8 (H, W, 3), a drawn one is: in words, and by their structural
+    similarity, which sees light and outlines but not who it is."""
     a, b = (images(x[None]) + 1 for x in (drawn, face))  # from black up, as it is defined
     alike = round(100 * similarity(a, b).item())
-    word = next((word for least, word in LIKE.items() if alike >= least), "hardly")
-    return f"{word} like the picture ({max(alike, 0)} of 100)"
+    words = next((words for least, words in LIKE.items() if alike >= least), "hardly a likeness")
+    return f"{words} ({max(alike, 0)} of 100)"
 
 
 def images(pictures: np.ndarray) -> Tensor:

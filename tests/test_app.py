@@ -402,8 +402,8 @@ def test_a_search_with_a_slow_model_begins_with_one_of_fewer_faces(kinds, second
 
 def test_likeness_is_told_in_a_word_and_a_figure():
     face = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    assert find.likeness(face, face) == "very like the picture (100 of 100)"
-    assert find.likeness(255 - face, face) == "hardly like the picture (0 of 100)"
+    assert find.likeness(face, face) == "a good likeness (100 of 100)"
+    assert find.likeness(255 - face, face) == "hardly a likeness (0 of 100)"
 
 
 def test_an_encoder_answers_at_once_and_the_search_goes_on_from_there(model, monkeypatch):
