@@ -117,6 +117,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         faces = face_strip(WORDS("good_faces"), SHOWN, f"good-{letter}", good)
         return image, number, wrong, dice, save, faces
 
+    wrong_address = gr.Markdown(elem_id="address-words", elem_classes="wrong")
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=140):
             image_a, seed_a, wrong_a, dice_a, save_a, good_a = side("a", scene.a)
@@ -155,6 +156,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
             image_b, seed_b, wrong_b, dice_b, save_b, good_b = side("b", scene.b)
         with gr.Column(min_width=2000):  # in a line of its own, and the mix stays above it
             film = face_strip(WORDS("strip"), STEPS + 1, "film")
+            wrong_film = gr.Markdown(elem_id="strip-words", elem_classes="wrong")
             with gr.Row():
                 psi, own = psi_slider("psi"), own_checkbox(models.own, "own")
     with gr.Row(equal_height=True):
@@ -203,11 +205,13 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         except gr.Error as e:
             return gr.skip(), beside(e.message)[-1]
 
-    def strip(*held: object) -> list[Picture] | dict:
+    def strip(*held: object) -> tuple[list[Picture] | dict, str]:
         try:
-            return mixer.strip(*read_scene(*held))
+            return mixer.strip(*read_scene(*held)), ""
         except Mistake:  # it is said beside the mix
-            return gr.skip()
+            return gr.skip(), ""
+        except gr.Error as e:  # others draw
+            return gr.skip(), e.message
 
     def save(letter: str, side: str, *held: object) -> tuple[str | None, str]:
         """Path of a PNG of the mix or of the one face with this letter, `side` pixels wide, or why
@@ -224,7 +228,7 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         """After an event that changed what is mixed."""
         drawn = then(faces, inputs, outputs, **private)
         tell(drawn)
-        drawn.then(strip, inputs, film, **private)
+        drawn.then(strip, inputs, [film, wrong_film], **private)
 
     def tell(drawn: gr.events.Dependency) -> None:
         """The address follows the pictures, for which nobody should wait longer; what was said of
@@ -232,7 +236,8 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
         drawn.then(None, told, shared, js=ADDRESS)
 
     def opened(request: gr.Request) -> list:
-        return from_address(request, models)
+        values, wrong = from_address(request, models)
+        return [*values, wrong]
 
     def dropped(path: str | None) -> list:
         values, found = from_picture(path, models)
@@ -259,18 +264,21 @@ def mix_tab(models: Models, demo: gr.Blocks) -> Mixing:
     redraw(partial(gr.on, changes))
     moved = gr.on([x.input for x in bands], mix, inputs, [image_mix, words], **private)
     tell(moved)
-    moved.then(strip, inputs, film, **private)
+    moved.then(strip, inputs, [film, wrong_film], **private)
     turned = gr.on(
         [x.input for x in single], lambda *values: list(values), single, layers, **private
     )
     redraw(turned.then)
-    warns = {"api_visibility": "private", "show_progress": "hidden"}  # so it must be queued
+    queued = {"api_visibility": "private", "show_progress": "hidden"}  # a model may be fetched
     whole = [*controls, face]
-    dropping = saved.upload(said(dropped, len(whole)), saved, [*whole, wrong_saved], **warns)
+    dropping = saved.upload(said(dropped, len(whole)), saved, [*whole, wrong_saved], **queued)
     dropping.then(lambda: None, None, saved, **private)  # so that another can be dropped
-    for restored in (demo.load(opened, None, controls, **warns), dropping):
+    loaded = demo.load(opened, None, [*controls, wrong_address], **queued)
+    for restored in (loaded, dropping):
         redraw(restored.then)
         restored.then(unfold, offsets, [banded, layered], **private)
+    left = [*changes, weight.release, dice_a.click, dice_b.click, good_a.select, good_b.select]
+    gr.on(left, None, None, wrong_address, js="() => ''")  # this mix is the visitor's own
     levelled = [*bands, layers, *single]
     redraw(level.click(lambda: [0, 0, 0, *layer_values(())], None, levelled, **private).then)
     model.change(changed, model, [good_a, good_b, own, width, *single], **private)

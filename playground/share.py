@@ -90,8 +90,8 @@ def scene_values(scene: Scene) -> list[float | bool | None | list[float] | str]:
 UNCHANGED = [gr.skip()] * (10 + MOST_LAYERS)  # for the controls
 
 
-def from_address(request: gr.Request, models: Models) -> list:
-    """The scene of the address, if it has one; a wrong one is told and left.
+def from_address(request: gr.Request, models: Models) -> tuple[list, str]:
+    """The scene of the address, if it has one, and what is wrong with it, if anything is.
 
     What the address leaves out is as it is at first.
     """
@@ -103,12 +103,12 @@ def from_address(request: gr.Request, models: Models) -> list:
             scene = parse_scene(f"{first.text()}&{query}")
             if scene.has_own_face:
                 raise ValueError("your own face is in a saved picture only, never in an address")
-            return scene_values(scene)
+            return scene_values(scene), ""
         except gr.Error as e:  # a ValueError, too
-            gr.Warning(f"The address asks for another model. {e.message}")
+            return UNCHANGED, f"The address asks for another model. {e.message}"
         except ValueError as e:
-            gr.Warning(f"The address does not say what to mix: {e}. This is another mix.")
-    return UNCHANGED
+            return UNCHANGED, f"The address does not say what to mix: {e}. This is another mix."
+    return UNCHANGED, ""
 
 
 def from_picture(path: str | None, models: Models) -> tuple[list, Tensor | dict]:

@@ -98,7 +98,7 @@ EN = {
     "upload_info": "The page cuts the face out of your picture. Then it looks for the most similar "
     "face that the network can draw, and you can mix that one with others. A small network finds "
     "a rough likeness at best.",
-    "picture": "Your picture",
+    "picture": "Your picture, up to 10 MB",
     "example": "Or this one: Eileen Collins, by NASA",
     "your_face": "Your face",
     "faces_in_it": "Faces in it",

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import gradio as gr
 import numpy as np
@@ -352,6 +353,17 @@ def test_a_picture_can_be_saved_as_large_as_it_is_drawn(model, side, sides, firs
     config = SimpleNamespace(img_resolution=side)
     shown = sides_shown(dataclasses.replace(model, G=config))
     assert shown == dict(choices=sides.split(), value=first)
+
+
+def test_a_busy_machine_is_told_below_the_strip(model, monkeypatch):
+    page, busy = build_page(model), gr.Error("Too many visitors")
+    ends = [[getattr(x, "elem_id", "") for x in event.outputs] for event in page.fns.values()]
+    strip = list(page.fns.values())[ends.index(["film", "strip-words"])].fn
+    held = 175, 375, 0.5, 0.65, True, None, 0, 0, 0, [], ""
+    faces, words = strip(*held)
+    assert len(faces) == STEPS + 1 and words == ""
+    monkeypatch.setattr(Model, "draw_many", Mock(side_effect=busy))
+    assert strip(*held) == (gr.skip(), "Too many visitors")
 
 
 def test_a_missing_model_leaves_the_bundled_one_and_a_sentence(model, tmp_path):

@@ -315,14 +315,13 @@ def test_a_hub_that_is_away_is_told(models, monkeypatch):
 
 
 def test_an_address_that_asks_for_a_model_that_is_gone_is_told(models, monkeypatch):
-    told = []
-    monkeypatch.setattr(gr, "Warning", told.append)
     reach("http://127.0.0.1:9", monkeypatch)
     query = "a=1&b=2&weight=0.5&psi=0.65&own=0&shape=0&features=0&texture=0&model=alice/x@0a1b"
     request = type("Request", (), {"url": type("Url", (), {"query": query})})
-    assert from_address(request, models)[:10] == [gr.skip()] * 10
+    values, words = from_address(request, models)
+    assert values[:10] == [gr.skip()] * 10
     sentence = "The Hub cannot be reached just now. Try again in a minute."
-    assert told == [f"The address asks for another model. {sentence}"]
+    assert words == f"The address asks for another model. {sentence}"
 
 
 def test_the_history_of_a_run_is_found_from_its_weights(own, saved, tmp_path):

@@ -119,8 +119,12 @@ def test_the_address_opens_the_same_mix_and_so_does_the_saved_picture(page, brow
 
 def test_an_address_that_says_nonsense_is_told(page):
     page.goto(page.url.partition("?")[0] + "?weight=much")
-    expect(page.get_by_text("The address does not say what to mix")).to_be_visible()
+    words = page.locator("#address-words")
+    expect(words).to_contain_text("The address does not say what to mix")
+    expect(page.locator(".toast-wrap [role=alert]")).to_have_count(0)
     expect(page.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    page.get_by_role("button", name="Another A").click()
+    expect(words).to_be_empty()
 
 
 def test_a_good_face_is_taken_by_a_click(page, dtype):
