@@ -18,6 +18,13 @@ def newest_weights(run: Path) -> Path | None:
     return max((path.parent for path in saved), default=None)
 
 
+def has_none_yet(run: Path) -> str:
+    """A clause on a training run that has saved no generator yet; empty for any other folder."""
+    if not (run / "state").is_dir() or newest_weights(run):
+        return ""
+    return f"the run {run} has saved none yet, its first come minutes after it begins to train"
+
+
 def find_pretrained(
     folder_or_repo: str | Path,
     revision: str | None = None,
@@ -52,9 +59,12 @@ def find_pretrained(
     if newest := newest_weights(Path(repo).parent):
         what = "the run has measured none yet" if Path(repo).name == "best" else "there is none"
         raise FileNotFoundError(f"{repo} is no folder of weights ({what}); open {newest}")
+    if words := has_none_yet(Path(repo).parent):
+        raise FileNotFoundError(f"{repo} is no folder of weights: {words}")
     owner, _, name = repo.partition("/")
     if not (owner.strip(".") and name and "/" not in name):
-        raise FileNotFoundError(f"{repo!r} is no folder and no user/repository name")
+        words = "is no folder here and no user/repository name; check how it is written"
+        raise FileNotFoundError(f"{repo!r} {words}")
     options = dict(token=token, cache_dir=cache_dir, force_download=force_download)
     files = [CONFIG, WEIGHTS, *also]
     return fetch(repo, revision, files, local_files_only=local_files_only, **options)

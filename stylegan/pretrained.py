@@ -12,7 +12,7 @@ from stylegan.config import GeneratorConfig
 from stylegan.config_file import read_config
 from stylegan.cost import generator_cost
 from stylegan.files import read_object
-from stylegan.find import find_pretrained, newest_weights
+from stylegan.find import find_pretrained, has_none_yet, newest_weights
 from stylegan.layout import CONFIG, METRICS, WEIGHTS, refuse_pickles
 from stylegan.tensors import read_tensors
 
@@ -53,7 +53,8 @@ def load_pretrained(
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             newest = newest_weights(folder)
-            hint = f"open {newest}" if newest else "a training run keeps its generators in weights/"
+            hint = f"open {newest}" if newest else has_none_yet(folder)
+            hint = hint or "a training run keeps its generators in weights/"
             words = f"{name or folder} has no {file}, so it is not a saved generator; {hint}"
             raise ValueError(words)
     config, state = read_config(folder / CONFIG), read_tensors(folder / WEIGHTS)

@@ -376,6 +376,17 @@ def test_what_was_measured_is_read_and_a_bad_file_named(tmp_path):
             read_metrics(tmp_path)
 
 
+def test_who_opens_a_run_without_weights_is_told_when_they_come(tmp_path):
+    """The folder itself, and any that it will hold."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "config.json").write_text("{}")
+    for name in ("", "best", "weights"):
+        with pytest.raises((ValueError, FileNotFoundError), match="none yet, its first come min"):
+            Generator.from_pretrained(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="no user/repository name; check how it is written"):
+        Generator.from_pretrained(tmp_path / "elsewhere" / "best")
+
+
 def test_who_opens_a_run_is_told_its_newest_weights(saved, tmp_path):
     """The folder itself, its best before there is one, and after both any other name."""
     for name in ("kimg-000004", "kimg-000003.512", "kimg-000004.008"):
