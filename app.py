@@ -82,7 +82,7 @@ def build_page(model: Model) -> gr.Blocks:
                 line = gr.Markdown(status(model), elem_id="status")
             pixels_switch()
         for sentence in problems(model):
-            gr.Markdown(f"**{sentence}**")
+            gr.Markdown(sentence, elem_classes="wrong")
         with gr.Tabs() as tabs:
             with gr.Tab(WORDS("tab_mix"), id="mix"):
                 mix = mix_tab(models, demo)
@@ -108,8 +108,12 @@ def main(args: argparse.Namespace) -> None:
     model = load_model(args.model)
     for sentence in problems(model):
         print(sentence, file=sys.stderr)
+    page = build_page(model)
     where = dict(server_name=args.host, server_port=args.port)
-    build_page(model).launch(mcp_server=args.mcp, **where, **LAUNCH)
+    how = dict(mcp_server=args.mcp, quiet=True, prevent_thread_lock=True)
+    page.launch(**where, **how, **LAUNCH)
+    print(f"The page is at {page.local_url} until you press Ctrl-C", flush=True)
+    page.block_thread()
 
 
 if __name__ == "__main__":

@@ -152,7 +152,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (ValueError, OSError) as e:
         sys.exit(f"error: {e}")
     page = dict(css=CSS, theme=gr.themes.Soft(font=["system-ui", "sans-serif"]), ssr_mode=False)
-    build_page(run).launch(server_name="127.0.0.1", **page)
+    shown = build_page(run)
+    shown.launch(server_name="127.0.0.1", quiet=True, prevent_thread_lock=True, **page)
+    print(f"The run is shown at {shown.local_url} until you press Ctrl-C", flush=True)
+    shown.block_thread()
 
 
 if __name__ == "__main__":
