@@ -179,8 +179,9 @@ def between(labels: dict[str, Label]) -> list[str]:
     if b >= UNEVEN * a:
         times = f"{b / a:.{1 if b < 10 * a else 0}f}"
         words.append(
-            f"{quoted(many)} has {times} times as many faces as {quoted(few)} ({b} and {a}): "
-            f"add to {quoted(few)} or keep fewer of {quoted(many)}."
+            f"{quoted(many)} has {times} times as many faces as {quoted(few)} ({b} and {a}). "
+            f"Training shows both equally often, so leave them: more of {quoted(few)} would help, "
+            f"fewer of {quoted(many)} would not."
         )
     if extremes := far_apart(labels, "exposure"):
         dark, light, low, high = extremes

@@ -116,7 +116,7 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
         counts = f" (it had {_told(was)}, now {_told(now)})" if was and was != now else ""
         raise ValueError(
             f"{config.data} does not hold the pictures that {config.out} was begun with{counts}; "
-            "give another --out, and --init-from to begin with its weights"
+            f"to go on with these, give another --out and --init-from {config.out}/best"
         )
 
 

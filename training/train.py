@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # found without be
 # thread it waits for as soon as another program wants a core too.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 PARENT = os.getppid()  # before the seconds in which libraries load, for it can be killed meanwhile
+if __name__ == "__main__" and os.environ.get("RANK", "0") == "0" and "--help" not in sys.argv:
+    print("loading libraries", flush=True)
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
@@ -210,13 +212,16 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
     judge = "judged by features"
     if config.critic == "pixels":
         judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
+    looks = "now it looks at all pictures, to measure faces by them; " if config.eval_kimg else ""
     accelerator.print(
         f"preset {config.preset}: G {cost.g}\n"
         f"preset {config.preset}: D {cost.d}; training {flops / 1e9:.1f} GFLOP per image shown\n"
         f"{len(dataset)} {kind} of {resolution} px{version}, "
         f"{accelerator.num_processes} process(es) on {accelerator.device.type}, "
         f"precision {accelerator.mixed_precision}, {judge}, "
-        f"{'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}",
+        f"{'going on' if nimg else 'beginning'} at kimg {nimg / 1000:.3f}\n"
+        f"{looks}the first losses come after {FIRST_STEPS} steps, "
+        f"then after every {REPORT_INTERVAL}",
         flush=True,
     )
 

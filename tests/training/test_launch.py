@@ -40,6 +40,10 @@ def test_two_processes_train_on_one_folder(launch, faces, tmp_path):
     assert "Warning" not in output
     assert output.count("8 pictures of 32 px, 2 process(es) on cpu, precision no") == 1
     assert output.count("preset tiny: G ") == 1 and "GFLOP per image shown" in output
+    assert output.count("loading libraries\n") == 1
+    assert (
+        "to measure faces by them; the first losses come after 8 steps, then after every" in output
+    )
     run = tmp_path / "run"
     assert_draws(run / "weights/kimg-000000.032")
     assert Image.open(run / "samples/kimg-000000.032.png").size == (8 * 32, 4 * 32)
