@@ -36,15 +36,15 @@ def test_the_page_fits_a_telephone(page):
 
 @pytest.mark.parametrize("strip", ["good-a", "good-b", "film"])
 def test_on_a_telephone_the_mix_is_in_sight_beside_the_strip_that_is_tapped(page, strip):
-    """It does not cover it, either."""
-    page.set_viewport_size({"width": 375, "height": 667})
+    """It does not cover it, either, between the bars of a small one's browser."""
+    page.set_viewport_size({"width": 375, "height": 553})
     tapped = page.locator(f"#{strip} button.thumbnail-item").last
     tapped.evaluate("face => face.scrollIntoView({ block: 'end' })")
     mixed, slider, face = (
         x.bounding_box() for x in (page.locator("#face-mix img"), page.locator("#weight"), tapped)
     )
     assert mixed["y"] >= 0 and mixed["height"] > 150
-    assert slider["y"] + slider["height"] <= face["y"] and face["y"] + face["height"] < 668
+    assert slider["y"] + slider["height"] <= face["y"] and face["y"] + face["height"] < 554
 
 
 def rendering(page, elem_id):
