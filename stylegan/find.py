@@ -22,7 +22,7 @@ def has_none_yet(run: Path) -> str:
     """A clause on a training run that has saved no generator yet; empty for any other folder."""
     if not (run / "state").is_dir() or newest_weights(run):
         return ""
-    return f"the run {run} has saved none yet, its first come minutes after it begins to train"
+    return f"the run {run} has saved none yet; wait for its first, minutes after it begins to train"
 
 
 def find_pretrained(

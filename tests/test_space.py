@@ -138,10 +138,9 @@ def test_the_page_runs_from_just_these_files(clone, tmp_path):
     )
     try:
         assert page.stdout.readline() == "Loading the weights in this repository, then the page\n"
-        line = page.stdout.readline()
-        while line and port not in line:
-            line = page.stdout.readline()
-        client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=str(tmp_path))
+        address = f"http://127.0.0.1:{port}/"
+        assert page.stdout.readline() == f"The page is at {address} until you press Ctrl-C\n"
+        client = Client(address, verbose=False, download_files=str(tmp_path))
         picture = client.predict(seed_a=175, seed_b=375, weight=0.3, api_name="/mix")
         path = picture[0] if isinstance(picture, tuple | list) else picture
         with Image.open(path) as shown:

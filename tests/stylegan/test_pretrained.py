@@ -381,7 +381,7 @@ def test_who_opens_a_run_without_weights_is_told_when_they_come(tmp_path):
     (tmp_path / "state").mkdir()
     (tmp_path / "config.json").write_text("{}")
     for name in ("", "best", "weights"):
-        with pytest.raises((ValueError, FileNotFoundError), match="none yet, its first come min"):
+        with pytest.raises((ValueError, FileNotFoundError), match="none yet; wait for its first"):
             Generator.from_pretrained(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="no user/repository name; check how it is written"):
         Generator.from_pretrained(tmp_path / "elsewhere" / "best")
