@@ -54,7 +54,7 @@ CSS = """
 }
 .strip .empty { min-height: 0; height: 3rem; margin: 0; }  /* Gradio's is as high as a picture */
 .strip .thumbnail-item { height: auto; min-height: 0; aspect-ratio: 1; }
-.strip .thumbnail-item.selected:not(:hover, :focus-visible) {  /* it may long be another face */
+.strip .thumbnail-item.selected:not(:focus-visible) {  /* it may long be another face */
     border-color: var(--border-color-primary); --ring-color: transparent;
 }
 .face.fullscreen img, .grid.fullscreen img { height: 100%; }
