@@ -63,9 +63,8 @@ CSS = """
 .stays, .stays .face { background: var(--body-background-fill); }
 @media (max-height: 600px) and (orientation: landscape) { .stays { position: static; } }
 @media (max-width: 640px) {
-    .tabs { --side: max(12rem, 45vh); }  /* of what stays, text is seen below */
     .tab-container button { padding: 0 7px; font-size: 13px; }
-    .stays { --side: max(12rem, 32vh); box-shadow: 0 8px 8px -8px #0008; }
+    .stays { --side: max(12rem, 32vh); box-shadow: 0 8px 8px -8px #0008; }  /* the rest is below */
     .first-if-narrow { display: contents; }  /* so that the mix stays along the whole row */
     .first-if-narrow > * { order: -1; flex: 1 0 100%; }
     .small-if-narrow .face:not(.fullscreen) .image-frame { width: 60%; margin: auto; }
