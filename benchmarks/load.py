@@ -43,8 +43,8 @@ from stylegan.precision import draw
 
 WEIGHTS, PICTURE = ROOT / "weights" / "faces-64", ROOT / "playground" / "example.jpg"
 MIXES, GRIDS = 200, 20  # that visitors choose from
-# How often each is asked for. Crops are so many that fewer than one in twenty is of the first second,
-# in which all visitors come at once.
+# How often each is asked for. Crops are so many that fewer than one in twenty are of the first
+# second, in which all visitors come at once.
 SHARES = {"mix": 18, "grid": 1, "crop": 3}
 WARM_SECONDS, QUIET_SECONDS, ANSWER_SECONDS = 20, 5, 120
 # Of 255. In float32 a batch of four differs from one by 1 at most, and a mixing weight that is off
