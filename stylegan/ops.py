@@ -8,8 +8,8 @@
 
 Resampling is depthwise: a transposed convolution upsamples without multiplying the zeros between
 samples, a strided one downsamples. Images are best given in the channels_last memory format, where
-these convolutions are fastest. On a GPU with Triton the nonlinearity is the one kernel of
-`stylegan.fused`, if the filters are separable.
+these convolutions are fastest. If the filters are separable, the nonlinearity is one kernel: that
+of `stylegan.fused` on a GPU with Triton, that of `stylegan.fused_cpu` on a CPU with llvmlite.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
@@ -109,6 +109,20 @@ def _fused() -> ModuleType | None:
     return fused
 
 
+@cache
+def _fused_cpu() -> ModuleType | None:
+    """stylegan.fused_cpu where llvmlite is installed and compiles for this processor."""
+    try:
+        from stylegan import fused_cpu, jit
+
+        jit.machine()
+    except Exception as error:
+        if not isinstance(error, ImportError):
+            warnings.warn(f"LLVM cannot be used: {error}", stacklevel=2)
+        return None
+    return fused_cpu
+
+
 def filtered_lrelu(
     x: Tensor,
     up_taps: Tensor,
@@ -131,6 +145,9 @@ def filtered_lrelu(
     """
     arguments = x, up_taps, down_taps, up, down, before, size, gain, bias
     if x.is_cuda and (fused := _fused()) and fused.suits(x, up_taps, down_taps, up, down):
+        return fused.filtered_lrelu(*arguments)
+    on_cpu = x.device.type == "cpu" and not torch.compiler.is_compiling()
+    if on_cpu and (fused := _fused_cpu()) and fused.suits(x, up_taps, down_taps, up, down):
         return fused.filtered_lrelu(*arguments)
     return convolved_lrelu(*arguments)
 

@@ -25,7 +25,8 @@ ALLOWED_OURS = {  # whole packages, or single modules of them
 ALLOWED_OTHERS = {
     "preprocessing": {"numpy", "cv2", "PIL", "tqdm", "filelock", "huggingface_hub"},
     "stylegan": {
-        *("torch", "numpy", "huggingface_hub", "safetensors", "triton", "onnx", "onnxruntime"),
+        *("torch", "numpy", "huggingface_hub", "safetensors", "onnx", "onnxruntime"),
+        *("triton", "llvmlite"),
     },
     "evaluation": {
         *("torch", "numpy", "huggingface_hub", "safetensors", "PIL", "torch_fidelity"),
