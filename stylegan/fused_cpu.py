@@ -11,9 +11,7 @@ channels last.
 Legend: N batch, C channels, H and W pixels; mid: between the filters.
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import NamedTuple
 
@@ -23,10 +21,12 @@ from torch.autograd import Function
 
 from stylegan.activation import CLAMP, SLOPE
 from stylegan.jit import Program, Value, num_lanes
+from stylegan.threads import share
 
 TAPS = 6  # of either filter for one of the few samples, along an axis
 STEP = 4  # mid samples made at once, along an axis: both rates divide it
 ROWS_IN = 8  # rows of x at hand, a power of 2
+MOST_ACROSS = 32  # rows decimated along W at hand, at most
 POINTERS = "x y mask gain bias seen sums inner outer room"
 NUMBERS = "first last channels blocks in_size mid_size out_size origin offset steps"
 
@@ -254,20 +254,6 @@ class Band(NamedTuple):
     outer: Tensor  # to decimate: those of sample 0 of the few
 
 
-@cache
-def _others(_process: int, count: int) -> ThreadPoolExecutor:
-    """Threads beside this one; a process that was forked has its own."""
-    return ThreadPoolExecutor(count)
-
-
-def _share(work: Callable[[int], None], count: int) -> None:
-    """Do parts 0 to count - 1, each by a thread."""
-    others = [_others(os.getpid(), count - 1).submit(work, i) for i in range(1, count)]
-    work(0)
-    for other in others:
-        other.result()
-
-
 def _apply(
     x: Tensor,
     mask: Tensor,
@@ -302,21 +288,16 @@ def _apply(
     seen = seen.contiguous(memory_format=torch.channels_last) if summed else nothing
     sums = torch.empty((num_images, 2, channels) if summed else 0)
     run, blocks = _program(kind), -(-channels // num_lanes())
-    jobs = num_images * blocks
-    count = max(1, min(torch.get_num_threads(), jobs))
     columns = steps * STEP // inner.rate + TAPS - 1
-    room = columns * (ROWS_IN + STEP) + steps * STEP // outer.rate * 32 + steps
-    rooms = torch.empty(count, room * num_lanes())
+    vectors = columns * (ROWS_IN + STEP) + steps * STEP // outer.rate * MOST_ACROSS + steps
     tensors = x, y, mask, gain, bias, seen, sums, inner.inner, outer.outer
 
-    def work(i: int) -> None:
-        run(
-            *(t.data_ptr() for t in (*tensors, rooms[i])),
-            *(jobs * i // count, jobs * (i + 1) // count, channels, blocks),
-            *(in_size, mid_size, size, origin, offset, steps),
-        )
+    def work(first: int, last: int) -> None:
+        room = torch.empty(vectors * num_lanes(), dtype=torch.float32)
+        places = (t.data_ptr() for t in (*tensors, room))
+        run(*places, first, last, channels, blocks, in_size, mid_size, size, origin, offset, steps)
 
-    _share(work, count)
+    share(work, num_images * blocks)
     return y, sums
 
 
