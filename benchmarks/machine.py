@@ -6,6 +6,7 @@ import os
 import platform
 import statistics
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -14,6 +15,14 @@ from stylegan.files import write_whole
 
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 GEMM_SIZE, GEMM_REPEAT = 1024, 9
+
+
+def _llvmlite() -> str | None:
+    """Its version; with it a CPU does the nonlinearity in one pass."""
+    try:
+        return version("llvmlite")
+    except PackageNotFoundError:
+        return None
 
 
 def machine() -> dict[str, object]:
@@ -30,6 +39,7 @@ def machine() -> dict[str, object]:
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "torch": torch.__version__,
+        "llvmlite": _llvmlite(),
         "cuda": torch.version.cuda,
         "tf32_convolutions": cuda and torch.backends.cudnn.allow_tf32,
     }

@@ -13,7 +13,7 @@ class GeneratorCost:
 
     Every convolution is counted as the plain sum that it is, also where a CPU does it in fewer.
     The largest map is most often the signal between the filters of a layer; a CPU makes it in
-    parts, a GPU with the fused kernel not at all.
+    parts, a fused kernel not at all.
     """
 
     parameters: int

@@ -1,4 +1,4 @@
-"""Work that is shared by as many threads as PyTorch uses, for programs that let Python go on meanwhile."""
+"""Work for as many threads as PyTorch uses, of programs that let Python go on meanwhile."""
 
 import os
 from collections.abc import Callable
