@@ -22,9 +22,11 @@ F32, POINTER = ir.FloatType(), ir.PointerType()
 ROUND_ONCE = ("contract",)  # a product and the sum it goes to may become one operation
 
 
-@cache
 def machine() -> binding.TargetMachine:
-    """What is compiled for. Raises RuntimeError where LLVM does not know the processor."""
+    """What a program is compiled for, which then belongs to it.
+
+    Raises: RuntimeError where LLVM does not know the processor.
+    """
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     target, features = binding.Target.from_default_triple(), binding.get_host_cpu_features()
@@ -248,9 +250,10 @@ class Program:
         module = binding.parse_assembly(str(self._module))
         options = binding.create_pipeline_tuning_options(speed_level=2)
         options.loop_unrolling = False
-        passes = binding.create_pass_builder(machine(), options)
+        target = machine()
+        passes = binding.create_pass_builder(target, options)
         passes.getModulePassManager().run(module, passes)
-        engine = binding.create_mcjit_compiler(module, machine())
+        engine = binding.create_mcjit_compiler(module, target)
         engine.finalize_object()
         run = ctypes.CFUNCTYPE(None, *self._types)(engine.get_function_address("run"))
         run.engine = engine  # the code lives as long as that

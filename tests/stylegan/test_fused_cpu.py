@@ -12,7 +12,7 @@ from stylegan.specs import layer_specs
 
 pytest.importorskip("llvmlite", reason="needs LLVM: pip install llvmlite")
 
-from stylegan import fused_cpu
+from stylegan import fused_cpu, jit
 
 ROOT = Path(__file__).parents[2]
 CHANNELS = 20  # no multiple of what a vector holds
@@ -54,6 +54,23 @@ def test_values_and_both_derivatives_are_those_of_the_convolutions(case):
         total = sum((a * b).sum() for a, b in zip(first, others, strict=True))
         second = torch.autograd.grad(total, [weight, x, gain])
         found.append([y, *plain, *first, *second])
+    for actual, expected in zip(*found, strict=True):
+        close(actual, expected)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_vectors_of_eight_do_the_same(monkeypatch, half):
+    """Those of processors without AVX-512."""
+    x, taps, gain, bias = draw(9, 4, 2)
+    x = x.bfloat16() if half else x
+    leaves = [t.requires_grad_() for t in (x, gain, bias)]
+    weight, found = torch.randn(2, CHANNELS, 10, 10).to(x.dtype), []
+    monkeypatch.setattr(fused_cpu, "_program", fused_cpu._program.__wrapped__)  # keeps none
+    for lanes in (jit.num_lanes(), 8):
+        monkeypatch.setattr(jit, "num_lanes", lambda lanes=lanes: lanes)
+        monkeypatch.setattr(fused_cpu, "num_lanes", jit.num_lanes)
+        y = fused_cpu.filtered_lrelu(x, *taps, 4, 2, -6, 10, gain, bias)
+        found.append([y, *torch.autograd.grad(y, leaves, weight)])
     for actual, expected in zip(*found, strict=True):
         close(actual, expected)
 
