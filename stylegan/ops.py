@@ -115,7 +115,7 @@ def _fused_cpu() -> ModuleType | None:
     try:
         from stylegan import fused_cpu, jit
 
-        jit.machine()
+        jit.Program("x", "count").compiled()
     except Exception as error:
         if not isinstance(error, ImportError):
             warnings.warn(f"LLVM cannot be used: {error}", stacklevel=2)
