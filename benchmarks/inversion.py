@@ -1,12 +1,13 @@
 """How like held-out faces what is found is: `python -m benchmarks.inversion --data FACES`.
 
 The faces, of a folder that no training used, are looked for from w_avg, from the nearest good seed
-and from the encoder's answer, in a search of 30 steps and one of 200. Features of the evaluation
-and, with `--identity`, a network that knows people judge what is drawn: its answer is
-right if no other of the faces is nearer. With `--reals`, the faces that the generator learnt from,
-it is also measured how real mixes half-way from what the encoder led to and a seed are, beside
-those of two seeds. The table is written as JSON beside a strip of the faces. All are found at once
-and in bfloat16; the time of one alone, in float32, is measured apart.
+and from the encoder's answer, in searches of 30, 60 and 200 steps; from the answer also without
+each term of the search. Features of the evaluation and, with `--identity`, a network that knows
+people judge what is drawn: its answer is right if no other of the faces is nearer. With `--reals`,
+the faces that the generator learnt from, it is also measured how real mixes half-way from what the
+encoder led to and a seed are, beside those of two seeds. The table is written as JSON beside a
+strip of the faces. All are found at once and in bfloat16; the time of one alone, in float32, is
+measured apart.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -35,9 +37,13 @@ from stylegan.encoder import Encoder
 from stylegan.images import from_uint8, image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 from stylegan.precision import draw
-from stylegan.projection import nearest, project, similarity
+from stylegan.projection import USUAL, Weights, nearest, project, similarity
 
-SEARCHES = {30: (10, 20, 30), 200: (40, 200)}  # steps of each, and after which it is measured
+SEARCHES = {
+    30: (10, 20, 30),
+    60: (60,),
+    200: (40, 200),
+}  # steps of each, and after which it is measured
 SHOWN = 0, 10, 30, 200  # in the strip
 IDENTITY = Path("../shared/models/mobilefacenet_112.onnx")
 PLACES = [(38.3, 51.7), (73.5, 51.5), (56.0, 71.7), (41.5, 92.4), (70.7, 92.2)]  # of 112 pixels
@@ -144,16 +150,25 @@ def realism(G: Generator, found: dict[str, Tensor], reals: Tensor) -> dict[str, 
     return distances
 
 
+class Way(NamedTuple):
+    """To look for faces: `start`, `see` and `weights` of `stylegan.projection.project`."""
+
+    start: Tensor
+    see: Callable | None
+    weights: Weights = USUAL
+
+
 def search(
-    G: Generator, target: Tensor, start: Tensor, basis: Tensor, see: Callable | None, longest: int
+    G: Generator, target: Tensor, way: Way, basis: Tensor, longest: int
 ) -> Iterator[tuple[int, Tensor]]:
     """After how many steps, and ws (N, num_ws, w_dim)."""
-    yield 0, start
+    yield 0, way.start
     for steps, measured in SEARCHES.items():
         if steps > longest:
             return
+        found = project(G, target, way.start, basis, steps, way.see, way.weights)
         with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            for step, ws in enumerate(project(G, target, start, basis, steps, see), 1):
+            for step, ws in enumerate(found, 1):
                 if step in measured:
                     yield step, ws.float()
 
@@ -183,12 +198,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     judge = Judge(np.stack(pictures), args.identity)
     target, answer = judge.target, encoder(judge.target)
     basis = style_directions(G, sample_w(G))
-    ways = {  # where each begins, and what sees beside the pixels
-        "encoder": (answer, encoder.maps),
-        "nearest": (nearest_of_good(G, args.weights, target), None),
-        "w_avg": (G.mapping.w_avg.expand(len(target), G.num_ws, -1), None),
-        "encoder, pixels alone": (answer, None),
+    ways = {
+        "encoder": Way(answer, encoder.maps),
+        "nearest": Way(nearest_of_good(G, args.weights, target), None),
+        "w_avg": Way(G.mapping.w_avg.expand(len(target), G.num_ws, -1), None),
+        "without features": Way(answer, None),
+        "features of the evaluation": Way(answer, load_features()[0].maps),
     }
+    for term in ("pyramid", "similarity", "prior"):
+        ways[f"without {term}"] = Way(answer, encoder.maps, Weights(**{term: 0}))
+    ways["all places alike"] = Way(answer, encoder.maps, Weights(far=1))
     one = target[:1], answer[:1], basis, 30, encoder.maps
     timed = {
         "encoder": seconds(lambda: encoder(target[:1])),
@@ -196,15 +215,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         "30 steps": seconds(lambda: list(project(G, *one))),
     }
     table, strip, found = {}, [judge.faces], {}
-    print(f"{'':24}" + "".join(f"{x:>10}" for x in judge(judge.faces)))
-    for name, (start, see) in ways.items():
+    print(f"{'':32}" + "".join(f"{x:>10}" for x in judge(judge.faces)))
+    for name, way in ways.items():
         longest = args.longest if name in ("nearest", "encoder") else min(SEARCHES)
-        for step, ws in search(G, target, start, basis, see, longest):
+        for step, ws in search(G, target, way, basis, longest):
             with torch.no_grad():
                 drawn = to_uint8(draw(G, ws, torch.float32))
             table[f"{name}, {step}"] = judged = judge(drawn)
             row = "".join(f"{x:10.3f}" for x in judged.values())
-            print(f"{f'{name}, {step}':24}{row}", flush=True)
+            print(f"{f'{name}, {step}':32}{row}", flush=True)
             if name == "encoder" and step in SHOWN:
                 strip.append(drawn)
                 found[f"{name}, {step}"] = ws

@@ -18,8 +18,8 @@ from stylegan.images import from_uint8
 from stylegan.projection import nearest, similarity
 
 STARTS, STARTING_SECONDS = 24, 5  # good faces of each kind, the nearest of which begins a search
-STEPS, REFINING = 100, 30  # of a search; of one that begins with an encoder's answer
-EVERY, MOST_SECONDS = 5, 25  # steps between two pictures of it; of a search
+STEPS, MOST_SECONDS = 60, 25  # of a search
+EVERY = 5  # steps between two pictures of it
 # from so much of 100 on, by eye: see docs/inversion.md
 LIKE = {85: "a good likeness", 75: "a rough likeness", 60: "a faint likeness"}
 FOUND, STOPPED = "Found", "Stopped. You can mix what is shown."
@@ -89,22 +89,22 @@ class Finder:
         if face.shape != (side, side, 3):
             raise Mistake(f"The face must be {side}x{side} pixels, as the crop of a picture is.")
         target, until = images(face[None]), time.monotonic() + MOST_SECONDS
-        start, steps = self.starts(shown), REFINING if shown.encoder else STEPS
+        start = self.starts(shown)
         if shown.encoder:
             begin = shown.answer(target)
         else:
             begin = start.ws[nearest(start.drawn, target)][None]
-        found = shown.project(target, begin, start.basis, steps)
+        found = shown.project(target, begin, start.basis, STEPS)
         for step, ws in enumerate(found, start=1):
             late = time.monotonic() > until
-            if step % EVERY == 0 or step == steps or late:
+            if step % EVERY == 0 or step == STEPS or late:
                 ws = ws.half().float()  # as a saved picture holds it
                 drawn = shown.draw(ws)[0]
                 like = likeness(drawn, face)
-                if late or step == steps:
+                if late or step == STEPS:
                     words = f"{FOUND}: {like}. Now mix it."
                 else:
-                    words = f"Looking: step {step} of at most {steps}, {like}."
+                    words = f"Looking: step {step} of at most {STEPS}, {like}."
                 yield drawn, ws, words
             if late:
                 return

@@ -49,8 +49,7 @@ def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
         image = read_image(path, MAX_PIXELS)
     except ValueError as e:
         return [], f"{e}. Try another picture."
-    found = [] if level else find_faces(image, MIN_FACE)
-    found = found or find_faces(image, MIN_FACE, "yunet")  # drawn ones too, and where the eyes are
+    found = find_faces(image, MIN_FACE, "yunet")  # it frames them most alike
     faces = found[:MOST_FACES]
     crops = [crop_face(image, face, size, level=level) for face in faces]
     if image.size > 3 * KEPT_PIXELS:  # what it took is not kept

@@ -8,6 +8,8 @@ the pyramid; Wang et al. 2004 (doi:10.1109/TIP.2003.819861) for structural simil
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,48 +17,75 @@ from torch import Tensor
 
 from stylegan.generator import Generator
 
-RATE = 0.4  # of a step, in standard deviations of styles
-RISE, FALL = 3, 0.5  # steps in which it comes up to that; part of them in which it goes down to 0
+RATE = 0.6  # of a step, in standard deviations of styles
+RISE, FALL = 5, 0.5  # steps in which it comes up to that; part of them in which it goes down to 0
 COARSEST = 8  # pixels of the pyramid's last level
-FEATURES = 1.0  # weight of the distance of features
-SIMILARITY = 1.0  # weight of what similarity lacks
-PRIOR = 0.03  # weight of the mean squared distance from the start, in standard deviations
+CENTRE, WIDTH = (0.5, 0.58), 0.17  # of the eyes, nose and mouth in a crop, (x, y)
 WINDOW, C1, C2 = 7, 0.02**2, 0.06**2  # of the similarity, for a range of 2
 
 
-def pyramid_distance(a: Tensor, b: Tensor) -> Tensor:
+class Weights(NamedTuple):
+    """Of what a search makes small: the pyramid's distance, what similarity lacks, the distance of
+    features, and the mean squared distance from the start, in standard deviations; and of what is
+    far from eyes, nose and mouth, which have 1."""
+
+    pyramid: float = 1.0
+    similarity: float = 1.0
+    features: float = 1.0
+    prior: float = 0.01
+    far: float = 0.3
+
+
+USUAL = Weights()
+Mean = Callable[[Tensor], Tensor]  # (N, C, H, H) -> (N,)
+
+
+def evenly(x: Tensor) -> Tensor:
+    """The mean over all places."""
+    return x.mean(dim=(1, 2, 3))
+
+
+def by_place(x: Tensor, far: float) -> Tensor:
+    """The mean in which eyes, nose and mouth weigh most, and what is far from them so much less."""
+    at = (torch.arange(x.shape[3], device=x.device) + 0.5) / x.shape[3]
+    columns, rows = (torch.exp(-(((at - c) / WIDTH) ** 2) / 2) for c in CENTRE)
+    weight = far + (1 - far) * rows[:, None] * columns
+    return evenly(x * (weight / weight.mean()))
+
+
+def pyramid_distance(a: Tensor, b: Tensor, mean: Mean = evenly) -> Tensor:
     """Mean absolute difference of the details of every size, added up: (N, C, H, H) -> (N,)."""
     difference, total = a - b, 0
     while difference.shape[2] > COARSEST:
         low = F.avg_pool2d(difference, 2)
         fine = difference - F.interpolate(low, scale_factor=2, mode="bilinear")
-        total = total + fine.abs().mean(dim=(1, 2, 3))
+        total = total + mean(fine.abs())
         difference = low
-    return total + difference.abs().mean(dim=(1, 2, 3))
+    return total + mean(difference.abs())
 
 
-def similarity(a: Tensor, b: Tensor) -> Tensor:
+def similarity(a: Tensor, b: Tensor, mean: Mean = evenly) -> Tensor:
     """Structural similarity, 1 for equal images: (N, C, H, H) -> (N,)."""
 
-    def mean(x: Tensor) -> Tensor:
+    def near(x: Tensor) -> Tensor:
         return F.avg_pool2d(x, WINDOW, stride=1)
 
-    mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
-    both = mean(a * b) - mean_a * mean_b
+    mean_a, mean_b = near(a), near(b)
+    var_a, var_b = near(a * a) - mean_a**2, near(b * b) - mean_b**2
+    both = near(a * b) - mean_a * mean_b
     luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
     structure = (2 * both + C2) / (var_a + var_b + C2)
-    return (luminance * structure).mean(dim=(1, 2, 3))
+    return mean(luminance * structure)
 
 
-def feature_distance(a: list[Tensor], b: list[Tensor]) -> Tensor:
+def feature_distance(a: list[Tensor], b: list[Tensor], mean: Mean = evenly) -> Tensor:
     """Mean squared difference of what two networks' passes find in each place, as directions.
 
     Shapes: maps (N, C, H, W) of any number of layers -> (N,). Reference: Zhang et al. 2018
     (arXiv:1801.03924), without learnt weights.
     """
     return sum(
-        (F.normalize(x, dim=1) - F.normalize(y, dim=1)).square().sum(dim=1).mean(dim=(1, 2))
+        mean((F.normalize(x, dim=1) - F.normalize(y, dim=1)).square().sum(dim=1, keepdim=True))
         for x, y in zip(a, b, strict=True)
     ) / len(a)
 
@@ -80,6 +109,7 @@ def project(
     basis: Tensor,
     steps: int,
     see: Callable[[Tensor], list[Tensor]] | None = None,
+    weights: Weights = USUAL,
 ) -> Iterator[Tensor]:
     """Latents after every step, the last ones best; G itself stays as it is.
 
@@ -92,17 +122,18 @@ def project(
     (N, num_ws, w_dim).
     """
     offset = torch.zeros(start.shape[1], len(start), basis.shape[1], requires_grad=True)
-    optimizer = torch.optim.Adam([offset], lr=RATE, betas=(0.9, 0.99))
-    wanted = see(target) if see else []
+    optimizer = torch.optim.Adam([offset], lr=RATE, betas=(0.8, 0.99))
+    wanted, mean = see(target) if see else [], partial(by_place, far=weights.far)
     for step in range(steps):
         for group in optimizer.param_groups:
             up, down = (step + 1) / RISE, (steps - step) / (FALL * steps)
             group["lr"] = RATE * min(up, down, 1)
         img = G.synthesis(start + (offset @ basis).transpose(0, 1))
-        loss = pyramid_distance(img, target) + SIMILARITY * (1 - similarity(img, target))
-        loss = loss + PRIOR * offset.square().mean(dim=(0, 2))
+        loss = weights.pyramid * pyramid_distance(img, target, mean)
+        loss = loss + weights.similarity * (1 - similarity(img, target, mean))
+        loss = loss + weights.prior * offset.square().mean(dim=(0, 2))
         if see:
-            loss = loss + FEATURES * feature_distance(see(img), wanted)
+            loss = loss + weights.features * feature_distance(see(img), wanted, mean)
         (offset.grad,) = torch.autograd.grad(loss.sum(), [offset])
         optimizer.step()
         yield (start + (offset @ basis).transpose(0, 1)).detach()

@@ -246,11 +246,18 @@ def test_drawing_leaves_the_model_unchanged(model, mixer):
 def test_the_crop_of_a_portrait_is_its_face(portrait):
     (face,), words = crop_upload(portrait, 64)
     assert face.shape == (64, 64, 3)
-    # Chosen by eye: from the fringe to below the chin.
-    expected = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)))
+    # Chosen by eye: from the top of the hair to below the chin.
+    expected = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((148, 32, 304, 188)))
     expected = np.asarray(Image.fromarray(expected).resize((64, 64), Image.Resampling.BOX))
     assert np.corrcoef(face.ravel(), expected.ravel())[0, 1] > 0.9
     assert "face" in words
+
+
+def test_a_crop_is_framed_as_the_training_data_is(portrait):
+    """There the eyes lie 0.22 to 0.28 of the crop apart, nine times in ten; see docs/log.md."""
+    (face,), _ = crop_upload(portrait, 256)
+    (found,) = find_faces(face, 100, "yunet")
+    assert 0.22 < np.hypot(*np.subtract(*found.points[:2])) / 256 < 0.3
 
 
 def test_every_face_of_a_picture_is_cropped(portrait, two_faces):
@@ -282,15 +289,12 @@ def test_a_tilted_face_is_levelled_for_a_network_that_learnt_level_ones(portrait
     assert alike[True] > 0.85 > alike[False] + 0.2, alike
 
 
-@pytest.mark.parametrize("degrees, detector", [(0, "haar"), (30, "yunet")])
-def test_a_drawn_face_comes_back_as_it_was_cropped(model, tmp_path, degrees, detector):
-    """The cascade finds no tilted face, so YuNet is asked; both give the crop of the training."""
+@pytest.mark.parametrize("degrees", [0, 30])
+def test_a_drawn_face_comes_back_as_it_was_cropped(model, tmp_path, degrees):
     seed = model.domains[0].seeds[2]
     ws = model.G.mapping(sample_z([seed], model.G.z_dim), truncation_psi=0.65)
     drawn = to_uint8(model.G.synthesis(ws))[0]
     patch = drawn_on_white(np.asarray(drawn), degrees, tmp_path / "drawn.png")
-    sheet = np.asarray(Image.open(tmp_path / "drawn.png"))
-    assert bool(find_faces(sheet, 24)) == (detector == "haar")
     (face,), words = crop_upload(str(tmp_path / "drawn.png"), 64)
     expected = np.asarray(Image.fromarray(patch).resize((64, 64), Image.Resampling.BOX))
     assert np.corrcoef(face.ravel(), expected.ravel())[0, 1] > 0.75
@@ -421,7 +425,7 @@ def test_likeness_is_told_in_a_word_and_a_figure():
 def test_an_encoder_answers_at_once_and_the_search_goes_on_from_there(model, monkeypatch):
     """With the weights in the repository: nearer than the good seeds, then nearer still."""
     assert model.encoder
-    monkeypatch.setattr(find, "REFINING", 10)
+    monkeypatch.setattr(find, "STEPS", 10)
     monkeypatch.setattr(find, "MOST_SECONDS", 1000)
     finder = Finder(Models(model))
     face = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)))

@@ -30,7 +30,11 @@ def test_every_way_is_measured_after_every_step(weights, faces, tmp_path, monkey
     flags = ["--weights", weights, "--faces", "3", "--identity", nobody, "--out", str(out)]
     inversion.main(["--data", str(faces), "--reals", str(faces), *flags])
     report = json.loads(out.read_text())
-    long, short = ("encoder", "nearest"), ("w_avg", "encoder, pixels alone")
+    long, short = (
+        ("encoder", "nearest"),
+        ["w_avg", "features of the evaluation", "all places alike"],
+    )
+    short += [f"without {term}" for term in ("features", "pyramid", "similarity", "prior")]
     names = [f"{name}, {step}" for name in long for step in (0, 1, 2, 3)]
     names += [f"{name}, {step}" for name in short for step in (0, 1, 2)]
     assert sorted(report["found"]) == sorted(names)

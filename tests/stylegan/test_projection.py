@@ -5,6 +5,8 @@ import torch
 
 from stylegan import Generator, sample_z
 from stylegan.projection import (
+    Weights,
+    by_place,
     feature_distance,
     nearest,
     project,
@@ -63,6 +65,17 @@ def test_features_are_compared_as_directions():
     torch.testing.assert_close(feature_distance([a, a], [3 * a, -a]), torch.full((2,), 2.0))
 
 
+def test_eyes_nose_and_mouth_count_more_than_the_corners():
+    """What is even has its own mean; a corner has the weight that is given, in shares of a mean."""
+    torch.testing.assert_close(by_place(torch.full((1, 2, 16, 16), 0.7), 0.3), torch.tensor([0.7]))
+    dots = torch.zeros(3, 1, 64, 64)
+    for dot, (x, y) in zip(dots, [(24, 29), (32, 38), (0, 0)], strict=True):
+        dot[0, y, x] = 1
+    eye, nose, corner = by_place(dots, 0.3).tolist()
+    assert nose > eye > 2 * corner
+    torch.testing.assert_close(corner / nose, 0.3, rtol=0.02, atol=0)
+
+
 def test_faces_that_are_found_together_are_found_as_each_alone(tiny, calibrate):
     """Along two directions alone, with features that see."""
     G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
@@ -76,12 +89,12 @@ def test_faces_that_are_found_together_are_found_as_each_alone(tiny, calibrate):
     assert not torch.equal(together, start)
 
 
-def test_features_draw_the_search_to_what_they_see(tiny, calibrate, monkeypatch):
+def test_features_draw_the_search_to_what_they_see(tiny, calibrate):
     """Where only they count, their distance falls."""
     G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
-    monkeypatch.setattr("stylegan.projection.FEATURES", 1000.0)
+    alone = Weights(pyramid=0, similarity=0, prior=0)
     ws = G.mapping(sample_z([1, 2], 8))
     target, see = G.synthesis(ws[:1]), lambda img: [img]
-    *_, found = project(G, target, ws[1:], everywhere(G, torch.eye(12)), 10, see)
+    *_, found = project(G, target, ws[1:], everywhere(G, torch.eye(12)), 10, see, alone)
     before, after = (feature_distance(see(G.synthesis(x)), [target]) for x in (ws[1:], found))
     assert after < before
