@@ -219,9 +219,14 @@ def explore_tab(models: Models, mix: Mixing, tabs: gr.Tabs, tab: gr.Tab) -> None
         way = explorer.way(model, steps, saved, along)
         return save_direction(name, way, models[model]), ""
 
-    def carried(*held: object) -> Tensor:
-        """The face as the sliders make it, as a saved picture holds it."""
-        return explorer.styles(*held).half().float()
+    def carried(
+        seed: float, psi: float, model: str, saved: Tensor | None, along: float, *steps: float
+    ) -> Tensor | int:
+        """The face as the sliders make it, as a saved picture holds it; the seed of one that they
+        leave as it is."""
+        ws = explorer.styles(seed, psi, model, saved, along, *steps)
+        moved = any(steps) or (along and saved is not None)
+        return ws.half().float() if moved else int(seed)
 
     def give(path: str, model: str) -> tuple[dict | None, Tensor | dict, gr.Slider | dict, str]:
         """The file, a saved direction, the slider that goes along it, one standard step at first,

@@ -174,13 +174,13 @@ class Mixing(NamedTuple):
     def take(
         self,
         buttons: Sequence[gr.Button],
-        face_of: Callable[..., Tensor],
+        face_of: Callable[..., Tensor | int],
         inputs: Sequence[gr.Component],
         tabs: gr.Tabs,
     ) -> None:
-        """Let one button put the face (1, num_ws, w_dim) that `face_of` makes of the inputs in the
-        place of A, and the other in that of B, and open the tab Mix. A Mistake leaves all as it is;
-        it is said where it was made."""
+        """Let one button put the face that `face_of` makes of the inputs, (1, num_ws, w_dim) or a
+        seed, in the place of A, and the other in that of B, and open the tab Mix. A Mistake leaves
+        all as it is; it is said where it was made."""
         seed_a, seed_b, *_ = self.controls
         sides = ("A", seed_a, seed_b), ("B", seed_b, seed_a)
         for button, (letter, seed, other) in zip(buttons, sides, strict=True):
@@ -188,12 +188,16 @@ class Mixing(NamedTuple):
             def taken(
                 held: Tensor | None, other: float | None, *values: object, letter: str = letter
             ) -> list:
-                """An empty seed, the face that stands for it, that it is drawn, and where."""
+                """The seed, or an empty one and the face that stands for it, that it is drawn, and
+                where."""
                 try:
-                    face = joined(letter, face_of(*values), held, other)
+                    face = face_of(*values)
                 except Mistake:
                     return [gr.skip()] * 4
-                return [None, face, DRAWING, gr.Tabs(selected="mix")]
+                shown = DRAWING, gr.Tabs(selected="mix")
+                if isinstance(face, int):
+                    return [face, gr.skip(), *shown]
+                return [None, joined(letter, face, held, other), *shown]
 
             given, outputs = [self.face, other, *inputs], [seed, self.face, self.words, tabs]
             how = dict(api_visibility="private", show_progress="hidden")

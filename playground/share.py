@@ -52,7 +52,7 @@ SHARE = """async (a, b, ...wrong) => {
         const link = own ? {} : {"text/plain": new Blob([url], {type: "text/plain"})};
         await navigator.clipboard.write([new ClipboardItem({...link, "image/png": picture})]);
         return own
-            ? "The picture is copied. A link cannot hold your own face; a saved mix can."
+            ? "The picture is copied. A link cannot hold a face without a seed; a saved mix can."
             : "The link and the picture are copied: paste them where you like.";
     } catch (error) {
         if (error.name === "AbortError") return "";

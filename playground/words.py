@@ -32,7 +32,7 @@ EN = {
     "another_b": "Another B",
     "save_a": "Save A",
     "save_b": "Save B",
-    "own_seed": "empty: your own face",
+    "own_seed": "empty: a face without one",
     "good_faces": "Good faces; click one to take it",
     "weight_info": "0 is face A, 1 is face B (mixing weight)",
     "bands": "Mix shape, features and colour separately",

@@ -35,9 +35,15 @@ def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
 
 
 def test_a_changed_face_is_taken_into_mix(page, dtype):
-    """As B, where it stands without a seed; A stays. A bad seed takes nothing there."""
+    """As B, where it stands without a seed; A stays. One that is as it was takes its seed there, a
+    bad seed nothing."""
     page.get_by_role("tab", name="Explore").click()
     expect(page.locator("#ways img")).to_have_count(56, timeout=SECONDS * 1000)
+    seed = page.get_by_label("Seed", exact=True).input_value()
+    page.get_by_role("button", name="Mix as A").locator("visible=true").click()
+    expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_label("Seed A")).to_have_value(seed)
+    page.get_by_role("tab", name="Explore").click()
     before = source(page, "face-explore")
     page.locator("#ways button.thumbnail-item").nth(6).click()
     wait_for_another(page, "face-explore", before)

@@ -47,7 +47,7 @@ def test_an_uploaded_face_is_found_and_mixed_and_comes_back_from_its_picture(
     expect(page).to_have_url(re.compile(r"\?b=\d+&(?!.*\ba=).*$"))  # nothing of the face
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Share", exact=True).click()
-    expect(page.locator("#shared")).to_contain_text("A link cannot hold your own face")
+    expect(page.locator("#shared")).to_contain_text("A link cannot hold a face without a seed")
     kinds = page.evaluate("navigator.clipboard.read().then(items => items[0].types)")
     assert kinds == ["image/png"]
     with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
