@@ -190,9 +190,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             check_inception(args.inception)
         folder = find_pretrained(args.weights)
         G = Generator.from_pretrained(folder)
+        print("looking at the real faces", file=sys.stderr)
         reference = reference_for(G, args.data)
         for sentence in reference.warnings():
             print(sentence, file=sys.stderr)
+        print(f"drawing {args.samples} faces and measuring them, for minutes", file=sys.stderr)
         figures = {"weights": args.weights, "data": args.data}
         figures |= evaluate(G, reference, args.samples, args.inception)
         print(table(figures))
@@ -205,6 +207,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             update_card(figures, folder)
     except (ValueError, OSError, HfHubHTTPError) as e:
         sys.exit(f"error: {e}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; nothing is written")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def run(config: PrepareConfig) -> int:
     work = Work(config.out, config.settings())
     if work.state == "complete":
         work.end()
-        print(f"{config.out} is complete already")
+        print(f"{config.out} is complete already; for pictures that came since, give another --out")
         return 0
     lines = plan(config) if work.state == "new" else []
     with work.claim():

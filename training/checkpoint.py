@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 
 from evaluation.dataset import ImageDataset
 from stylegan.files import write_whole
+from stylegan.find import newest_weights
 from stylegan.layout import CARD
 from training.config import TrainConfig
 from training.processes import on_main
@@ -114,9 +115,11 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
     if not dataset.is_the_one(begun.get("pictures") or {}):
         was, now = begun.get("counts"), dataset.counts()
         counts = f" (it had {_told(was)}, now {_told(now)})" if was and was != now else ""
+        out = Path(config.out)
+        best = out / "best" if (out / "best").is_dir() else newest_weights(out) or "its weights"
         raise ValueError(
             f"{config.data} does not hold the pictures that {config.out} was begun with{counts}; "
-            f"to go on with these, give another --out and --init-from {config.out}/best"
+            f"to go on with these, give another --out and --init-from {best}"
         )
 
 

@@ -48,6 +48,20 @@ def test_the_command_writes_figures_and_a_page(quick, face_folder, weights, tmp_
     assert section(metrics) in card and "## Credits" in card
 
 
+def test_who_stops_it_finds_nothing_half_done(face_folder, weights, tmp_path, monkeypatch, capsys):
+    """Before that it says what takes so long."""
+
+    def interrupted(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "evaluate", interrupted)
+    out = tmp_path / "evaluation"
+    with pytest.raises(SystemExit, match="stopped; nothing is written"):
+        evaluate.main([weights, "--data", str(face_folder), "--out", str(out)])
+    assert "drawing 1000 faces and measuring them" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_what_does_not_fit_is_named(quick, face_folder, weights, tmp_path, capsys):
     data = ["--data", str(face_folder)]
     with pytest.raises(SystemExit, match="error: .*nowhere"):

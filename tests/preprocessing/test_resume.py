@@ -103,7 +103,7 @@ def test_a_run_that_is_killed_at_the_very_end_goes_on_too(
     assert main([*flags(album, out), "--workers", "1"]) == 0
     assert bytes_of(out) == unbroken
     assert main([*flags(album, out), "--workers", "1"]) == 0
-    assert "out is complete already" in capsys.readouterr().out
+    assert "out is complete already; for pictures that came" in capsys.readouterr().out
 
 
 def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(

@@ -502,7 +502,10 @@ def test_a_decision_makes_other_data_which_is_told(config, prepared):
     config = dataclasses.replace(config, data=str(prepared), total_kimg=0.008)
     run(config)
     append_decisions(prepared, {"film/000000-1.png": False})
-    told = r"was begun with \(it had 3 of film, 3 of photos, now 2 of film, 3 of photos\); give"
+    told = (
+        r"was begun with \(it had 3 of film, 3 of photos, now 2 of film, 3 of photos\); to go on "
+    )
+    told += rf"with these, give another --out and --init-from {config.out}/weights/kimg-000000.008$"
     with pytest.raises(ValueError, match=told):
         run(dataclasses.replace(config, total_kimg=0.016))
     append_decisions(prepared, {"film/000000-1.png": None})
