@@ -37,13 +37,10 @@ from stylegan.encoder import Encoder
 from stylegan.images import from_uint8, image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 from stylegan.precision import draw
-from stylegan.projection import USUAL, Weights, nearest, project, similarity
+from stylegan.projection import USUAL, LossWeights, nearest, project, similarity
 
-SEARCHES = {
-    30: (10, 20, 30),
-    60: (60,),
-    200: (40, 200),
-}  # steps of each, and after which it is measured
+# Steps of each, and after which it is measured.
+SEARCHES = {30: (10, 20, 30), 60: (60,), 200: (40, 200)}
 SHOWN = 0, 10, 30, 200  # in the strip
 IDENTITY = Path("../shared/models/mobilefacenet_112.onnx")
 PLACES = [(38.3, 51.7), (73.5, 51.5), (56.0, 71.7), (41.5, 92.4), (70.7, 92.2)]  # of 112 pixels
@@ -155,7 +152,7 @@ class Way(NamedTuple):
 
     start: Tensor
     see: Callable | None
-    weights: Weights = USUAL
+    weights: LossWeights = USUAL
 
 
 def search(
@@ -206,8 +203,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "features of the evaluation": Way(answer, load_features()[0].maps),
     }
     for term in ("pyramid", "similarity", "prior"):
-        ways[f"without {term}"] = Way(answer, encoder.maps, Weights(**{term: 0}))
-    ways["all places alike"] = Way(answer, encoder.maps, Weights(far=1))
+        ways[f"without {term}"] = Way(answer, encoder.maps, LossWeights(**{term: 0}))
+    ways["all places alike"] = Way(answer, encoder.maps, LossWeights(far=1))
     one = target[:1], answer[:1], basis, 30, encoder.maps
     timed = {
         "encoder": seconds(lambda: encoder(target[:1])),

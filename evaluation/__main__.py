@@ -194,7 +194,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         reference = reference_for(G, args.data)
         for sentence in reference.warnings():
             print(sentence, file=sys.stderr)
-        print(f"drawing {args.samples} faces and measuring them, for minutes", file=sys.stderr)
+        print(
+            f"drawing {args.samples} faces and measuring them, which takes minutes", file=sys.stderr
+        )
         figures = {"weights": args.weights, "data": args.data}
         figures |= evaluate(G, reference, args.samples, args.inception)
         print(table(figures))
@@ -208,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (ValueError, OSError, HfHubHTTPError) as e:
         sys.exit(f"error: {e}")
     except KeyboardInterrupt:
-        sys.exit("stopped; nothing is written")
+        sys.exit("stopped before all was measured and written")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,17 @@ GAIN = math.sqrt(2)  # keeps the second moment through the leaky ReLU
 CLAMP = 256.0  # bound of the activations
 
 
+def gain_and_bias(x: Tensor, gain: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What a kernel multiplies x with and adds before the activation, 1 and 0 where it is None.
+
+    Shapes: x (N, C, H, W), gain () or (N, C), bias (C,) -> (N, C) and (C,), float32.
+    """
+    num_images, channels = x.shape[:2]
+    gain = x.new_ones(()) if gain is None else gain
+    bias = x.new_zeros(channels) if bias is None else bias
+    return gain.float().expand(num_images, channels).contiguous(), bias.float().contiguous()
+
+
 def lrelu_clamp(x: Tensor, bound: float = CLAMP) -> Tensor:
     """clamp(leaky_relu(x), -bound, bound); x is overwritten where no gradient needs it.
 

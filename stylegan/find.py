@@ -58,7 +58,7 @@ def find_pretrained(
         return Path(repo).resolve()
     if newest := newest_weights(Path(repo).parent):
         what = "the run has measured none yet" if Path(repo).name == "best" else "there is none"
-        raise FileNotFoundError(f"{repo} is no folder of weights ({what}); open {newest}")
+        raise FileNotFoundError(f"{repo} is no folder of weights ({what}); take {newest}")
     if words := has_none_yet(Path(repo).parent):
         raise FileNotFoundError(f"{repo} is no folder of weights: {words}")
     owner, _, name = repo.partition("/")

@@ -396,11 +396,7 @@ def filtered_lrelu(
     bias: Tensor | None = None,
 ) -> Tensor:
     """See `stylegan.ops.filtered_lrelu`."""
-    num_images, channels = x.shape[:2]
-    gain = x.new_ones(()) if gain is None else gain
-    bias = x.new_zeros(channels) if bias is None else bias
-    gain = gain.float().expand(num_images, channels).contiguous()
-    bias = bias.float().contiguous()
+    gain, bias = activation.gain_and_bias(x, gain, bias)
     up_band = Band(up_taps, up, before - len(up_taps) + 1, True)
     down_band = Band(down_taps, down, 0, False)
     mid_size = (size - 1) * down + len(down_taps)

@@ -9,9 +9,11 @@ and keeps in the cache what it needs: the few rows of x that the filter spans, a
 are decimated along W. Everything is summed in float32, and reads and writes float32 or bfloat16,
 channels last.
 Legend: N batch, C channels, H and W pixels; mid: between the filters.
+
+Reference: Karras et al. 2021 (arXiv:2106.12423), App. D, for the idea of a single kernel.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from stylegan.activation import CLAMP, SLOPE
+from stylegan.activation import CLAMP, SLOPE, gain_and_bias
 from stylegan.jit import Program, Value, num_lanes
 from stylegan.threads import share
 
@@ -142,10 +144,8 @@ class _Writer:
         target = self._row_y(row)
         first = f.offset.most(0)
         count = (f.offset + f.steps * STEP).least(f.mid_size) - first
-        in_row, in_mask = (
-            f.at(self.words, first - f.offset),
-            f.at(self.mask, mid_row * f.mid_size + first),
-        )
+        in_row = f.at(self.words, first - f.offset)
+        in_mask = f.at(self.mask, mid_row * f.mid_size + first)
         if not kind.given:
             self._across(source, target)
             if kind.keep:
@@ -231,7 +231,7 @@ class _Writer:
                 f.store(value, f.y, place, half=kind.half)
 
 
-def _sum(values) -> Value:
+def _sum(values: Iterable[Value]) -> Value:
     first, *others = values
     for value in others:
         first += value
@@ -244,14 +244,16 @@ def _program(kind: Kind) -> Callable[..., None]:
 
 
 class Band(NamedTuple):
-    """Sample i of the few meets samples i * rate + first ... of the many, one per tap."""
+    """Sample i of the few meets samples i * rate + first ... of the many, one per tap.
+
+    `inner` has the taps to interpolate: those that mid sample 0 has from sample 0, -1, ... of the
+    few. `outer` has the taps to decimate: those of sample 0 of the few.
+    """
 
     rate: int
     first: int
-    inner: (
-        Tensor  # to interpolate: the taps that mid sample 0 has from sample 0, -1, ... of the few
-    )
-    outer: Tensor  # to decimate: those of sample 0 of the few
+    inner: Tensor
+    outer: Tensor
 
 
 def _apply(
@@ -361,11 +363,7 @@ def filtered_lrelu(
     bias: Tensor | None = None,
 ) -> Tensor:
     """See `stylegan.ops.filtered_lrelu`."""
-    num_images, channels = x.shape[:2]
-    gain = x.new_ones(()) if gain is None else gain
-    bias = x.new_zeros(channels) if bias is None else bias
-    gain = gain.float().expand(num_images, channels).contiguous()
-    bias = bias.float().contiguous()
+    gain, bias = gain_and_bias(x, gain, bias)
     up_taps, down_taps = (up_taps.float() * up).contiguous(), down_taps.float().contiguous()
     up_band = Band(up, before - len(up_taps) + 1, up_taps, up_taps.flip(0))
     down_band = Band(down, 0, down_taps.flip(0), down_taps)

@@ -53,7 +53,7 @@ def load_pretrained(
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
             newest = newest_weights(folder)
-            hint = f"open {newest}" if newest else has_none_yet(folder)
+            hint = f"take {newest}" if newest else has_none_yet(folder)
             hint = hint or "a training run keeps its generators in weights/"
             words = f"{name or folder} has no {file}, so it is not a saved generator; {hint}"
             raise ValueError(words)

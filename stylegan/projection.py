@@ -19,12 +19,13 @@ from stylegan.generator import Generator
 
 RATE = 0.6  # of a step, in standard deviations of styles
 RISE, FALL = 5, 0.5  # steps in which it comes up to that; part of them in which it goes down to 0
+BETAS = 0.8, 0.99  # of Adam: a shorter memory of directions than usual, for few steps
 COARSEST = 8  # pixels of the pyramid's last level
 CENTRE, WIDTH = (0.5, 0.58), 0.17  # of the eyes, nose and mouth in a crop, (x, y)
 WINDOW, C1, C2 = 7, 0.02**2, 0.06**2  # of the similarity, for a range of 2
 
 
-class Weights(NamedTuple):
+class LossWeights(NamedTuple):
     """Of what a search makes small: the pyramid's distance, what similarity lacks, the distance of
     features, and the mean squared distance from the start, in standard deviations; and of what is
     far from eyes, nose and mouth, which have 1."""
@@ -36,17 +37,18 @@ class Weights(NamedTuple):
     far: float = 0.3
 
 
-USUAL = Weights()
+USUAL = LossWeights()
 Mean = Callable[[Tensor], Tensor]  # (N, C, H, H) -> (N,)
 
 
 def evenly(x: Tensor) -> Tensor:
-    """The mean over all places."""
+    """The mean over all places: (N, C, H, H) -> (N,)."""
     return x.mean(dim=(1, 2, 3))
 
 
 def by_place(x: Tensor, far: float) -> Tensor:
-    """The mean in which eyes, nose and mouth weigh most, and what is far from them so much less."""
+    """The mean in which eyes, nose and mouth have the weight 1, and what is `far` from them less:
+    (N, C, H, H) -> (N,)."""
     at = (torch.arange(x.shape[3], device=x.device) + 0.5) / x.shape[3]
     columns, rows = (torch.exp(-(((at - c) / WIDTH) ** 2) / 2) for c in CENTRE)
     weight = far + (1 - far) * rows[:, None] * columns
@@ -109,7 +111,7 @@ def project(
     basis: Tensor,
     steps: int,
     see: Callable[[Tensor], list[Tensor]] | None = None,
-    weights: Weights = USUAL,
+    weights: LossWeights = USUAL,
 ) -> Iterator[Tensor]:
     """Latents after every step, the last ones best; G itself stays as it is.
 
@@ -118,11 +120,12 @@ def project(
         basis: the directions in which the latents of each layer move, each as long as one standard
             deviation; see `stylegan.directions.style_directions`.
         see: what a network finds in images; what it finds in the target shall be found again.
+        weights: of the terms of the loss.
     Shapes: target (N, C, H, H) in [-1, 1], start (N, num_ws, w_dim), basis (num_ws, K, w_dim) ->
     (N, num_ws, w_dim).
     """
     offset = torch.zeros(start.shape[1], len(start), basis.shape[1], requires_grad=True)
-    optimizer = torch.optim.Adam([offset], lr=RATE, betas=(0.8, 0.99))
+    optimizer = torch.optim.Adam([offset], lr=RATE, betas=BETAS)
     wanted, mean = see(target) if see else [], partial(by_place, far=weights.far)
     for step in range(steps):
         for group in optimizer.param_groups:

@@ -115,11 +115,11 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
     if not dataset.is_the_one(begun.get("pictures") or {}):
         was, now = begun.get("counts"), dataset.counts()
         counts = f" (it had {_told(was)}, now {_told(now)})" if was and was != now else ""
-        out = Path(config.out)
-        best = out / "best" if (out / "best").is_dir() else newest_weights(out) or "its weights"
+        best = Path(config.out) / "best"
+        weights = best if best.is_dir() else newest_weights(Path(config.out))
         raise ValueError(
             f"{config.data} does not hold the pictures that {config.out} was begun with{counts}; "
-            f"to go on with these, give another --out and --init-from {best}"
+            f"to go on with these, give another --out and --init-from {weights or best}"
         )
 
 

@@ -56,7 +56,7 @@ def test_who_stops_it_finds_nothing_half_done(face_folder, weights, tmp_path, mo
 
     monkeypatch.setattr(evaluate, "evaluate", interrupted)
     out = tmp_path / "evaluation"
-    with pytest.raises(SystemExit, match="stopped; nothing is written"):
+    with pytest.raises(SystemExit, match="stopped before all was measured"):
         evaluate.main([weights, "--data", str(face_folder), "--out", str(out)])
     assert "drawing 1000 faces and measuring them" in capsys.readouterr().err
     assert not out.exists()

@@ -33,8 +33,9 @@ def test_moving_the_mixing_slider_walks_from_face_a_to_face_b(page, dtype):
     assert is_close(picture(page, "face-mix"), b, dtype)
 
 
-def test_psi_changes_all_three_pictures(page, dtype):
-    """All the way: to the averages of their kinds or, without, to the one average of all."""
+def test_psi_changes_all_three_pictures(page):
+    """All the way: to the averages of their kinds or, without, to the one average of all, where the
+    two faces of a batch differ by a rounding at most."""
     before = {name: source(page, name) for name in ("face-a", "face-mix", "face-b")}
     slide(page, "psi", 0)
     for name in before:
@@ -44,7 +45,8 @@ def test_psi_changes_all_three_pictures(page, dtype):
     before = source(page, "face-b")
     page.locator("#own input").uncheck()
     wait_for_another(page, "face-b", before)
-    assert is_close(picture(page, "face-a"), picture(page, "face-b"), dtype)
+    a, b = picture(page, "face-a"), picture(page, "face-b")
+    assert np.abs(a.astype(int) - b).max() <= 1
 
 
 def test_the_dice_draws_another_face_and_says_its_seed(page):

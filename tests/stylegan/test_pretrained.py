@@ -392,7 +392,7 @@ def test_who_opens_a_run_is_told_its_newest_weights(saved, tmp_path):
     for name in ("kimg-000004", "kimg-000003.512", "kimg-000004.008"):
         shutil.copytree(saved, tmp_path / "weights" / name)
     (tmp_path / "weights/kimg-000005").mkdir()  # nothing in it yet
-    newest = f"open {tmp_path}/weights/kimg-000004.008$"
+    newest = f"take {tmp_path}/weights/kimg-000004.008$"
     with pytest.raises(FileNotFoundError, match=f"best is no folder of .* none yet.; {newest}"):
         Generator.from_pretrained(tmp_path / "best")
     with pytest.raises(FileNotFoundError, match=f"bset is no folder of .*; {newest}"):

@@ -5,7 +5,7 @@ import torch
 
 from stylegan import Generator, sample_z
 from stylegan.projection import (
-    Weights,
+    LossWeights,
     by_place,
     feature_distance,
     nearest,
@@ -92,7 +92,7 @@ def test_faces_that_are_found_together_are_found_as_each_alone(tiny, calibrate):
 def test_features_draw_the_search_to_what_they_see(tiny, calibrate):
     """Where only they count, their distance falls."""
     G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
-    alone = Weights(pyramid=0, similarity=0, prior=0)
+    alone = LossWeights(pyramid=0, similarity=0, prior=0)
     ws = G.mapping(sample_z([1, 2], 8))
     target, see = G.synthesis(ws[:1]), lambda img: [img]
     *_, found = project(G, target, ws[1:], everywhere(G, torch.eye(12)), 10, see, alone)

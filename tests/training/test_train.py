@@ -111,7 +111,7 @@ def test_a_stop_leaves_faces_weights_and_commands_that_work(
     assert Path(program).samefile("app.py") and flag == "--model"
     assert Path(weights) == out / "weights" / name
     assert Generator.from_pretrained(weights).img_resolution == 32
-    with pytest.raises(FileNotFoundError, match=f"measured none yet.; open {weights}$"):
+    with pytest.raises(FileNotFoundError, match=f"measured none yet.; take {weights}$"):
         Generator.from_pretrained(out / "best")
     run(config)
     assert "--total-kimg 0.048 is reached; with a larger one" in capsys.readouterr().out
