@@ -144,10 +144,12 @@ def filtered_lrelu(
     Shapes: x (N, C, H, H) -> (N, C, size, size).
     """
     arguments = x, up_taps, down_taps, up, down, before, size, gain, bias
-    if x.is_cuda and (fused := _fused()) and fused.suits(x, up_taps, down_taps, up, down):
-        return fused.filtered_lrelu(*arguments)
-    on_cpu = x.device.type == "cpu" and not torch.compiler.is_compiling()
-    if on_cpu and (fused := _fused_cpu()) and fused.suits(x, up_taps, down_taps, up, down):
+    fused = None
+    if x.is_cuda:
+        fused = _fused()
+    elif x.is_cpu and not torch.compiler.is_compiling():  # an exported graph has the convolutions
+        fused = _fused_cpu()
+    if fused and fused.suits(x, up_taps, down_taps, up, down):
         return fused.filtered_lrelu(*arguments)
     return convolved_lrelu(*arguments)
 
