@@ -163,7 +163,7 @@ class Reference:
                 rough = f"by itself it is not measured, for which {2 * LEAST} are needed{together}"
             what = "the folder" if name == "." else name
             told.append(
-                f"{what} has {count} pictures, fewer than {USEFUL}: {rough}; "
+                f"{what} has {count} picture{'s' * (count > 1)}, fewer than {USEFUL}: {rough}; "
                 f"add {USEFUL - count} to compare runs by them"
             )
         return told

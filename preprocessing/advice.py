@@ -95,7 +95,8 @@ def summary(label: Label) -> str:
     parts = f"{several(label.faces, 'face')} from {where}"
     if label.people:
         groups = several(len(label.people), "group")
-        parts += f", {groups} of look-alikes (one person may be in several)"
+        alike = f"{groups} of look-alikes (one person may be in several)"
+        parts += f", {alike if len(label.people) < label.faces else 'no two of them alike'}"
     if len(label.scores.get("frontal", ())) >= SPREAD:
         half, tenth = 90 * (1 - np.percentile(label.scores["frontal"], (50, 10)))
         parts += (
