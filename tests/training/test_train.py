@@ -277,7 +277,7 @@ def test_other_pictures_are_not_gone_on_with(config, tmp_path):
     config = dataclasses.replace(config, data=str(data), total_kimg=0.008)
     run(config)
     next(data.rglob("*.png")).unlink()
-    with pytest.raises(ValueError, match="was begun with.*; to go on with these, .*/best$"):
+    with pytest.raises(ValueError, match="was begun with.*; to go on with these, .*/weights/kimg-000000.008$"):
         run(config)
 
 
