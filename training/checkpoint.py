@@ -43,13 +43,14 @@ FIXED_FLAGS = (
     "rate_kimg",
     "conditional",
     "path_length",
+    "redraw",
     "init_from",
     "freeze_d",
     "mixed_precision",
     "seed",
 )
 # What runs did that were begun before there was the flag.
-LATER_FLAGS = {"critic": "pixels", "rate_kimg": 0.0}
+LATER_FLAGS = {"critic": "pixels", "rate_kimg": 0.0, "redraw": 0.0}
 SUM_BYTES = hashlib.sha256().digest_size
 RECORD = "config.json"
 
@@ -234,7 +235,8 @@ class States:
 
 
 class Checkpoint(States):
-    """Those of a generator's training: networks, optimizers, augmentation, progress."""
+    """Those of a generator's training: networks, optimizers, augmentation, progress; with --redraw
+    the encoder, too."""
 
     def __init__(self, run: Run, config: TrainConfig):
         self.run = run
@@ -246,6 +248,8 @@ class Checkpoint(States):
             "D_opt": run.D_opt,
             "ada": run.ada,
         }
+        if run.redraw:
+            parts |= {"encoder": run.redraw.raw, "encoder_opt": run.redraw.optimizer}
         super().__init__(config.out, config.keep, parts)
 
     def save(self, nimg: int) -> None:

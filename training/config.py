@@ -46,7 +46,7 @@ LEAST = {  # values that flags may have
         *("num_layers", "channel_base", "channel_max", "d_channel_base", "d_channel_max"),
         *("z_dim", "batch", "accumulate", "r1_interval", "keep"),
     ),
-    0: ("gamma", "path_length", "freeze_d", "eval_kimg", "hub_every", "rate_kimg"),
+    0: ("gamma", "path_length", "redraw", "freeze_d", "eval_kimg", "hub_every", "rate_kimg"),
 }
 
 
@@ -96,6 +96,9 @@ class TrainConfig:
     )
     r1_interval: int = option("apply R1 every so many steps", 16)
     path_length: float = option("weight of path length regularization; 2 is usual, 0 is off", 0.0)
+    redraw: float = option(
+        "weight of drawing real faces again, by an encoder that is taught along; 0 is off", 0.0
+    )
     g_lr: float = option("learning rate of the generator", 0.0025)
     d_lr: float = option("learning rate of the discriminator", 0.002)
     rate_kimg: float = option(
@@ -145,6 +148,8 @@ class TrainConfig:
         for name in ("gamma", "freeze_d"):
             if self.critic == "features" and getattr(self, name):
                 raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels")
+        if self.redraw and self.conditional:
+            raise ValueError("--redraw is for networks without labels, which encoders do not know")
         if self.push_to_hub and not HUB_NAME.fullmatch(self.push_to_hub):
             raise ValueError(
                 f"--push-to-hub must look like user/repository, got {self.push_to_hub}"

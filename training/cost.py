@@ -10,6 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stylegan import Generator
 from stylegan.cost import generator_cost
+from training.redraw import Redraw
+from training.steps import REDRAW_SHRINK
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,30 @@ def _cost(work: Callable[..., object], *inputs: object) -> Cost:
 
 
 class Costs(NamedTuple):
-    """Of G, of D, and of what D sees before it judges, which has no parameters that learn."""
+    """Of G, of D, and of what D sees before it judges, which has no parameters that learn; of the
+    encoder, and of the maps by which its faces are compared, if there is one."""
 
     g: Cost
     d: Cost
     see: Cost
+    encoder: Cost | None = None
+    maps: Cost | None = None
 
 
-def costs(G: Generator, D: nn.Module, see: Callable[[torch.Tensor], object]) -> Costs:
+def costs(
+    G: Generator,
+    D: nn.Module,
+    see: Callable[[torch.Tensor], object],
+    redraw: Redraw | None = None,
+) -> Costs:
     """For one image."""
     device = G.mapping.w_avg.device
     labels = (torch.zeros(1, G.c_dim, device=device),) if G.c_dim else ()
     img = torch.zeros(1, G.img_channels, G.img_resolution, G.img_resolution, device=device)
     of_g = generator_cost(G.config)
     g = Cost(of_g.parameters, 2 * of_g.multiply_adds)
-    return Costs(g, _cost(D, see(img), *labels), _cost(see, img))
+    redrawn = (_cost(redraw.raw, img), _cost(redraw.see.maps, img)) if redraw else ()
+    return Costs(g, _cost(D, see(img), *labels), _cost(see, img), *redrawn)
 
 
 def training_flops(cost: Costs, r1_interval: int | None) -> float:
@@ -58,7 +69,11 @@ def training_flops(cost: Costs, r1_interval: int | None) -> float:
     forward and a whole backward pass. D: three forward passes, one backward pass for inputs and two
     whole ones; R1, every `r1_interval` steps, a pass for the inputs and what it takes to
     differentiate that (twice the passes it differentiates). Reals and fakes are seen once, and the
-    gradient goes back through what is seen of the fakes.
+    gradient goes back through what is seen of the fakes. Of the real faces that are drawn again,
+    the encoder answers one and G draws it, with a whole backward pass of both.
     """
     r1 = 5 / r1_interval if r1_interval else 0
-    return 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops
+    redrawn = 0.0
+    if cost.encoder:
+        redrawn = 3 * (cost.encoder.flops + cost.g.flops + cost.maps.flops) / REDRAW_SHRINK
+    return redrawn + 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

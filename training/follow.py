@@ -1,13 +1,13 @@
 """How a run is followed while it goes on: pictures and figures of the way, and the best weights."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import save
-from torch import nn
 
 from evaluation.card import roughly
 from evaluation.catalogue import catalogue, kinds, write_catalogue
@@ -15,7 +15,7 @@ from evaluation.dataset import ImageDataset
 from evaluation.quality import Reference
 from evaluation.sampling import draw
 from stylegan import Generator
-from stylegan.domains import DOMAINS, load_domains
+from stylegan.domains import DOMAINS, Domain, load_domains
 from stylegan.files import write_whole
 from stylegan.find import newest_weights
 from stylegan.history import HISTORY, Moment, add_moment, as_moment, read_history
@@ -73,20 +73,36 @@ class Follower:
             except ValueError as e:
                 tell(f"faces will not be measured: {e}")
 
-    def mend(self, G_ema: Generator, D: nn.Module, nimg: int) -> None:
-        """Make anew, from what goes on at `nimg`, or tell, what of the run's weights is damaged."""
+    def mend(self, parts: dict[str, object], nimg: int) -> None:
+        """Make anew, from what goes on at `nimg`, or tell, what of the run's weights is damaged.
+
+        `parts` are a `Checkpoint`'s.
+        """
         mend_history(self.out, nimg)
         config, moments = self.config, read_history(self.out)
         for folder in sorted((self.out / "weights").glob("kimg-*")):
             if folder.name == name_at(config, nimg) and (damaged(folder).keys() - {DOMAINS}):
                 tell(f"{folder} is damaged; it is made anew")
-                G = with_full_labels(G_ema, config.label_weight(nimg))
+                G = with_full_labels(parts["G_ema"], config.label_weight(nimg))
                 save_pictures(config, G, nimg)
                 figures = next((m.figures for m in moments if m.kimg == nimg / 1000), {})
-                save_weights(config, self.dataset, G, D, nimg, folder, figures)
+                self._save(parts, G, nimg, folder, figures)
             elif folder.name != name_at(config, nimg):
                 mend_snapshot(folder, moments, config.data)
         mend_best(self.out)
+
+    def _save(
+        self,
+        parts: dict[str, object],
+        G: Generator,
+        nimg: int,
+        folder: Path,
+        figures: dict[str, object],
+        domains: Sequence[Domain] = (),
+    ) -> None:
+        """As `save_weights`: G with what belongs to it of a `Checkpoint`'s parts."""
+        what = G, parts["D"], nimg, folder, figures, domains, parts.get("encoder")
+        save_weights(self.config, self.dataset, *what)
 
     def look(
         self, parts: dict[str, object], nimg: int, *, measure: bool, snapshot: bool
@@ -96,9 +112,8 @@ class Follower:
         Weights that are measured tell their kinds of faces, from the faces of the measurement.
         `parts` are a `Checkpoint`'s; the best weights get what lets training go on from them.
         """
-        G_ema, D = parts["G_ema"], parts["D"]
-        config, dataset, name = self.config, self.dataset, name_at(self.config, nimg)
-        G = with_full_labels(G_ema, config.label_weight(nimg))
+        config, name = self.config, name_at(self.config, nimg)
+        G = with_full_labels(parts["G_ema"], config.label_weight(nimg))
         pictures, figures, domains = save_pictures(config, G, nimg), {}, []
         if measure and self.reference:
             seen = self.reference.look_at(draw(G, SAMPLES))
@@ -108,13 +123,13 @@ class Follower:
         add_moment(self.out, Moment(nimg / 1000, f"samples/{name}.png", figures))
         if figures and figures["score"] > score_of(self.out / BEST):
             version = new_version(self.out)
-            save_weights(config, dataset, G, D, nimg, version, figures, domains)
-            state = handover(parts["G"], D, parts["G_opt"], parts["D_opt"])
+            self._save(parts, G, nimg, version, figures, domains)
+            state = handover(*(parts[part] for part in ("G", "D", "G_opt", "D_opt")))
             write_whole(version / HANDOVER, save(state))
             publish(version, self.out)
         if snapshot:
             folder = self.out / "weights" / name
-            save_weights(config, dataset, G, D, nimg, folder, figures, domains)
+            self._save(parts, G, nimg, folder, figures, domains)
         if figures:
             rough = f" ({roughly(figures)})" if self.reference.few else ""
             words = f"score {figures['score']:.1f} at kimg {nimg / 1000:g}{rough}"

@@ -2,6 +2,8 @@
 
     LessonConfig    the run, as the command line says it
     view            faces as uploads differ
+    picture_loss    how unlike faces are, in pixels and in features
+    prior           what keeps answers among faces that the generator knows
     Lesson          faces that the generator draws, and the losses
 
 Legend: N batch, C channels, H pixels.
@@ -17,7 +19,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor
 
-from evaluation.features import load_features
+from evaluation.features import FeatureNetwork, load_features
 from stylegan import Generator
 from stylegan.directions import sample_w
 from stylegan.latents import truncate
@@ -77,6 +79,19 @@ def view(img: Tensor, random: np.random.Generator) -> Tensor:
     return (img * gain + offset).clamp(-1, 1)
 
 
+def picture_loss(drawn: Tensor, img: Tensor, see: FeatureNetwork) -> Tensor:
+    """Of images (N, C, H, H) -> ()."""
+    features = feature_distance(see.maps(drawn), see.maps(img))
+    return (unlikeness(drawn, img) + FEATURES * features).mean()
+
+
+def prior(answer: Tensor, w_avg: Tensor, spread: Tensor) -> Tensor:
+    """Of ws (N, num_ws, w_dim), by the standard deviations (w_dim,) of w -> ()."""
+    mean = answer.mean(dim=1, keepdim=True)
+    apart, far = (answer - mean) / spread, (mean - w_avg) / spread
+    return APART * apart.square().mean() + FAR * far.square().mean()
+
+
 class Lesson:
     """The generator, what it is asked, and how wrong an answer is."""
 
@@ -127,12 +142,8 @@ class Lesson:
 
     def picture_loss(self, answer: Tensor, img: Tensor) -> Tensor:
         """How unlike the faces of answers are, in pixels and in features."""
-        drawn = self._draw(answer)
-        features = feature_distance(self.see.maps(drawn), self.see.maps(img))
-        return (unlikeness(drawn, img) + FEATURES * features).mean()
+        return picture_loss(self._draw(answer), img, self.see)
 
     def prior(self, answer: Tensor) -> Tensor:
         """What keeps answers among faces that the generator knows."""
-        mean = answer.mean(dim=1, keepdim=True)
-        apart, far = (answer - mean) / self.spread, (mean - self.G.mapping.w_avg) / self.spread
-        return APART * apart.square().mean() + FAR * far.square().mean()
+        return prior(answer, self.G.mapping.w_avg, self.spread)

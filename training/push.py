@@ -127,7 +127,8 @@ def with_licence(text: str, licence: str) -> str:
 
 def operations(out: Path, folder: Path, card: str, licence: str | None) -> list[CommitOperationAdd]:
     """What a snapshot's commit adds; a card on the Hub that somebody made their own stays."""
-    files: dict[str, Path | bytes] = {path.name: path for path in folder.iterdir()}
+    files: dict[str, Path | bytes]
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     moments = [moment for moment in read_history(out) if moment.kimg <= kimg_of(folder)]
     files |= {moment.grid: out / moment.grid for moment in moments}
     files = {name: path for name, path in files.items() if path.is_file()}

@@ -9,7 +9,7 @@ App. B, for lazy regularization.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -23,10 +23,12 @@ from training.augment import AdaptiveAugment, augment
 from training.blur import blur
 from training.draws import Share
 from training.losses import Loss, path_lengths, r1_penalty
+from training.redraw import Redraw
 from training.variety import vary
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
 PATH_SHRINK = 2  # path lengths are measured on the first half of the images
+REDRAW_SHRINK = 2  # the first half of the real faces is drawn again
 
 Seen = Tensor | list[Tensor]  # images, or maps of features
 Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every step has
@@ -35,7 +37,8 @@ Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every st
 class TrainedGenerator(nn.Module):
     """The generator as a training step calls it: one pass, styles returned too.
 
-    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim).
+    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim). In place of z and
+    c it draws given ws.
     """
 
     def __init__(self, G: Generator):
@@ -44,12 +47,14 @@ class TrainedGenerator(nn.Module):
 
     def forward(
         self,
-        z: Tensor,
+        z: Tensor | None,
         c: Tensor | None = None,
         label_weight: float | Tensor = 1.0,
         ema_images: int = 0,
+        ws: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        ws = self.G.mapping(z, c, ema_images=ema_images, label_weight=label_weight)
+        if ws is None:
+            ws = self.G.mapping(z, c, ema_images=ema_images, label_weight=label_weight)
         return self.G.synthesis(ws, ema_images=ema_images), ws
 
 
@@ -58,7 +63,7 @@ class Run:
     """What changes while a run goes on; networks and optimizers as accelerate prepared them.
 
     `see` turns images into what D judges and `loss` says what D and G are to do with the logits:
-    both belong to the kind of D.
+    both belong to the kind of D. `redraw` is None where faces are not drawn again.
     """
 
     accelerator: Accelerator
@@ -71,6 +76,7 @@ class Run:
     mean_path: Tensor  # (), running mean of path lengths
     see: Callable[[Tensor], Seen]
     loss: Loss
+    redraw: Redraw | None = None
 
     def __post_init__(self):
         self.trained_d = [p for p in self.D.parameters() if p.requires_grad]
@@ -100,6 +106,7 @@ class Recipe:
     blur: Tensor | None = None  # taps (n,)
     r1_weight: float = 0.0
     path_weight: float = 0.0
+    redraw_weight: float = 0.0
 
 
 def _draw(
@@ -134,25 +141,30 @@ def _detached(seen: Seen) -> Seen:
 
 @contextmanager
 def _gradients(
-    run: Run, network: nn.Module, optimizer: Optimizer, shares: list[Share]
+    run: Run, learners: list[tuple[nn.Module, Optimizer]], shares: list[Share]
 ) -> Iterator[Iterator[Share]]:
-    """Hand out the shares, add up their gradients, then take the optimizer's step.
+    """Hand out the shares, add up their gradients, then take the optimizers' steps.
 
     Processes exchange gradients once, with the last share.
     """
 
     def hand_out() -> Iterator[Share]:
         for share in shares[:-1]:
-            with run.accelerator.no_sync(network):
+            with ExitStack() as apart:
+                for network, _ in learners:
+                    apart.enter_context(run.accelerator.no_sync(network))
                 yield share
         yield shares[-1]
 
-    optimizer.zero_grad(set_to_none=True)
+    for _, optimizer in learners:
+        optimizer.zero_grad(set_to_none=True)
     yield hand_out()
-    for parameter in network.parameters():  # what overflowed counts as nothing, or as large
-        if parameter.grad is not None:
-            torch.nan_to_num(parameter.grad, nan=0.0, posinf=1e5, neginf=-1e5, out=parameter.grad)
-    optimizer.step()
+    for network, optimizer in learners:
+        for parameter in network.parameters():  # what overflowed counts as nothing, or as large
+            grad = parameter.grad
+            if grad is not None:
+                torch.nan_to_num(grad, nan=0.0, posinf=1e5, neginf=-1e5, out=grad)
+        optimizer.step()
 
 
 def _total(parts: list[Stats]) -> Stats:
@@ -169,6 +181,12 @@ def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tenso
     mean = mean_over_processes(lengths.detach().mean())
     run.mean_path.lerp_(mean, PATH_DECAY)
     return (lengths - run.mean_path).square().mean(), mean
+
+
+def _unlike(run: Run, share: Share) -> Tensor:
+    """How unlike real faces are when they are drawn again; ()."""
+    half = share.reals[: math.ceil(len(share.reals) / REDRAW_SHRINK)]
+    return run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], half)
 
 
 class Fakes:
@@ -204,7 +222,7 @@ def _discriminator_step(
     parts = []
     penalize = recipe.r1_weight > 0
     run.D.train()  # its first pass renews spectral norms, the others of the step keep them
-    with _gradients(run, run.D, run.D_opt, shares) as handed:
+    with _gradients(run, [(run.D, run.D_opt)], shares) as handed:
         for share in handed:
             fake_logits = _judge(run, fakes.for_d(share), share.labels, recipe)
             run.D.eval()
@@ -235,9 +253,11 @@ def _discriminator_step(
 
 
 def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes) -> Stats:
-    """Update G once."""
-    parts = []
-    with run.fixed_d(), _gradients(run, run.G, run.G_opt, shares) as handed:
+    """Update G once, and with it the encoder."""
+    parts, learners = [], [(run.G, run.G_opt)]
+    if run.redraw:
+        learners.append((run.redraw.encoder, run.redraw.optimizer))
+    with run.fixed_d(), _gradients(run, learners, shares) as handed:
         for share in handed:
             loss = run.loss.of_g(_judge(run, fakes.for_g(share), share.labels, recipe))
             stats = {"loss/G": loss.detach()}
@@ -245,6 +265,10 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
                 penalty, length = _path_penalty(run, share, recipe)
                 loss = loss + recipe.path_weight * penalty
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
+            if run.redraw:
+                unlike = _unlike(run, share)
+                loss = loss + recipe.redraw_weight * unlike
+                stats["loss/redraw"] = unlike.detach()
             run.accelerator.backward(loss / len(shares))
             parts.append(stats)
     return _total(parts)

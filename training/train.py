@@ -54,6 +54,7 @@ from training.graphs import Graphed
 from training.precision import fastest_precision, weight_layout
 from training.processes import leave, leave_out_warnings, on_main
 from training.push import Pusher, check_repository
+from training.redraw import Redraw, first_encoder
 from training.report import JsonLines, Reporter, log_pictures
 from training.snapshot import save_run_card
 from training.steps import (
@@ -168,12 +169,17 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
         target=config.ada_target, kimg=config.ada_kimg, start=min(config.ada_start, cap), cap=cap
     ).to(accelerator.device)
     mean_path = torch.zeros((), device=accelerator.device)
-    return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss)
+    redraw = None
+    if config.redraw:
+        encoder = first_encoder(config, raw[0])
+        redraw = Redraw.begin(encoder, accelerator, capturable=config.cuda_graphs)
+    return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw)
 
 
 def set_rates(run: Run, share: float) -> None:
-    """Let both optimizers take steps of this share of their learning rates."""
-    for optimizer in (run.G_opt, run.D_opt):
+    """Let all optimizers take steps of this share of their learning rates."""
+    optimizers = [run.G_opt, run.D_opt] + ([run.redraw.optimizer] if run.redraw else [])
+    for optimizer in optimizers:
         for group in optimizer.param_groups:
             lr = share * group["initial_lr"]
             if isinstance(group["lr"], torch.Tensor):
@@ -199,19 +205,22 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
         blur=None if taps is None else send(taps, device),
         r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
         path_weight=config.path_length * PATH_INTERVAL * (step % PATH_INTERVAL == 0),
+        redraw_weight=config.redraw,
     )
 
 
 def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -> None:
     """Say what is about to run."""
     accelerator, resolution = run.accelerator, dataset.resolution
-    cost = costs(accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D), run.see)
+    raw = accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D)
+    cost = costs(*raw, run.see, run.redraw)
     flops = training_flops(cost, config.r1_interval if config.critic == "pixels" else None)
     kind = "grey pictures" if dataset.channels == 1 else "pictures"
     version = f" ({config.data} at commit {dataset.commit[:7]})" if dataset.commit else ""
     judge = "judged by features"
     if config.critic == "pixels":
         judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
+    judge += ", half of the real faces drawn again" if run.redraw else ""
     looks = "now it looks at all pictures, to measure faces by them; " if config.eval_kimg else ""
     accelerator.print(
         f"preset {config.preset}: G {cost.g}\n"
@@ -276,7 +285,7 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         nonlocal follower, pusher
         accelerator.log_with.append(JsonLines(Path(config.out) / "log.jsonl", nimg))
         follower = Follower(config, dataset, nimg)
-        follower.mend(run.G_ema, checkpoint.parts["D"], nimg)
+        follower.mend(checkpoint.parts, nimg)
         if config.push_to_hub:
             pusher = Pusher(config)
 

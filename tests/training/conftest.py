@@ -2,15 +2,17 @@
 
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
 
 def free_port() -> int:
@@ -29,6 +31,17 @@ def family(process: subprocess.Popen) -> list[psutil.Process]:
         return [launcher, *launcher.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+@pytest.fixture
+def fresh_accelerate() -> Iterator[None]:
+    """Accelerate remembers its precision, and a run its signal handlers, as long as the process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

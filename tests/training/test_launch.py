@@ -126,7 +126,10 @@ def load_script(name):
 
 # Rounding; on features it also takes some of many millions of samples across a kink of ReLU6, which
 # moves the gradient of their picture (seen: 3e-3; in float64 there is no difference)
-ERROR = {"pixels": 1e-5, "features": 1e-2}
+ERROR = {"pixels": 1e-5, "features": 1e-2, "redraw": 1e-4}
+# Real faces are drawn again after G's averages moved, which they do with the last part; absolute
+# differences have kinks, too (seen: 2e-2)
+ERROR_OF_PARTS = ERROR | {"redraw": 5e-2}
 
 
 def assert_close(actual, expected, names, error):
@@ -137,13 +140,14 @@ def assert_close(actual, expected, names, error):
 
 
 def test_two_processes_compute_what_one_would(launch, tmp_path):
-    """Gradients and running averages of both networks, with augmentation, labels and, on pixels,
-    R1; statistics of groups of images too, for processes hold whole groups."""
+    """Gradients and running averages of all networks, with augmentation, labels and, on pixels, R1;
+    statistics of groups of images too, for processes hold whole groups."""
     launch(Path(__file__).with_name("two_processes.py"), str(tmp_path), processes=2, cwd=tmp_path)
     ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    for critic in ("pixels", "features"):
+    for critic in ERROR:
         first, second = (found[critic] for found in ranks)
-        assert not torch.equal(first.pop("own signs"), second.pop("own signs"))
+        own = first.pop("own signs"), second.pop("own signs")
+        assert critic == "redraw" or not torch.equal(*own)  # without labels D finds all alike
         assert all(torch.equal(first[name], second[name]) for name in first)
         whole = load_script("two_processes").step(Accelerator(cpu=True), critic)
         torch.testing.assert_close(2 * first.pop("signs"), whole.pop("signs"))
@@ -151,13 +155,14 @@ def test_two_processes_compute_what_one_would(launch, tmp_path):
         assert_close(first, whole, whole, ERROR[critic])
 
 
-@pytest.mark.parametrize("critic", ["pixels", "features"])
+@pytest.mark.parametrize("critic", ERROR)
 def test_parts_of_a_batch_add_up_to_the_whole(critic):
     """`--accumulate`: the same gradients. The averages are those of the last part."""
     step = load_script("two_processes").step
     whole, parts = (step(Accelerator(cpu=True), critic, accumulate=n) for n in (1, 2))
     torch.testing.assert_close(whole["signs"], parts["signs"])
-    assert_close(parts, whole, [n for n in whole if n[:2] in ("G.", "D.")], ERROR[critic])
+    names = [name for name in whole if name[:2] in ("G.", "D.", "E.")]
+    assert_close(parts, whole, names, ERROR_OF_PARTS[critic])
 
 
 def test_two_machines_with_one_process_each(start, port, faces, tmp_path):

@@ -50,7 +50,7 @@ def run(faces, tiny, tmp_path, figures):
     publish(version, out)
     kinds = [Domain(name, torch.ones(12), 0.5, [1], [0.9]) for name in ("early", "late")]
     save_domains(kinds, out / "weights/kimg-000060")
-    return out, Follower(config, dataset, 60_000), (G, D, 60_000)
+    return out, Follower(config, dataset, 60_000), ({"G_ema": G, "D": D}, 60_000)
 
 
 def test_whole_things_are_left_alone(run, capsys):

@@ -11,14 +11,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import stylegan.generator
 import training.steps
+from evaluation.features import load_features
 from stylegan import Discriminator, DiscriminatorConfig, Generator, ops
+from stylegan.encoder import Encoder
 from training.adversary import identity
 from training.augment import AdaptiveAugment, augment
 from training.config import TrainConfig
 from training.critic import FeatureCritic
 from training.draws import Dealer
 from training.ema import update_ema
+from training.lesson import picture_loss, prior
 from training.losses import HINGE, LOGISTIC, logistic_d, logistic_g, path_lengths, r1_penalty
+from training.redraw import Redraw
 from training.steps import Recipe, Run, TrainedGenerator, take_step
 from training.variety import vary
 
@@ -30,7 +34,7 @@ def start(tiny):
     """Build a run of plain gradient descent: with a rate of 1 a step is the negative gradient, with
     a rate of 0 a network stands still."""
 
-    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, p=0.5, D=None):
+    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, e_lr=None, p=0.5, D=None):
         torch.manual_seed(1)
         G = Generator(tiny(c_dim=c_dim))
         D = D or Discriminator(
@@ -42,7 +46,13 @@ def start(tiny):
         accelerator = Accelerator(cpu=True)
         parts = accelerator, TrainedGenerator(G), D, G_ema, G_opt, D_opt, ada, torch.tensor(0.5)
         kind = (D.see, HINGE) if isinstance(D, FeatureCritic) else (identity, LOGISTIC)
-        return Run(*parts, *kind)
+        redraw = None
+        if e_lr is not None:
+            encoder = Encoder.of(G, width=8)
+            torch.nn.init.normal_(encoder.w.weight, std=0.1)
+            E_opt = torch.optim.SGD(encoder.parameters(), lr=e_lr)
+            redraw = Redraw(encoder, encoder, E_opt, load_features()[0])
+        return Run(*parts, *kind, redraw)
 
     return start
 
@@ -104,6 +114,22 @@ def test_a_step_gets_images_and_their_styles(tiny):
 
 
 # What each network follows
+
+
+def test_g_and_the_encoder_follow_how_unlike_faces_are_that_are_drawn_again(start, deal):
+    """The first half of the real ones, in pixels and in features."""
+    run, (share,) = start(g_lr=1.0, e_lr=1.0), deal()
+    twin = copy.deepcopy(run.G)
+    fakes, _ = twin(share.z, ema_images=4)  # whose averages move before the faces are drawn again
+    encoder, half = copy.deepcopy(run.redraw.raw), share.reals[:2]
+    answer = encoder(half)
+    unlike = picture_loss(twin.G.synthesis(answer), half, run.redraw.see)
+    unlike = unlike + prior(answer, encoder.w_avg, encoder.basis.square().sum(dim=0).sqrt())
+    (logistic_g(copy.deepcopy(run.D)(fakes)) + 5 * unlike).backward()
+    stats = take_step(run, [share], plain(redraw_weight=5.0), NAMES)
+    assert_stepped(run.G, twin)
+    assert_stepped(run.redraw.raw, encoder)
+    torch.testing.assert_close(stats["loss/redraw"], unlike.detach())
 
 
 def test_g_follows_its_loss_and_leaves_d_alone(start, deal):

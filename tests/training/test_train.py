@@ -4,14 +4,12 @@ import dataclasses
 import json
 import shlex
 import shutil
-import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -33,16 +31,7 @@ from training.graphs import Graphed
 from training.precision import weight_layout
 from training.train import build, check, recipe_at
 
-
-@pytest.fixture(autouse=True)
-def fresh_accelerate():
-    """Accelerate remembers its precision, and a run its signal handlers, as long as the process."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
 
 @pytest.fixture
@@ -277,7 +266,7 @@ def test_other_pictures_are_not_gone_on_with(config, tmp_path):
     config = dataclasses.replace(config, data=str(data), total_kimg=0.008)
     run(config)
     next(data.rglob("*.png")).unlink()
-    with pytest.raises(ValueError, match="was begun with.*; to go on with these, .*/weights/kimg-000000.008$"):
+    with pytest.raises(ValueError, match="was begun with.*; to go on with .*/kimg-000000.008$"):
         run(config)
 
 

@@ -1,4 +1,5 @@
-"""What every process of a run does in test_launch.py: one step of both networks, either critic.
+"""What every process of a run does in test_launch.py: one step of all networks, by either critic,
+and by pixels with real faces drawn again.
 
 Usage: two_processes.py FOLDER, which gets rank0.pt, rank1.pt ...
 """
@@ -12,6 +13,7 @@ import torch
 from accelerate import Accelerator
 
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
+from stylegan.encoder import Encoder
 from stylegan.layers import mean_over_processes
 from training.adversary import Adversary, identity
 from training.augment import AdaptiveAugment
@@ -20,16 +22,18 @@ from training.critic import FeatureCritic
 from training.draws import Dealer
 from training.losses import HINGE, LOGISTIC
 from training.processes import leave
+from training.redraw import Redraw
 from training.steps import Recipe, Run, TrainedGenerator, take_step
 
-BATCH = 16
+BATCH, KINDS = 16, ("pixels", "features", "redraw")
 
 
 def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[str, torch.Tensor]:
     """Gradients, running averages and signs after a step on this process's share of a batch."""
     torch.manual_seed(0)
     reals, labels = torch.rand(BATCH, 3, 32, 32) * 2 - 1, torch.arange(BATCH) % 3 % 2
-    small = dict(c_dim=2, channel_base=128, channel_max=8)
+    redraws = critic == "redraw"  # by an encoder, which knows no labels
+    small = dict(c_dim=0 if redraws else 2, channel_base=128, channel_max=8)
     G = Generator(GeneratorConfig.stylegan3_t(32, z_dim=8, w_dim=12, num_layers=4, **small))
     adversary = Adversary(Discriminator(DiscriminatorConfig(32, **small)), identity, LOGISTIC)
     if critic == "features":
@@ -39,7 +43,18 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     still = [torch.optim.SGD(network.parameters(), lr=0.0) for network in (G, D)]
     prepared = accelerator.prepare(TrainedGenerator(G), D, *still)
     ada = AdaptiveAugment(start=0.5)
-    run = Run(accelerator, *prepared[:2], G, *prepared[2:], ada, torch.zeros(()), see, loss)
+    redraw = None
+    if redraws:
+        settled = 10**9  # images: so that the averages hardly move within this step
+        TrainedGenerator(G)(torch.randn(BATCH, 8), ema_images=settled)
+        encoder = Encoder.of(G, width=8)
+        torch.nn.init.normal_(encoder.w.weight, std=0.1)  # so that all its layers get gradients
+        torch.nn.init.normal_(encoder.offsets.weight, std=0.1)
+        redraw = Redraw.begin(encoder, accelerator, capturable=False)
+        for group in redraw.optimizer.param_groups:
+            group["lr"] = 0.0
+    state = ada, torch.zeros(())
+    run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw)
     config = TrainConfig(data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8)
     rank, num_processes = accelerator.process_index, accelerator.num_processes
     dealer = Dealer(
@@ -51,10 +66,13 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     )
     mine = slice(rank, None, num_processes)
     shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
-    kind = dict(augment="ada", r1_weight=1.0) if critic == "pixels" else dict(augment="fixed")
-    take_step(run, shares, Recipe(BATCH, labels=torch.tensor(0.5), **kind), ["a", "b"])
+    kind = dict(augment="fixed" if critic == "features" else "ada")
+    kind |= dict(r1_weight=1.0) if critic == "pixels" else {}
+    kind |= dict(redraw_weight=5.0) if redraws else dict(labels=torch.tensor(0.5))
+    take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
-    for prefix, network in (("G", G), ("D", D)):
+    networks = {"G": G, "D": D} | ({"E": encoder} if redraws else {})
+    for prefix, network in networks.items():
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
     result |= {name: b for name, b in G.named_buffers() if name.endswith(("w_avg", "ema"))}
     return result
@@ -62,7 +80,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
 
 if __name__ == "__main__":
     folder, accelerator = Path(sys.argv[1]), Accelerator(cpu=True)
-    found = {critic: step(accelerator, critic) for critic in ("pixels", "features")}
+    found = {critic: step(accelerator, critic) for critic in KINDS}
     torch.save(found, folder / f"rank{accelerator.process_index}.pt")
     accelerator.wait_for_everyone()
     accelerator.end_training()
