@@ -91,7 +91,7 @@ class Trainer:
         if config.cuda_graphs:
             self.step = Graphed(self.step)
         self.G = accelerator.unwrap_model(run.G).G
-        cost = costs(self.G, accelerator.unwrap_model(run.D), run.see)
+        cost = costs(self.G, accelerator.unwrap_model(run.D), run.see, run.redraw)
         r1_interval = config.r1_interval if config.critic == "pixels" else None
         self.flops = training_flops(cost, r1_interval)  # per image shown
         self.with_r1, self.plain = (

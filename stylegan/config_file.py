@@ -6,7 +6,7 @@ last one would refuse the file or draw something else from it.
 """
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from reprlib import repr as short
 from typing import TypeVar
@@ -41,6 +41,9 @@ def read_config(path: Path, kind: type[Config] = GeneratorConfig) -> Config:
     if unknown:
         name = kind.__name__.removesuffix("Config").lower()
         raise ValueError(f"{path} has the field {short(unknown[0])}, which no {name} here has")
+    missing = [f.name for f in fields(kind) if f.default is MISSING and f.name not in values]
+    if missing:
+        raise ValueError(f"{path} lacks the field {missing[0]}")
     try:
         return kind(**values)
     except ValueError as e:

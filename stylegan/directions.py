@@ -37,7 +37,7 @@ def style_directions(G: Generator, w: Tensor) -> Tensor:
 @torch.inference_mode()
 def sample_w(G: Generator) -> Tensor:
     """Latents of the first seeds, (SAMPLES, w_dim), less their mean."""
-    w = G.mapping(sample_z(range(SAMPLES), G.z_dim))[:, 0]
+    w = G.mapping(sample_z(range(SAMPLES), G.z_dim).to(G.mapping.w_avg.device))[:, 0]
     return w - w.mean(dim=0)
 
 

@@ -249,7 +249,8 @@ class Checkpoint(States):
             "ada": run.ada,
         }
         if run.redraw:
-            parts |= {"encoder": run.redraw.raw, "encoder_opt": run.redraw.optimizer}
+            parts |= {"encoder": run.redraw.raw, "encoder_ema": run.redraw.average}
+            parts |= {"encoder_opt": run.redraw.optimizer}
         super().__init__(config.out, config.keep, parts)
 
     def save(self, nimg: int) -> None:

@@ -10,8 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stylegan import Generator
 from stylegan.cost import generator_cost
-from training.redraw import Redraw
-from training.steps import REDRAW_SHRINK
+from training.redraw import SHRINK, Redraw
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,11 @@ def training_flops(cost: Costs, r1_interval: int | None) -> float:
     forward and a whole backward pass. D: three forward passes, one backward pass for inputs and two
     whole ones; R1, every `r1_interval` steps, a pass for the inputs and what it takes to
     differentiate that (twice the passes it differentiates). Reals and fakes are seen once, and the
-    gradient goes back through what is seen of the fakes. Of the real faces that are drawn again,
-    the encoder answers one and G draws it, with a whole backward pass of both.
+    gradient goes back through what is seen of the fakes. Half of the real faces are drawn again, by
+    the encoder and G with a whole backward pass, and compared by maps as reals and fakes are.
     """
     r1 = 5 / r1_interval if r1_interval else 0
     redrawn = 0.0
     if cost.encoder:
-        redrawn = 3 * (cost.encoder.flops + cost.g.flops + cost.maps.flops) / REDRAW_SHRINK
+        redrawn = 3 * (cost.encoder.flops + cost.g.flops + cost.maps.flops) / SHRINK
     return redrawn + 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

@@ -24,6 +24,7 @@ from training.config import TrainConfig
 from training.doctor import examine
 from training.handover import HANDOVER, handover
 from training.mend import (
+    OPTIONAL,
     damaged,
     mend_best,
     mend_history,
@@ -81,7 +82,7 @@ class Follower:
         mend_history(self.out, nimg)
         config, moments = self.config, read_history(self.out)
         for folder in sorted((self.out / "weights").glob("kimg-*")):
-            if folder.name == name_at(config, nimg) and (damaged(folder).keys() - {DOMAINS}):
+            if folder.name == name_at(config, nimg) and damaged(folder).keys() - OPTIONAL:
                 tell(f"{folder} is damaged; it is made anew")
                 G = with_full_labels(parts["G_ema"], config.label_weight(nimg))
                 save_pictures(config, G, nimg)
@@ -101,7 +102,7 @@ class Follower:
         domains: Sequence[Domain] = (),
     ) -> None:
         """As `save_weights`: G with what belongs to it of a `Checkpoint`'s parts."""
-        what = G, parts["D"], nimg, folder, figures, domains, parts.get("encoder")
+        what = G, parts["D"], nimg, folder, figures, domains, parts.get("encoder_ema")
         save_weights(self.config, self.dataset, *what)
 
     def look(

@@ -141,7 +141,7 @@ class Lesson:
         return torch.stack(errors).mean()
 
     def picture_loss(self, answer: Tensor, img: Tensor) -> Tensor:
-        """How unlike the faces of answers are, in pixels and in features."""
+        """Of the faces of answers."""
         return picture_loss(self._draw(answer), img, self.see)
 
     def prior(self, answer: Tensor) -> Tensor:

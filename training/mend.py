@@ -11,10 +11,13 @@ from evaluation.card import save_metrics
 from stylegan.config_file import read_config
 from stylegan.domains import DOMAINS, load_domains
 from stylegan.history import HISTORY, Moment, read_history, save_history
-from stylegan.layout import CONFIG, DISCRIMINATOR, METRICS, WEIGHTS
+from stylegan.layout import CONFIG, DISCRIMINATOR, ENCODER, METRICS, WEIGHTS
 from stylegan.pretrained import read_metrics
 from training.best import BEST, VERSIONS, new_version, publish
 from training.snapshot import SUMS, sum_of
+
+ENCODER_FILES = {f"{ENCODER}/{name}" for name in (CONFIG, WEIGHTS)}
+OPTIONAL = {DOMAINS, *ENCODER_FILES}  # weights do without, and others may write them anew
 
 
 def tell(words: str) -> None:
@@ -108,6 +111,8 @@ def mend_snapshot(folder: Path, moments: list[Moment], data: str) -> None:
             tell(f"{words}; it is made anew")
         elif name == METRICS:
             tell(f"{words}; delete it, or measure again: python -m evaluation {folder} --card")
+        elif name in ENCODER_FILES:
+            tell(f"{words}; taught anew by: python training/train_encoder.py --generator {folder}")
         elif name == DOMAINS:
             tell(f"{words}; made anew by: python -m evaluation.catalogue {folder} --data {data}")
         else:
@@ -118,13 +123,13 @@ def mend_best(out: Path) -> None:
     """If the best weights are damaged, take in their place the best that are not."""
     best = out / BEST
     wrong = damaged(best) if best.is_symlink() or best.exists() else {}
-    wrong.pop(DOMAINS, None)  # made anew at the end of the run
+    wrong = {name: why for name, why in wrong.items() if name not in OPTIONAL}
     if not wrong:
         return
     name, why = next(iter(wrong.items()))
     words = f"{best / name} is damaged ({why})"
     others = {*(out / "weights").glob("kimg-*"), *(out / VERSIONS).glob("*")} - {best.resolve()}
-    whole = [folder for folder in others if not damaged(folder)]
+    whole = [folder for folder in others if not damaged(folder).keys() - OPTIONAL]
     found = max(whole, key=score_of, default=None)
     if found is None or score_of(found) < 0:
         if best.is_symlink():

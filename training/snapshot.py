@@ -45,8 +45,8 @@ on {num_pictures} pictures of {resolution} px: {labels}. The same command goes o
 | `samples/kimg-N-mix.png` | a row of faces, a column of faces, every crossing half of each |
 | `best/` | a link to the weights that measured best, with `metrics.json`; `cp -rL` copies them |
 | `weights/kimg-N/` | the averaged generator, to load and, without labels, to show with \
-`app.py --model`; the discriminator beside it is for `--init-from`, the encoder, with `--redraw`, \
-for faces of one's own |
+`app.py --model`; the discriminator beside it is for `--init-from`; with `--redraw` there is \
+`encoder/`, which finds one's own face |
 | `state/` | what the run goes on from; can go when it is over |
 """
 

@@ -28,7 +28,6 @@ from training.variety import vary
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
 PATH_SHRINK = 2  # path lengths are measured on the first half of the images
-REDRAW_SHRINK = 2  # the first half of the real faces is drawn again
 
 Seen = Tensor | list[Tensor]  # images, or maps of features
 Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every step has
@@ -106,7 +105,6 @@ class Recipe:
     blur: Tensor | None = None  # taps (n,)
     r1_weight: float = 0.0
     path_weight: float = 0.0
-    redraw_weight: float = 0.0
 
 
 def _draw(
@@ -181,12 +179,6 @@ def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tenso
     mean = mean_over_processes(lengths.detach().mean())
     run.mean_path.lerp_(mean, PATH_DECAY)
     return (lengths - run.mean_path).square().mean(), mean
-
-
-def _unlike(run: Run, share: Share) -> Tensor:
-    """How unlike real faces are when they are drawn again; ()."""
-    half = share.reals[: math.ceil(len(share.reals) / REDRAW_SHRINK)]
-    return run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], half)
 
 
 class Fakes:
@@ -266,8 +258,9 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
                 loss = loss + recipe.path_weight * penalty
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
             if run.redraw:
-                unlike = _unlike(run, share)
-                loss = loss + recipe.redraw_weight * unlike
+                w_avg = run.G_ema.mapping.w_avg
+                unlike = run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], share.reals, w_avg)
+                loss = loss + run.redraw.weight * unlike
                 stats["loss/redraw"] = unlike.detach()
             run.accelerator.backward(loss / len(shares))
             parts.append(stats)

@@ -171,8 +171,9 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     mean_path = torch.zeros((), device=accelerator.device)
     redraw = None
     if config.redraw:
-        encoder = first_encoder(config, raw[0])
-        redraw = Redraw.begin(encoder, accelerator, capturable=config.cuda_graphs)
+        encoder = first_encoder(raw[0], config.init_from if begins_with_weights else None)
+        how = dict(capturable=config.cuda_graphs)
+        redraw = Redraw.begin(config.redraw, encoder, accelerator, **how)
     return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw)
 
 
@@ -205,7 +206,6 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
         blur=None if taps is None else send(taps, device),
         r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
         path_weight=config.path_length * PATH_INTERVAL * (step % PATH_INTERVAL == 0),
-        redraw_weight=config.redraw,
     )
 
 
@@ -328,6 +328,8 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         reporter.add(before, stats | {"ada/p": run.ada.p.clone()})
         decay = ema_decay(config.batch, config.ema_half_life(nimg))
         update_ema(run.G_ema, checkpoint.parts["G"], decay)
+        if run.redraw:
+            update_ema(run.redraw.average, run.redraw.raw, decay)
         stop = stopper.agreed()
         due = partial(is_due, before, nimg, total)
         snapshot, measure = due(config.snapshot_kimg), due(config.eval_kimg)

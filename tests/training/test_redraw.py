@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -45,23 +45,52 @@ def test_a_run_that_went_on_ends_with_the_same_encoder(config, tmp_path, assert_
     assert {saved, "encoder/config.json", "model.safetensors"} <= set(sent)
 
 
-def test_the_encoder_of_init_from_is_taken_if_it_fits(config, tiny, tmp_path, capsys):
+def test_a_run_begins_with_the_encoder_of_its_weights_and_goes_on_with_its_own(
+    config, tiny, tmp_path, capsys
+):
     G = Generator(config.generator(32, 0))
-    taught = Encoder.of(G)
-    torch.nn.init.normal_(taught.w.bias)
     folder = tmp_path / "begin"
     G.save_pretrained(folder)
-    begin = dataclasses.replace(config, init_from=str(folder))
-    assert not first_encoder(begin, G).w.bias.any()  # it has none
+    assert not first_encoder(G, str(folder)).w.bias.any()
+    assert f"{folder} has no encoder; it begins anew" in capsys.readouterr().err
+    taught = Encoder.of(G)
+    torch.nn.init.normal_(taught.w.bias)
     taught.save_pretrained(folder)
-    found = first_encoder(begin, G)
+    found = first_encoder(G, str(folder))
     torch.testing.assert_close(found.w.bias, taught.w.bias, rtol=1e-3, atol=1e-3)
     assert found.training and all(p.requires_grad for p in found.parameters())
     assert capsys.readouterr().err == ""
-    shutil.rmtree(folder / "encoder")
-    Encoder.of(Generator(tiny())).save_pretrained(folder)
-    assert not first_encoder(begin, G).w.bias.any()
-    assert "is of another network; this run's begins anew" in capsys.readouterr().err
+    begin = dataclasses.replace(config, init_from=str(folder))
+    training.train.start(dataclasses.replace(begin, total_kimg=0.008))
+    Encoder.of(Generator(tiny())).save_pretrained(folder)  # of another network, when it goes on
+    capsys.readouterr()
+    training.train.start(dataclasses.replace(begin, total_kimg=0.016))
+    assert "begins anew" not in capsys.readouterr().err
+    gone_on = Encoder.from_pretrained(tmp_path / "run/weights/kimg-000000.016")
+    torch.testing.assert_close(gone_on.w.bias, taught.w.bias, rtol=0.1, atol=0.01)
+    assert not first_encoder(G, str(folder)).w.bias.any()
+    assert "is of another network; it begins anew" in capsys.readouterr().err
+    (folder / "encoder/config.json").write_text("{}")
+    with pytest.raises(ValueError, match="encoder/config.json lacks the field num_ws"):
+        first_encoder(G, str(folder))
+
+
+def test_features_may_judge_beside_it_in_bfloat16(config):
+    training.train.start(dataclasses.replace(config, critic="features", mixed_precision="bf16"))
+    lines = (Path(config.out) / "log.jsonl").read_text().splitlines()
+    assert all(0 < json.loads(line)["loss/redraw"] < 10 for line in lines)
+
+
+def test_a_damaged_encoder_is_told_and_takes_nothing_else_away(config, capsys):
+    training.train.start(dataclasses.replace(config, total_kimg=0.008))
+    folder = Path(config.out) / "weights/kimg-000000.008"
+    (folder / "encoder/model.safetensors").write_bytes(b"short")
+    training.train.start(dataclasses.replace(config, total_kimg=0.016))  # where it is the newest
+    capsys.readouterr()
+    training.train.start(dataclasses.replace(config, total_kimg=0.024))
+    told = capsys.readouterr().err
+    assert f"python training/train_encoder.py --generator {folder}" in told
+    assert Generator.from_pretrained(folder)
 
 
 def test_labels_are_refused(faces):

@@ -51,7 +51,7 @@ def start(tiny):
             encoder = Encoder.of(G, width=8)
             torch.nn.init.normal_(encoder.w.weight, std=0.1)
             E_opt = torch.optim.SGD(encoder.parameters(), lr=e_lr)
-            redraw = Redraw(encoder, encoder, E_opt, load_features()[0])
+            redraw = Redraw(5.0, encoder, encoder, encoder, E_opt, load_features()[0])
         return Run(*parts, *kind, redraw)
 
     return start
@@ -124,9 +124,11 @@ def test_g_and_the_encoder_follow_how_unlike_faces_are_that_are_drawn_again(star
     encoder, half = copy.deepcopy(run.redraw.raw), share.reals[:2]
     answer = encoder(half)
     unlike = picture_loss(twin.G.synthesis(answer), half, run.redraw.see)
-    unlike = unlike + prior(answer, encoder.w_avg, encoder.basis.square().sum(dim=0).sqrt())
+    unlike = unlike + prior(
+        answer, run.G_ema.mapping.w_avg, encoder.basis.square().sum(dim=0).sqrt()
+    )
     (logistic_g(copy.deepcopy(run.D)(fakes)) + 5 * unlike).backward()
-    stats = take_step(run, [share], plain(redraw_weight=5.0), NAMES)
+    stats = take_step(run, [share], plain(), NAMES)
     assert_stepped(run.G, twin)
     assert_stepped(run.redraw.raw, encoder)
     torch.testing.assert_close(stats["loss/redraw"], unlike.detach())
@@ -418,14 +420,13 @@ def test_the_guard_against_reading_sees_a_value_read():
 
 def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, monkeypatch):
     """No result is waited for (copies to a device are not seen here): augmentation, labels, blur,
-    R1, path lengths, the controller and the average included. Whether anything is clamped is asked
-    on a CPU only (test_ops.py)."""
+    R1, path lengths, faces drawn again, the controller and the average included. Whether anything
+    is clamped is asked on a CPU only (test_ops.py)."""
     monkeypatch.setattr(ops, "may_clamp", lambda *_: True)
-    run = start(c_dim=2)
     shares = deal(paths=True)
-    extras = dict(labels=torch.tensor(0.5), blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
-    recipe = plain(augment="ada", **extras)
-    with NoReading():
-        take_step(run, shares, recipe, NAMES)
-        run.ada.adjust(16)
-        update_ema(run.G_ema, run.G.G, 0.5)
+    extras = dict(augment="ada", blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
+    for run, labels in ((start(c_dim=2), torch.tensor(0.5)), (start(e_lr=0.0), None)):
+        with NoReading():
+            take_step(run, shares, plain(labels=labels, **extras), NAMES)
+            run.ada.adjust(16)
+            update_ema(run.G_ema, run.G.G, 0.5)

@@ -50,7 +50,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
         encoder = Encoder.of(G, width=8)
         torch.nn.init.normal_(encoder.w.weight, std=0.1)  # so that all its layers get gradients
         torch.nn.init.normal_(encoder.offsets.weight, std=0.1)
-        redraw = Redraw.begin(encoder, accelerator, capturable=False)
+        redraw = Redraw.begin(5.0, encoder, accelerator)
         for group in redraw.optimizer.param_groups:
             group["lr"] = 0.0
     state = ada, torch.zeros(())
@@ -68,7 +68,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
     kind = dict(augment="fixed" if critic == "features" else "ada")
     kind |= dict(r1_weight=1.0) if critic == "pixels" else {}
-    kind |= dict(redraw_weight=5.0) if redraws else dict(labels=torch.tensor(0.5))
+    kind |= {} if redraws else dict(labels=torch.tensor(0.5))
     take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
     networks = {"G": G, "D": D} | ({"E": encoder} if redraws else {})
