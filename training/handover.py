@@ -7,13 +7,9 @@ Adam's beta1 is 0 here, so that the first moments do not matter.
 Reference: Kingma and Ba 2014 (arXiv:1412.6980), Alg. 1.
 """
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-
-from stylegan.tensors import read_tensors
 
 HANDOVER = "training.safetensors"
 WEIGHTS, OF_G, OF_D = "G.", "G_opt.", "D_opt."  # what the names in it begin with
@@ -51,13 +47,13 @@ def _take_moments(
 
 
 def take_over(
-    path: Path, generator: nn.Module, D: nn.Module, G_opt: Optimizer, D_opt: Optimizer
+    state: dict[str, Tensor],
+    generator: nn.Module,
+    D: nn.Module,
+    G_opt: Optimizer,
+    D_opt: Optimizer,
 ) -> None:
-    """Let training go on from a file; what does not fit these networks is left out.
-
-    Raises: ValueError if the file is not whole.
-    """
-    state = read_tensors(path)
+    """Let training go on from the file's tensors; what does not fit these networks is left out."""
     weights = {name[len(WEIGHTS) :]: x for name, x in state.items() if name.startswith(WEIGHTS)}
     own = generator.state_dict()
     if {n: x.shape for n, x in weights.items()} != {n: x.shape for n, x in own.items()}:

@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from stylegan import Generator
+from stylegan.config_file import read_config
 from stylegan.find import find_pretrained
-from stylegan.layout import DISCRIMINATOR
+from stylegan.layout import CONFIG, DISCRIMINATOR
 from stylegan.pretrained import load_pretrained
 from stylegan.tensors import read_tensors
 from training.config import TrainConfig
+from training.grow import can_grow, grown, grown_handover
 from training.handover import HANDOVER, take_over
 
 
@@ -52,7 +54,7 @@ def freeze(D: nn.Module, num_blocks: int) -> None:
 
 
 def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
-    """Load the weights of `config.init_from`.
+    """Load the weights of `config.init_from`, those of a narrower generator too.
 
     A folder without a discriminator leaves D as it is.
 
@@ -77,6 +79,9 @@ def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
             f"--init-from {config.init_from} draws {theirs}, and the pictures of {config.data} are "
             f"{own}; --partial takes what fits"
         )
+    if can_grow(g_config, G.config):
+        print(f"the generator of {config.init_from} is narrower; it goes on wider", file=sys.stderr)
+        state = grown(state, g_config, G)
     _fill(G, state, "generator", config)
     if (folder / DISCRIMINATOR).exists():
         state = read_tensors(folder / DISCRIMINATOR)
@@ -105,8 +110,12 @@ def go_on_from(
 ) -> None:
     """Take what `config.init_from` has for training to go on, the averaged generator being loaded.
 
-    Raises: as `take_over`.
+    Raises: ValueError if the file is not whole.
     """
-    path = find_pretrained(config.init_from, also=[HANDOVER]) / HANDOVER
-    if path.exists():
-        take_over(path, G, D, G_opt, D_opt)
+    folder = find_pretrained(config.init_from, also=[HANDOVER])
+    if not (folder / HANDOVER).exists():
+        return
+    state, theirs = read_tensors(folder / HANDOVER), read_config(folder / CONFIG)
+    if can_grow(theirs, G.config):
+        state = grown_handover(state, theirs, G)
+    take_over(state, G, D, G_opt, D_opt)

@@ -4,10 +4,12 @@ import copy
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from training.config import TrainConfig
 from training.handover import HANDOVER, handover, take_over
+from training.transfer import go_on_from
 
 BETAS = (0.0, 0.99)
 
@@ -43,7 +45,7 @@ def test_the_next_steps_are_nearly_those_of_the_unbroken_run(trained, tmp_path):
     for p in G2.parameters():
         nn.init.zeros_(p)
     optimizers = adam(G2), adam(D2)
-    take_over(tmp_path / HANDOVER, G2, D2, *optimizers)
+    take_over(load_file(tmp_path / HANDOVER), G2, D2, *optimizers)
     for ours, theirs in zip(G2.parameters(), G.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
     G2.load_state_dict(G.state_dict())
@@ -67,7 +69,7 @@ def test_what_fits_other_networks_no_more_is_left_out(trained, tmp_path):
     save_file(handover(*trained), tmp_path / HANDOVER)
     other = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
     before, optimizer = copy.deepcopy(other.state_dict()), adam(other)
-    take_over(tmp_path / HANDOVER, other, D, optimizer, D_opt)
+    take_over(load_file(tmp_path / HANDOVER), other, D, optimizer, D_opt)
     assert all(torch.equal(x, before[name]) for name, x in other.state_dict().items())
     assert not optimizer.state
 
@@ -76,5 +78,6 @@ def test_a_torn_file_is_named(trained, tmp_path):
     path = tmp_path / HANDOVER
     save_file(handover(*trained), path)
     path.write_bytes(path.read_bytes()[:-50])
+    config = TrainConfig("data", "out", init_from=str(tmp_path))
     with pytest.raises(ValueError, match=f"{path} is not a whole safetensors file"):
-        take_over(path, *trained)
+        go_on_from(config, *trained)

@@ -1,0 +1,78 @@
+"""Going on with a wider generator: it draws the same, and what is new learns."""
+
+import dataclasses
+
+import pytest
+import torch
+from accelerate import Accelerator
+from safetensors.torch import save_file
+
+import training.train
+from evaluation.source import open_dataset
+from stylegan import Generator, sample_z
+from training.checkpoint import Checkpoint
+from training.config import TrainConfig
+from training.grow import can_grow, grown
+from training.handover import HANDOVER, handover
+from training.train import build
+
+pytestmark = pytest.mark.usefixtures("fresh_accelerate")
+
+
+@pytest.mark.parametrize("preset", ["t", "r"])
+@pytest.mark.parametrize("wide", [dict(channel_max=12), dict(channel_base=256, channel_max=20)])
+def test_a_wider_one_draws_the_same_and_all_of_it_learns(tiny, calibrate, preset, wide):
+    narrow = calibrate(Generator(tiny(preset)), torch.randn(8, 8)).eval()
+    G = Generator(tiny(preset, **wide)).eval()
+    assert can_grow(narrow.config, G.config)
+    G.load_state_dict(grown(narrow.state_dict(), narrow.config, G))
+    z = sample_z(range(4), 8)
+    img = G(z)
+    torch.testing.assert_close(img, narrow(z), rtol=1e-4, atol=1e-5)
+    img.square().sum().backward()
+    last = G.synthesis.get_submodule(G.synthesis.layer_names[-1])
+    new = slice(
+        narrow.synthesis.get_submodule(narrow.synthesis.layer_names[-1]).weight.shape[1], None
+    )
+    assert last.weight.grad[:, new].any() or last.weight.shape[1] == new.start
+
+
+def test_what_differs_in_more_or_is_narrower_does_not_grow(tiny):
+    own = tiny()
+    wider = tiny(channel_max=12)
+    assert can_grow(own, wider)
+    for other in (
+        own,
+        tiny(channel_max=4),
+        tiny(channel_max=12, z_dim=9),
+        tiny("r", channel_max=12),
+    ):
+        assert not can_grow(own, other)
+    assert not can_grow(tiny(channel_base=256, channel_max=4), tiny(channel_base=64, channel_max=8))
+
+
+def test_a_run_goes_on_from_narrower_weights(faces, tmp_path, capsys):
+    size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=8)
+    kimg = dict(total_kimg=0.064, snapshot_kimg=0.064, eval_kimg=0.0, mixed_precision="no")
+    first = TrainConfig(str(faces), str(tmp_path / "first"), **size, **kimg)
+    training.train.start(first)
+    folder, dataset = tmp_path / "first/weights/kimg-000000.064", open_dataset(str(faces))
+    parts = Checkpoint(run := build(first, Accelerator(cpu=True), dataset), first)
+    parts.load()
+    trained = (run.accelerator.unwrap_model(run.G).G, run.D, run.G_opt, run.D_opt)
+    save_file(handover(*trained), folder / HANDOVER)
+    wide = dict(channel_base=256, channel_max=16, d_channel_base=128, d_channel_max=8)
+    second = dataclasses.replace(first, out=str(tmp_path / "b"), init_from=str(folder), **wide)
+    capsys.readouterr()
+    run = build(second, Accelerator(cpu=True), dataset)
+    assert f"the generator of {folder} is narrower; it goes on wider" in capsys.readouterr().err
+    z, raw = sample_z(range(4), 8), run.accelerator.unwrap_model(run.G).G
+    near = dict(rtol=1e-2, atol=1e-3)  # half precision
+    torch.testing.assert_close(raw(z), trained[0](z), **near)
+    torch.testing.assert_close(run.G_ema(z), Generator.from_pretrained(folder)(z), **near)
+    assert not torch.allclose(raw(z), run.G_ema(z), **near)
+    for parameter in raw.parameters():
+        moment = run.G_opt.state[parameter]["exp_avg_sq"]
+        assert moment.shape == parameter.shape and moment.mean() > 0
+    training.train.start(second)
+    assert (tmp_path / "b/weights").is_dir()
