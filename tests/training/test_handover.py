@@ -78,6 +78,6 @@ def test_a_torn_file_is_named(trained, tmp_path):
     path = tmp_path / HANDOVER
     save_file(handover(*trained), path)
     path.write_bytes(path.read_bytes()[:-50])
-    config = TrainConfig("data", "out", init_from=str(tmp_path))
+    config = TrainConfig(str(tmp_path), "out", init_from=str(tmp_path))
     with pytest.raises(ValueError, match=f"{path} is not a whole safetensors file"):
         go_on_from(config, *trained)
