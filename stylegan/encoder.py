@@ -101,11 +101,15 @@ class Encoder(nn.Module):
         x = lrelu(self.features(lrelu(x)))
         return self.w(x), self.offsets(x).unflatten(1, (self.config.num_ws, -1))
 
+    def latents(self, w: Tensor, offsets: Tensor) -> Tensor:
+        """Of coordinates, ws (N, num_ws, w_dim)."""
+        ws = (self.w_avg + w @ self.basis).unsqueeze(1)  # (N, 1, w_dim)
+        return ws + offsets @ self.basis[: self.config.directions]
+
     def forward(self, img: Tensor, offset_weight: float = 1.0) -> Tensor:
         """`offset_weight` scales the offsets, which training brings in gradually."""
         w, offsets = self.coordinates(img)
-        ws = (self.w_avg + w @ self.basis).unsqueeze(1)  # (N, 1, w_dim)
-        return ws + offset_weight * offsets @ self.basis[: self.config.directions]
+        return self.latents(w, offset_weight * offsets)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Save it, as float16, into `encoder/` of a model's folder; raises OSError."""

@@ -57,7 +57,7 @@ def costs(
     img = torch.zeros(1, G.img_channels, G.img_resolution, G.img_resolution, device=device)
     of_g = generator_cost(G.config)
     g = Cost(of_g.parameters, 2 * of_g.multiply_adds)
-    redrawn = (_cost(redraw.raw, img), _cost(redraw.see.maps, img)) if redraw else ()
+    redrawn = (_cost(redraw.raw.encoder, img), _cost(redraw.see.maps, img)) if redraw else ()
     return Costs(g, _cost(D, see(img), *labels), _cost(see, img), *redrawn)
 
 

@@ -102,7 +102,9 @@ class Follower:
         domains: Sequence[Domain] = (),
     ) -> None:
         """As `save_weights`: G with what belongs to it of a `Checkpoint`'s parts."""
-        what = G, parts["D"], nimg, folder, figures, domains, parts.get("encoder_ema")
+        average = parts.get("encoder_ema")
+        encoder = average.plain() if average else None
+        what = G, parts["D"], nimg, folder, figures, domains, encoder
         save_weights(self.config, self.dataset, *what)
 
     def look(

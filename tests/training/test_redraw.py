@@ -12,7 +12,7 @@ from stylegan import Generator
 from stylegan.encoder import Encoder
 from training.config import TrainConfig
 from training.push import operations
-from training.redraw import first_encoder
+from training.redraw import SpreadEncoder, first_encoder
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
@@ -91,6 +91,29 @@ def test_a_damaged_encoder_is_told_and_takes_nothing_else_away(config, capsys):
     told = capsys.readouterr().err
     assert f"python training/train_encoder.py --generator {folder}" in told
     assert Generator.from_pretrained(folder)
+
+
+def test_answers_spread_as_w_does_and_stay_when_the_encoder_stands_alone(tiny):
+    """Whatever mean and deviation the encoder gives its coordinates."""
+    torch.manual_seed(3)
+    G = Generator(tiny())
+    spread = SpreadEncoder(Encoder.of(G, width=8))
+    torch.nn.init.normal_(spread.encoder.w.weight, std=0.02)
+    torch.nn.init.normal_(spread.encoder.w.bias)
+    torch.nn.init.normal_(spread.encoder.offsets.weight, std=0.02)
+    img = torch.rand(64, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        before = spread.encoder.coordinates(img)[0].std(dim=0)
+        for _ in range(3000):
+            answer = spread(img)
+    alone = spread.plain()
+    w, offsets = alone.coordinates(img)
+    torch.testing.assert_close(w.mean(dim=0), torch.zeros(12), atol=0.02, rtol=0)
+    expected = before / (before**2 + 1e-3).sqrt()
+    torch.testing.assert_close(w.std(dim=0), expected, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(answer[1::2], alone(img)[1::2], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(answer[::2], alone(img, 0.0)[::2], rtol=1e-3, atol=1e-3)
+    assert (offsets.abs() > 0).any()
 
 
 def test_labels_are_refused(faces):

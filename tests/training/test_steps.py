@@ -22,7 +22,7 @@ from training.draws import Dealer
 from training.ema import update_ema
 from training.lesson import picture_loss, prior
 from training.losses import HINGE, LOGISTIC, logistic_d, logistic_g, path_lengths, r1_penalty
-from training.redraw import Redraw
+from training.redraw import Redraw, SpreadEncoder
 from training.steps import Recipe, Run, TrainedGenerator, take_step
 from training.variety import vary
 
@@ -48,8 +48,8 @@ def start(tiny):
         kind = (D.see, HINGE) if isinstance(D, FeatureCritic) else (identity, LOGISTIC)
         redraw = None
         if e_lr is not None:
-            encoder = Encoder.of(G, width=8)
-            torch.nn.init.normal_(encoder.w.weight, std=0.1)
+            encoder = SpreadEncoder(Encoder.of(G, width=8))
+            torch.nn.init.normal_(encoder.encoder.w.weight, std=0.1)
             E_opt = torch.optim.SGD(encoder.parameters(), lr=e_lr)
             redraw = Redraw(5.0, encoder, encoder, encoder, E_opt, load_features()[0])
         return Run(*parts, *kind, redraw)
@@ -125,7 +125,7 @@ def test_g_and_the_encoder_follow_how_unlike_faces_are_that_are_drawn_again(star
     answer = encoder(half)
     unlike = picture_loss(twin.G.synthesis(answer), half, run.redraw.see)
     unlike = unlike + prior(
-        answer, run.G_ema.mapping.w_avg, encoder.basis.square().sum(dim=0).sqrt()
+        answer, run.G_ema.mapping.w_avg, encoder.encoder.basis.square().sum(dim=0).sqrt()
     )
     (logistic_g(copy.deepcopy(run.D)(fakes)) + 5 * unlike).backward()
     stats = take_step(run, [share], plain(), NAMES)

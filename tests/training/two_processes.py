@@ -71,7 +71,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     kind |= {} if redraws else dict(labels=torch.tensor(0.5))
     take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
-    networks = {"G": G, "D": D} | ({"E": encoder} if redraws else {})
+    networks = {"G": G, "D": D} | ({"E": redraw.raw} if redraws else {})
     for prefix, network in networks.items():
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
     result |= {name: b for name, b in G.named_buffers() if name.endswith(("w_avg", "ema"))}
