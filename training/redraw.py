@@ -59,8 +59,8 @@ class SpreadEncoder(nn.Module):
     along every direction, as those of random latents.
 
     Left alone they come to lie close together, where random latents seldom are, and what the
-    generator learns there does not show in the faces that it draws. Every second face is answered
-    without offsets, for random latents have none.
+    generator learns there does not show in the faces that it draws. The first half of
+    the faces is answered without offsets, for random latents have none.
 
     Shapes: img (N, C, H, H) -> ws (N, num_ws, w_dim).
     """
@@ -77,8 +77,8 @@ class SpreadEncoder(nn.Module):
             self.mean.lerp_(mean_over_processes(w.mean(dim=0)), MOMENTUM)
             self.var.lerp_(mean_over_processes((w - self.mean).square().mean(dim=0)), MOMENTUM)
         w = (w - self.mean) * (self.var + LEAST).rsqrt()
-        second = torch.arange(len(img), device=img.device) % 2
-        return self.encoder.latents(w, offsets * second[:, None, None])
+        last = torch.arange(len(img), device=img.device) >= math.ceil(len(img) / 2)
+        return self.encoder.latents(w, offsets * last[:, None, None])
 
     @torch.no_grad()
     def plain(self) -> Encoder:

@@ -127,9 +127,9 @@ def load_script(name):
 # Rounding; on features it also takes some of many millions of samples across a kink of ReLU6, which
 # moves the gradient of their picture (seen: 3e-3; in float64 there is no difference)
 ERROR = {"pixels": 1e-5, "features": 1e-2, "redraw": 1e-4}
-# Real faces are drawn again after G's averages moved, which they do with the last part; absolute
-# differences have kinks, too (seen: 2e-2)
-ERROR_OF_PARTS = ERROR | {"redraw": 5e-2}
+# Real faces are drawn again after averages moved: G's with the last part, the encoder's with each;
+# absolute differences have kinks, too (seen: 6e-2; a part that is counted twice is 1)
+ERROR_OF_PARTS = ERROR | {"redraw": 0.15}
 
 
 def assert_close(actual, expected, names, error):

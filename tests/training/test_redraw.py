@@ -111,8 +111,8 @@ def test_answers_spread_as_w_does_and_stay_when_the_encoder_stands_alone(tiny):
     torch.testing.assert_close(w.mean(dim=0), torch.zeros(12), atol=0.02, rtol=0)
     expected = before / (before**2 + 1e-3).sqrt()
     torch.testing.assert_close(w.std(dim=0), expected, atol=0.02, rtol=0.02)
-    torch.testing.assert_close(answer[1::2], alone(img)[1::2], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(answer[::2], alone(img, 0.0)[::2], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(answer[32:], alone(img)[32:], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(answer[:32], alone(img, 0.0)[:32], rtol=1e-3, atol=1e-3)
     assert (offsets.abs() > 0).any()
 
 
