@@ -1,7 +1,7 @@
 """A wider generator that draws what a narrower one drew, so that training goes on in it.
 
-New features begin as in an untrained network, and what reads them begins at 0: they have gradients
-at once and change nothing before they learn.
+New features begin as in an untrained network, and the weights that read them begin at 0: these
+learn from the first step on, the features themselves from the second, and nothing jumps.
 
 Reference: Chen et al. 2016 (arXiv:1511.05641), Sec. 2, for widening a network that computes the
 same.

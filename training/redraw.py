@@ -15,13 +15,14 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from evaluation.features import load_features
+from evaluation.features import FeatureNetwork, load_features
 from stylegan import Generator
 from stylegan.encoder import Encoder
 from stylegan.layers import mean_over_processes
@@ -47,7 +48,11 @@ def _taught(repo: str, untaught: Encoder) -> Encoder:
 
 
 def first_encoder(G: Generator, init_from: str | None) -> Encoder:
-    """The same on every process; raises ValueError for a damaged one."""
+    """That of some weights, if they have one that fits, else an untaught one; the same on every
+    process.
+
+    Raises: ValueError for a damaged one; as `stylegan.find.find_pretrained`.
+    """
     encoder = Encoder.of(G)
     begun = on_main(lambda: (_taught(init_from, encoder) if init_from else encoder).state_dict())
     encoder.load_state_dict(begun)
@@ -55,14 +60,16 @@ def first_encoder(G: Generator, init_from: str | None) -> Encoder:
 
 
 class SpreadEncoder(nn.Module):
-    """An encoder while it is taught beside a generator: its w of real faces lie about w_avg as far,
-    along every direction, as those of random latents.
+    """An encoder while it is taught beside a generator: along every direction of W its w of real
+    faces have the mean and the standard deviation of random ones.
 
-    Left alone they come to lie close together, where random latents seldom are, and what the
-    generator learns there does not show in the faces that it draws. The first half of
-    the faces is answered without offsets, for random latents have none.
+    Without this they come to lie close together, where random latents seldom are, and what the
+    generator learns there does not show in the faces that it draws. It answers the first half of
+    the faces without offsets, for random latents have none.
 
-    Shapes: img (N, C, H, H) -> ws (N, num_ws, w_dim).
+    Shapes: img (N, C, H, H) -> ws (N, num_ws, w_dim). Buffers mean and var (w_dim,) are running
+    ones of the encoder's coordinates. Reference: Ioffe and Szegedy 2015 (arXiv:1502.03167), Sec. 3,
+    with running statistics in training, too, for batches are small.
     """
 
     def __init__(self, encoder: Encoder):
@@ -71,18 +78,26 @@ class SpreadEncoder(nn.Module):
         self.register_buffer("mean", torch.zeros(encoder.config.w_dim))
         self.register_buffer("var", torch.ones(encoder.config.w_dim))
 
-    def forward(self, img: Tensor) -> Tensor:
+    def forward(self, img: Tensor, move: bool = False) -> Tensor:
+        """With `move` the running statistics move, for the next pass: parts of one batch are all
+        answered with the same."""
         w, offsets = (x.float() for x in self.encoder.coordinates(img))
-        with torch.no_grad():
-            self.mean.lerp_(mean_over_processes(w.mean(dim=0)), MOMENTUM)
-            self.var.lerp_(mean_over_processes((w - self.mean).square().mean(dim=0)), MOMENTUM)
-        w = (w - self.mean) * (self.var + LEAST).rsqrt()
+        spread = (w - self.mean) * (self.var + LEAST).rsqrt()
+        if move:
+            self._move(w.detach())
         last = torch.arange(len(img), device=img.device) >= math.ceil(len(img) / 2)
-        return self.encoder.latents(w, offsets * last[:, None, None])
+        return self.encoder.latents(spread, offsets * last[:, None, None])
+
+    @torch.no_grad()
+    def _move(self, w: Tensor) -> None:
+        mean = mean_over_processes(w.mean(dim=0))
+        var = mean_over_processes((w - mean).square().mean(dim=0))
+        self.mean.lerp_(mean, MOMENTUM)
+        self.var.lerp_(var, MOMENTUM)
 
     @torch.no_grad()
     def plain(self) -> Encoder:
-        """One that answers the same by itself."""
+        """One that gives the same coordinates by itself."""
         encoder = copy.deepcopy(self.encoder)
         scale = (self.var + LEAST).rsqrt()
         encoder.w.weight.mul_(scale[:, None])
@@ -100,12 +115,12 @@ class Redraw:
     raw: SpreadEncoder
     average: SpreadEncoder
     optimizer: Optimizer
-    see: nn.Module
+    see: FeatureNetwork
 
     @classmethod
     def begin(
         cls, weight: float, encoder: Encoder, accelerator: Accelerator, *, capturable: bool = False
-    ) -> "Redraw":
+    ) -> Self:
         """With an optimizer that has seen nothing yet; `capturable` for CUDA graphs."""
         raw = SpreadEncoder(encoder).to(accelerator.device)
         lr = torch.tensor(RATE, device=accelerator.device) if capturable else RATE
@@ -113,14 +128,19 @@ class Redraw:
         how = dict(betas=BETAS, fused=True, capturable=capturable)
         optimizer = torch.optim.Adam([group], lr=lr, **how)
         average = copy.deepcopy(raw).eval().requires_grad_(False)
-        encoder, optimizer = accelerator.prepare(raw, optimizer)
+        prepared, optimizer = accelerator.prepare(raw, optimizer)
         see = load_features()[0].to(accelerator.device)
-        return cls(weight, encoder, raw, average, optimizer, see)
+        return cls(weight, prepared, raw, average, optimizer, see)
 
-    def loss(self, draw: Callable[[Tensor], Tensor], img: Tensor, w_avg: Tensor) -> Tensor:
-        """How unlike the first half of images (N, C, H, H) are what `draw` makes of the answers ws,
-        and how far these lie from what G knows; ()."""
+    def loss(
+        self, draw: Callable[[Tensor], Tensor], img: Tensor, w_avg: Tensor, *, last: bool
+    ) -> Tensor:
+        """How unlike the first half of the images is to what `draw` makes of the answers ws, and
+        how far these lie from w_avg; `last` of the parts of a batch.
+
+        Shapes: img (N, C, H, H), w_avg (w_dim,) -> ().
+        """
         half = img[: math.ceil(len(img) / SHRINK)]
-        answer = self.encoder(half)
-        spread = self.raw.encoder.basis.square().sum(dim=0).sqrt()
+        answer = self.encoder(half, move=last)
+        spread = self.raw.encoder.basis.square().sum(dim=0).sqrt()  # of random w
         return picture_loss(draw(answer), half, self.see) + prior(answer, w_avg, spread)

@@ -258,8 +258,9 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
                 loss = loss + recipe.path_weight * penalty
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
             if run.redraw:
-                w_avg = run.G_ema.mapping.w_avg
-                unlike = run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], share.reals, w_avg)
+                what = share.reals, run.G_ema.mapping.w_avg
+                last = share is shares[-1]
+                unlike = run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], *what, last=last)
                 loss = loss + run.redraw.weight * unlike
                 stats["loss/redraw"] = unlike.detach()
             run.accelerator.backward(loss / len(shares))

@@ -105,7 +105,7 @@ def test_answers_spread_as_w_does_and_stay_when_the_encoder_stands_alone(tiny):
     with torch.no_grad():
         before = spread.encoder.coordinates(img)[0].std(dim=0)
         for _ in range(3000):
-            answer = spread(img)
+            answer = spread(img, move=True)
     alone = spread.plain()
     w, offsets = alone.coordinates(img)
     torch.testing.assert_close(w.mean(dim=0), torch.zeros(12), atol=0.02, rtol=0)

@@ -4,14 +4,17 @@ and by pixels with real faces drawn again.
 Usage: two_processes.py FOLDER, which gets rank0.pt, rank1.pt ...
 """
 
+import math
 import sys
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 from accelerate import Accelerator
 
+import stylegan.generator
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from stylegan.encoder import Encoder
 from stylegan.layers import mean_over_processes
@@ -45,8 +48,6 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     ada = AdaptiveAugment(start=0.5)
     redraw = None
     if redraws:
-        settled = 10**9  # images: so that the averages hardly move within this step
-        TrainedGenerator(G)(torch.randn(BATCH, 8), ema_images=settled)
         encoder = Encoder.of(G, width=8)
         torch.nn.init.normal_(encoder.w.weight, std=0.1)  # so that all its layers get gradients
         torch.nn.init.normal_(encoder.offsets.weight, std=0.1)
@@ -69,12 +70,18 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     kind = dict(augment="fixed" if critic == "features" else "ada")
     kind |= dict(r1_weight=1.0) if critic == "pixels" else {}
     kind |= {} if redraws else dict(labels=torch.tensor(0.5))
-    take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
+    # G's gains move with the last part of a batch, before its faces are drawn again, and absolute
+    # differences have kinks: the gains stay then
+    half_life = math.inf if redraws else stylegan.generator.MAGNITUDE_HALF_LIFE
+    with mock.patch.object(stylegan.generator, "MAGNITUDE_HALF_LIFE", half_life):
+        take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
     networks = {"G": G, "D": D} | ({"E": redraw.raw} if redraws else {})
+    running = "w_avg", "ema", "mean", "var"
     for prefix, network in networks.items():
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
-    result |= {name: b for name, b in G.named_buffers() if name.endswith(("w_avg", "ema"))}
+        buffers = {f"running {prefix}.{name}": b for name, b in network.named_buffers()}
+        result |= {name: b for name, b in buffers.items() if name.endswith(running)}
     return result
 
 
