@@ -13,10 +13,11 @@ from preprocessing.parallel import spread
 
 ROOT = Path(__file__).parents[2]
 MASTER = """
-import functools, os, sys, time
+import functools, signal, sys
 from preprocessing.parallel import spread
 from tests.preprocessing.test_parallel import note
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" has it ignored
     for done in spread(functools.partial(note, sys.argv[1]), range(4), 2):
         pass
 """
