@@ -44,7 +44,7 @@ def crop_upload(path: str | None, size: int, *, level: bool = False) -> Cropped:
         from preprocessing.crop import crop_face
         from preprocessing.detect import find_faces, let_detectors_go
     except ImportError as e:
-        return [], f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1."
+        return [], f"OpenCV cannot be loaded ({e}); on Debian: apt install libgl1 libglib2.0-0."
     try:
         image = read_image(path, MAX_PIXELS)
     except ValueError as e:

@@ -120,7 +120,7 @@ class TrainConfig:
     snapshot_kimg: float = option("save weights, samples and state this often", 20.0)
     eval_kimg: float = option("measure the faces, and keep the best, this often; 0 is never", 20.0)
     keep: int = option("older states kept beside the newest", 1)
-    seed: int = option("of everything random", 0)
+    seed: int = option("seed of all random numbers", 0)
     log_with: str | None = option(
         "log to one of these too", None, ("trackio", "tensorboard", "wandb")
     )

@@ -46,7 +46,7 @@ class LessonConfig:
     total_kimg: float = option("length of the run, in thousands of images shown", 40.0)
     batch: int = option("images per step, all processes together", 16)
     lr: float = option("learning rate", 1e-3)
-    seed: int = option("of everything random", 0)
+    seed: int = option("seed of all random numbers", 0)
     mixed_precision: str = option("auto: the faster one", "auto", ("auto", "no", "bf16"))
 
     def __post_init__(self):
