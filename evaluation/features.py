@@ -4,7 +4,7 @@
     random_network   one that has learned nothing: sees colours and contrasts
     load_features    the one in the repository, which learned to know faces again: sees shapes
 
-    python -m evaluation.features --data FOLDER --out FOLDER   teaches one on other pictures
+    python -m evaluation.features --data FOLDER --out NEW_FOLDER   teaches one on other pictures
 
 The lesson is to find, among many, the other view of a picture that was turned, zoomed, moved and
 recoloured a little. No labels are needed.
