@@ -37,10 +37,10 @@ def textbook(layer, x, w, ema_images=0):
     return out
 
 
-def losses_of_20_steps(config):
-    """(20, 2) of G and D, augmented and with R1 every fourth time; the networks' weights."""
+def losses_of_12_steps(config):
+    """(12, 2) of G and D, augmented and with R1 every fourth time; the networks' weights."""
     trainer, losses = Trainer(config, VARIANTS["no"], Noise(32)), []
-    for _ in range(20):
+    for _ in range(12):
         recipe = recipe_at(config, 32, trainer.nimg, trainer.device)
         trainer.deal()
         stats = take_step(trainer.run, trainer.shares, recipe, trainer.labels)
@@ -51,12 +51,12 @@ def losses_of_20_steps(config):
 @pytest.mark.usefixtures("no_precision_left_behind")
 @pytest.mark.parametrize("preset", ["t", "r"])
 def test_training_with_it_is_the_same(preset, tmp_path, monkeypatch):
-    """Rounding differs and grows, with three seeds to between 1e-7 and 1e-4 of a loss. A slope that
-    is half a percent off comes to 1e-3 or more, magnitudes that stand still to 8e-4 or more (with
-    this seed to 2e-3)."""
+    """Rounding differs, and that grows: with three seeds to at most 4e-7 of a loss in 12 steps (to
+    3e-3 in 20). Slopes half a percent off come to 8e-4 or more, magnitudes that stand still to 6e-5
+    or more."""
     size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=4, r1_interval=4)
-    config = TrainConfig(str(tmp_path), "o", config=preset, **size, seed=1)
-    ours = losses_of_20_steps(config)
+    config = TrainConfig(str(tmp_path), "o", config=preset, **size, seed=2)
+    ours = losses_of_12_steps(config)
     monkeypatch.setattr(SynthesisLayer, "forward", textbook)
-    torch.testing.assert_close(losses_of_20_steps(config), ours, rtol=3e-4, atol=0)
-    assert (ours[-1] - ours[0]).abs().max() > 0.03  # they moved
+    torch.testing.assert_close(losses_of_12_steps(config), ours, rtol=1e-5, atol=0)
+    assert (ours[-1] - ours[0]).abs().max() > 0.01  # they moved

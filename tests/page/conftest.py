@@ -40,6 +40,6 @@ def page(browser, address):
     page.set_default_timeout(SECONDS * 1000)
     page.goto(address)
     for name in ("face-a", "face-mix", "face-b"):
-        expect(page.locator(f"#{name} img")).to_be_visible(timeout=SECONDS * 1000)
+        expect(page.locator(f"#{name} img")).to_be_visible()
     yield page
     page.close()

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from benchmarks.load import is_close
 
 SECONDS = 30
+expect.set_options(timeout=SECONDS * 1000)
 
 
 def picture(page: Page, elem_id: str) -> np.ndarray:
@@ -33,9 +34,7 @@ def picture(page: Page, elem_id: str) -> np.ndarray:
 
 def wait_for_another(page: Page, elem_id: str, before: str) -> None:
     """Until the element's picture has another source than `before`."""
-    expect(page.locator(f"#{elem_id} img")).not_to_have_attribute(
-        "src", before, timeout=SECONDS * 1000
-    )
+    expect(page.locator(f"#{elem_id} img")).not_to_have_attribute("src", before)
 
 
 def source(page: Page, elem_id: str) -> str:

@@ -78,9 +78,6 @@ def undecided(program):
     (program.folder / "decisions.jsonl").unlink(missing_ok=True)
 
 
-expect.set_options(timeout=SECONDS * 1000)
-
-
 def press(page: Page, keys: str) -> None:
     for key in keys.split():
         page.keyboard.press(key)

@@ -7,14 +7,14 @@ from playwright.sync_api import expect
 
 from benchmarks.load import is_close
 from tests.conftest import ROOT
-from tests.page.looking import SECONDS, picture, slide, source, wait_for_another
+from tests.page.looking import picture, slide, source, wait_for_another
 
 
 def test_a_way_to_change_a_face_is_taken_and_the_face_moves(page):
     """The second way's last place is three standard deviations; a click on another way leaves it.
     The face stays in sight."""
     page.get_by_role("tab", name="Explore").click()
-    expect(page.locator("#ways img")).to_have_count(56, timeout=SECONDS * 1000)
+    expect(page.locator("#ways img")).to_have_count(56)
     before = source(page, "face-explore")
     page.locator("#ways button.thumbnail-item").nth(13).click()
     wait_for_another(page, "face-explore", before)
@@ -38,7 +38,7 @@ def test_a_changed_face_is_taken_into_mix(page, dtype):
     """As B, where it stands without a seed; A stays. One that is as it was takes its seed there, a
     bad seed nothing."""
     page.get_by_role("tab", name="Explore").click()
-    expect(page.locator("#ways img")).to_have_count(56, timeout=SECONDS * 1000)
+    expect(page.locator("#ways img")).to_have_count(56)
     seed = page.get_by_label("Seed", exact=True).input_value()
     page.get_by_role("button", name="Mix as A").locator("visible=true").click()
     expect(page.get_by_role("tab", name="Mix")).to_have_attribute("aria-selected", "true")
@@ -67,7 +67,7 @@ def test_a_changed_face_is_taken_into_mix(page, dtype):
 def test_what_is_wrong_with_a_seed_or_a_direction_is_said_beside_it(page, tmp_path):
     """A right direction moves the face by itself, one standard deviation at first."""
     page.get_by_role("tab", name="Explore").click()
-    expect(page.locator("#face-explore img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#face-explore img")).to_be_visible()
     seed, below = page.get_by_label("Seed", exact=True), page.locator("#explore-words")
     typed = seed.input_value()
     seed.fill("-1")

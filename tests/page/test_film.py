@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.page.looking import SECONDS, picture, slide
+from tests.page.looking import picture, slide
 
 
 @pytest.mark.parametrize("format", ["WebM", "WebP"])
@@ -15,12 +15,12 @@ def test_a_film_is_made_and_shown(page, format):
     page.get_by_role("button", name="Make the film").click()
     if format == "WebM":
         video = page.locator("#film-video video")
-        expect(video).to_be_visible(timeout=SECONDS * 1000)
+        expect(video).to_be_visible()
         page.wait_for_function("document.querySelector('#film-video video').videoWidth == 512")
         assert video.evaluate("video => video.duration") == pytest.approx(4, abs=0.2)
     else:
         image = page.locator("#film-image img")
-        expect(image).to_have_attribute("src", re.compile(r"\.webp$"), timeout=SECONDS * 1000)
+        expect(image).to_have_attribute("src", re.compile(r"\.webp$"))
         assert picture(page, "film-image").shape == (512, 512, 3)
 
 

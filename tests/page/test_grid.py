@@ -15,7 +15,7 @@ def test_a_crossing_of_the_grid_opens_in_mix(page, dtype):
     slide(page, "band-0", 1)
     before = source(page, "face-mix")
     page.get_by_role("tab", name="Grid").click()
-    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#grid img")).to_be_visible()
     wait_until_drawn(page, "grid")
     old = source(page, "grid")
     slide(page, "grid-psi", 0.4)
@@ -39,7 +39,7 @@ def test_a_crossing_of_the_grid_opens_in_mix(page, dtype):
 def test_a_click_while_the_next_picture_of_the_grid_is_loaded_counts_when_it_is(page):
     """Of the four pictures of a grid the last is held back, until after the click."""
     page.get_by_role("tab", name="Grid").click()
-    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#grid img")).to_be_visible()
     wait_until_drawn(page, "grid")
     held = []
     page.route("**/image.png", lambda route: held.append(route))
@@ -68,4 +68,4 @@ def test_a_mistake_in_the_grid_s_seeds_is_named(page):
     assert words.evaluate(top) > seeds.evaluate(top)
     seeds.fill("1, 2")
     seeds.press("Enter")
-    expect(words).to_have_count(0, timeout=SECONDS * 1000)
+    expect(words).to_have_count(0)

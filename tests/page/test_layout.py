@@ -30,7 +30,7 @@ def test_the_page_fits_a_telephone(page):
     a, mixed, b = (page.locator(f"#face-{n} img").bounding_box() for n in ("a", "mix", "b"))
     assert mixed["y"] < a["y"] == b["y"]  # the picture first, its parents side by side below
     page.get_by_role("tab", name="Grid").click()
-    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#grid img")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
 
 
@@ -63,7 +63,7 @@ def test_a_picture_and_its_slider_are_in_sight_together(page):
     box = page.locator("#weight").bounding_box()
     assert box["y"] + box["height"] <= 900
     page.get_by_role("tab", name="Grid").click()
-    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#grid img")).to_be_visible()
     box = page.locator("#grid img").bounding_box()
     assert box["height"] > 500 and box["y"] + box["height"] <= 900
 
@@ -74,7 +74,7 @@ def test_a_strip_that_is_not_drawn_yet_is_no_higher_than_its_slider(browser, add
     page.goto(address)
     page.get_by_role("tab", name="Explore").click(timeout=SECONDS * 1000)
     strip = page.locator("#way-7")
-    expect(strip).to_be_visible(timeout=SECONDS * 1000)
+    expect(strip).to_be_visible()
     assert strip.bounding_box()["height"] < 80
     page.close()
 
@@ -94,7 +94,7 @@ def test_the_knob_of_a_slider_is_seen(page, mode):
     page.emulate_media(color_scheme=mode)
     page.reload()
     slider = page.locator("#weight input[type=range]")
-    expect(slider).to_be_visible(timeout=SECONDS * 1000)
+    expect(slider).to_be_visible()
     box = slider.bounding_box()
     above = {"x": box["x"], "y": box["y"] - 3, "width": box["width"], "height": 3}
     ground = np.array(Image.open(io.BytesIO(page.screenshot(clip=above))).convert("RGB"))[0, 0]
@@ -115,7 +115,7 @@ def test_the_address_holds_the_tab_and_back_goes_to_the_one_before(page, browser
     again = browser.new_page()
     again.goto(page.url)
     film = again.get_by_role("tab", name="Film")
-    expect(film).to_have_attribute("aria-selected", "true", timeout=SECONDS * 1000)
+    expect(film).to_have_attribute("aria-selected", "true")
     again.close()
     for name in ("Model", "Mix"):
         page.go_back()

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks.load import is_close
-from playground.scene import scene_of
+from playground.scene import enlarged, scene_of
 from tests.page.looking import (
     SECONDS,
     picture,
@@ -82,7 +82,7 @@ def test_a_layer_alone_changes_the_mix_and_travels_in_the_address(page, browser)
     expect(page).to_have_url(re.compile("layers=0%2C0%2C0%2C0%2C0%2C1%2C0"))
     again = browser.new_page()
     again.goto(page.url)
-    expect(again.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(again.locator("#face-b img")).to_be_visible()
     expect(again.locator("#layer-5")).to_be_visible()  # its part opens by itself
     expect(again.locator("#layer-5 input[type=number]")).to_have_value("1")
     mixed = picture(again, "face-mix")
@@ -104,7 +104,7 @@ def test_the_address_opens_the_same_mix_and_so_does_the_saved_picture(page, brow
     again = browser.new_page()
     again.goto(page.url)
     expect(again.locator("#weight input[type=number]")).to_have_value("0.3")
-    expect(again.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(again.locator("#face-mix img")).to_be_visible()
     np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
     again.close()
     with urlopen(source(page, "face-mix"), timeout=SECONDS) as response:
@@ -124,7 +124,7 @@ def test_an_address_that_says_nonsense_is_told(page):
     words = page.locator("#address-words")
     expect(words).to_contain_text("The address does not say what to mix")
     expect(page.locator(".toast-wrap [role=alert]")).to_have_count(0)
-    expect(page.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#face-mix img")).to_be_visible()
     page.get_by_role("button", name="Another A").click()
     expect(words).to_be_empty()
 
@@ -211,8 +211,9 @@ def test_a_saved_face_is_named_by_what_it_is_and_large(page, dtype, tmp_path):
         page.get_by_role("button", name="Save B").click()
     assert download.value.suggested_filename == f"face-{b}.png"
     download.value.save_as(tmp_path / "b.png")
+    shown = Image.fromarray(picture(page, "face-b"))
     with Image.open(tmp_path / "b.png") as image:
-        assert is_close(np.asarray(image.resize((64, 64))), picture(page, "face-b"), dtype)
+        assert is_close(np.asarray(image), np.asarray(enlarged(shown, 512)), dtype)
 
 
 def test_what_cannot_be_saved_or_opened_is_said_beside_it_until_it_is_mended(page, tmp_path):
@@ -262,7 +263,7 @@ def test_a_number_beyond_its_slider_becomes_the_bound_in_its_field(page):
 def test_two_windows_that_draw_at_once_get_each_its_own_mix(page, browser, address, dtype):
     other = browser.new_page()
     other.goto(f"{address}?a=5&b=6")
-    expect(other.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(other.locator("#face-mix img")).to_be_visible()
     before = [source(window, "face-mix") for window in (page, other)]
     slide(page, "weight", 0)
     slide(other, "weight", 1)

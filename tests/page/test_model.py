@@ -30,7 +30,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         page = browser.new_page()
         page.set_default_timeout(SECONDS * 1000)
         page.goto(served.address)
-        expect(page.locator("#face-b img")).to_be_visible(timeout=SECONDS * 1000)
+        expect(page.locator("#face-b img")).to_be_visible()
         before, drawn = source(page, "face-mix"), []
         page.get_by_role("tab", name="Model").click()
         page.wait_for_timeout(1000)  # until all is quiet
@@ -57,7 +57,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         assert drawn == []  # what is wrong has nothing drawn again
         page.get_by_role("button", name="Load it").click()
         status = page.locator("#status")
-        expect(status).to_contain_text("32x32 pixels by alice/faces", timeout=SECONDS * 1000)
+        expect(status).to_contain_text("32x32 pixels by alice/faces")
         page.get_by_role("tab", name="Mix").click()
         wait_for_another(page, "face-mix", before)
         expect(page).to_have_url(re.compile("model=alice%2Ffaces%40"))
@@ -73,7 +73,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
             np.testing.assert_array_equal(np.asarray(saved), mixed)
         again = browser.new_page()
         again.goto(page.url)
-        expect(again.locator("#status")).to_contain_text("alice/faces", timeout=SECONDS * 1000)
+        expect(again.locator("#status")).to_contain_text("alice/faces")
         wait_until_drawn(again, "face-mix")
         np.testing.assert_array_equal(picture(again, "face-mix"), mixed)
         page.close()

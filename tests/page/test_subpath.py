@@ -84,17 +84,17 @@ def test_people_use_the_page_below_a_path(below, browser):
     page, wrong = browser.new_page(viewport={"width": 1280, "height": 900}), []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(address)
-    expect(page.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#face-mix img")).to_be_visible()
     before = picture(page, "face-mix")
     slide(page, "weight", 0.9)
     page.wait_for_url("**weight=0.9**", timeout=SECONDS * 1000)
     page.get_by_role("tab", name="Grid").click()
-    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#grid img")).to_be_visible()
     page.reload()
-    expect(page.locator("#grid img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#grid img")).to_be_visible()
     assert page.url.startswith(f"{address}?") and "tab=grid" in page.url
     page.get_by_role("tab", name="Mix").click()
-    expect(page.locator("#face-mix img")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator("#face-mix img")).to_be_visible()
     assert not np.array_equal(picture(page, "face-mix"), before)
     page.close()
     assert not wrong
