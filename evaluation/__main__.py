@@ -168,13 +168,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m evaluation", description=__doc__.splitlines()[0], allow_abbrev=False
     )
-    parser.add_argument("weights", metavar="FOLDER_OR_REPO", help="a generator's")
+    parser.add_argument("weights", metavar="FOLDER_OR_REPO", help="weights of a generator")
     parser.add_argument(
         "--data", required=True, help="real faces: a folder, a zip or a data set of the Hub"
     )
     parser.add_argument("--samples", type=int, default=1000, help="faces to draw (default: 1000)")
     parser.add_argument("--out", help="folder for the files (default: one in evaluations/)")
-    parser.add_argument("--card", action="store_true", help="also into FOLDER and its README.md")
+    parser.add_argument(
+        "--card", action="store_true", help="also write the figures into FOLDER and its README.md"
+    )
     parser.add_argument(
         "--inception", metavar="FILE", help="FID and KID too, with torch-fidelity and these weights"
     )

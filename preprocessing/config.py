@@ -9,6 +9,7 @@ from pathlib import Path
 
 from preprocessing.crop import MARGIN
 from preprocessing.detect import DETECTORS
+from preprocessing.judge import Limits
 
 SIZES = (32, 64, 128, 256, 512, 1024)
 
@@ -130,10 +131,16 @@ def parse_args(argv: list[str] | None = None) -> PrepareConfig:
         help="time step in films (default: 1)",
     )
     number("--per-shot", help="most frames of a film's shot (default: all)")
-    add("--min-sharpness", type=float, metavar="X", help="refuse faces that are less sharp")
+    usual = Limits().min_sharpness
+    add(
+        "--min-sharpness",
+        type=float,
+        metavar="X",
+        help=f"refuse less sharp faces (default: {usual})",
+    )
     number("--pick", help="take N pictures of each INPUT by chance, films apart (default: all)")
     number("--celeba-people", help="take N people of CelebA by chance (default: all)")
-    number("--seed", help="of these choices (default: 0)")
+    number("--seed", help="seed of --pick and --celeba-people (default: 0)")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     number("--workers", default=cores or 1, help="processes (default: one a core)")
     args = vars(parser.parse_args(argv))

@@ -72,7 +72,7 @@ class TrainConfig:
     """
 
     data: str = option(
-        "square pictures: a folder of preprocessing.prepare, a zip, or a data set of the Hub"
+        "square pictures: a folder, as preprocessing.prepare makes, a zip, or a data set of the Hub"
     )
     out: str = option("folder of the run; its README.md says what it holds")
     preset: str = option("sizes and recipe to start from", "space", tuple(PRESETS))
@@ -85,14 +85,18 @@ class TrainConfig:
     num_layers: int = option("synthesis layers without ToRGB", 10)
     channel_base: int = option("width of the generator: features x resolution", 8192)
     channel_max: int = option("most features in a layer of the generator", 128)
-    d_channel_base: int | None = option("the discriminator's; left out: as the generator's", None)
-    d_channel_max: int | None = option("the discriminator's; left out: as the generator's", None)
+    d_channel_base: int | None = option(
+        "width of the discriminator; left out: --channel-base", None
+    )
+    d_channel_max: int | None = option(
+        "most features in a layer of the discriminator; left out: --channel-max", None
+    )
     z_dim: int = option("size of z and w", 512)
     total_kimg: float = option("length of the run, in thousands of real images shown", 1000.0)
     batch: int = option("images per step, all processes together", 32)
     accumulate: int = option("parts that a process makes of its share of a batch, for memory", 1)
     gamma: float | None = option(
-        "R1 weight; left out: 0.125 at 64 px and batch 32, by N^2 / batch", None
+        "R1 weight; left out: 0.125 x (resolution / 64)^2 x 32 / batch", None
     )
     r1_interval: int = option("apply R1 every so many steps", 16)
     path_length: float = option("weight of path length regularization; 2 is usual, 0 is off", 0.0)
