@@ -42,24 +42,33 @@ STOPS = [  # the signal, and whether everybody gets it or the launcher alone
 ]
 
 
+@pytest.fixture
+def stop(start, kill):
+    """Start a run, and stop it somewhere in the steps after its next state; what it printed."""
+
+    def stop(command, run, number, everybody=True, **how) -> str:
+        before = newest(run)
+        process = start(*command, "--out", str(run), **how)
+        wait_for(lambda: newest(run) not in (None, before), process)
+        time.sleep(0.1)
+        kill(process, number, everybody)
+        return process.communicate(timeout=100)[0]  # the end of all that write to it
+
+    return stop
+
+
 def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
-    start, launch, kill, faces, tmp_path, assert_same
+    launch, stop, faces, tmp_path, assert_same
 ):
     """kill -9, SIGTERM to everybody, Ctrl-C, and SIGTERM to the launcher alone: then the state, a
     dict of weights, optimizers, EMA, ADA p and signs, mean path length, equals bit for bit."""
-    flags = f"--data {faces} {FLAGS} --total-kimg {LAST}".split()
+    command = [SCRIPT, *f"--data {faces} {FLAGS} --total-kimg {LAST}".split()]
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
-    launch(SCRIPT, *flags, "--out", str(unbroken), processes=2, cwd=tmp_path)
-    outputs = []
-    for number, everybody in STOPS:
-        before = newest(broken)
-        process = start(SCRIPT, *flags, "--out", str(broken), processes=2, cwd=tmp_path)
-        wait_for(lambda before=before: newest(broken) not in (None, before), process)
-        time.sleep(0.1)  # somewhere in the steps that follow
-        kill(process, number, everybody)
-        outputs.append(process.communicate(timeout=100)[0])  # the end of all that write to it
+    two = dict(processes=2, cwd=tmp_path)
+    launch(*command, "--out", str(unbroken), **two)
+    outputs = [stop(command, broken, *how, **two) for how in STOPS]
     assert any("stopped at kimg" in output for output in outputs)
-    output = launch(SCRIPT, *flags, "--out", str(broken), processes=2, cwd=tmp_path)
+    output = launch(*command, "--out", str(broken), **two)
     assert "going on at kimg" in output
     states = [torch.load(newest(run), weights_only=True) for run in (unbroken, broken)]
     assert states[0]["nimg"] == 600 and states[0]["mean_path"] > 0
@@ -75,12 +84,17 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
     assert len(kimg) > 5 and kimg == sorted(set(kimg))  # no step is told twice
 
 
-def test_a_full_disk_and_a_torn_state_cost_only_time(start, launch, faces, tmp_path, assert_same):
+def test_stops_a_full_disk_and_a_torn_state_cost_one_process_only_time(
+    start, launch, stop, faces, tmp_path, assert_same
+):
     flags = f"--data {faces} {FLAGS} --total-kimg {LAST}".split()
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     launch(SCRIPT, *flags, "--out", str(unbroken), cwd=tmp_path)
+    outputs = [stop([SCRIPT, *flags], broken, number, cwd=tmp_path) for number, _ in STOPS[:2]]
+    assert any("stopped at kimg" in output for output in outputs)
+    before = newest(broken)
     process = start(SCRIPT, *flags, "--out", str(broken), cwd=tmp_path)
-    wait_for(lambda: newest(broken), process)
+    wait_for(lambda: newest(broken) not in (None, before), process)
     (broken / "state/.kimg-000000.480.pt.new").symlink_to("/dev/full")
     output = process.communicate(timeout=200)[0]
     assert process.returncode == 1
