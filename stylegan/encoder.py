@@ -106,8 +106,9 @@ class Encoder(nn.Module):
         ws = (self.w_avg + w @ self.basis).unsqueeze(1)  # (N, 1, w_dim)
         return ws + offsets @ self.basis[: self.config.directions]
 
-    def forward(self, img: Tensor, offset_weight: float = 1.0) -> Tensor:
-        """`offset_weight` scales the offsets, which training brings in gradually."""
+    def forward(self, img: Tensor, offset_weight: float | Tensor = 1.0) -> Tensor:
+        """`offset_weight` scales the offsets, of all faces or of each one, (N, 1, 1): training
+        brings them in gradually, and leaves some faces without."""
         w, offsets = self.coordinates(img)
         return self.latents(w, offset_weight * offsets)
 

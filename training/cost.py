@@ -57,7 +57,7 @@ def costs(
     img = torch.zeros(1, G.img_channels, G.img_resolution, G.img_resolution, device=device)
     of_g = generator_cost(G.config)
     g = Cost(of_g.parameters, 2 * of_g.multiply_adds)
-    redrawn = (_cost(redraw.raw.encoder, img), _cost(redraw.see.maps, img)) if redraw else ()
+    redrawn = (_cost(redraw.raw, img), _cost(redraw.see.maps, img)) if redraw else ()
     return Costs(g, _cost(D, see(img), *labels), _cost(see, img), *redrawn)
 
 
@@ -68,11 +68,12 @@ def training_flops(cost: Costs, r1_interval: int | None) -> float:
     forward and a whole backward pass. D: three forward passes, one backward pass for inputs and two
     whole ones; R1, every `r1_interval` steps, a pass for the inputs and what it takes to
     differentiate that (twice the passes it differentiates). Reals and fakes are seen once, and the
-    gradient goes back through what is seen of the fakes. Half of the real faces are drawn again, by
-    the encoder and G with a whole backward pass, and compared by maps as reals and fakes are.
+    gradient goes back through what is seen of the fakes. The encoder answers all real faces, and G
+    draws half of them again, both with a whole backward pass; maps compare these as reals and fakes
+    are seen.
     """
     r1 = 5 / r1_interval if r1_interval else 0
     redrawn = 0.0
     if cost.encoder:
-        redrawn = 3 * (cost.encoder.flops + cost.g.flops + cost.maps.flops) / SHRINK
+        redrawn = 3 * (cost.encoder.flops + (cost.g.flops + cost.maps.flops) / SHRINK)
     return redrawn + 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

@@ -102,9 +102,7 @@ class Follower:
         domains: Sequence[Domain] = (),
     ) -> None:
         """As `save_weights`: G with what belongs to it of a `Checkpoint`'s parts."""
-        average = parts.get("encoder_ema")
-        encoder = average.plain() if average else None
-        what = G, parts["D"], nimg, folder, figures, domains, encoder
+        what = G, parts["D"], nimg, folder, figures, domains, parts.get("encoder_ema")
         save_weights(self.config, self.dataset, *what)
 
     def look(

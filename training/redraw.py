@@ -4,7 +4,7 @@ So a generator learns from each picture more than whether D takes it for real, a
 taught when the run ends.
 
     first_encoder  that of --init-from, or an untaught one
-    SpreadEncoder  an encoder while it is taught so
+    Anchor         what keeps its w where random ones lie
     Redraw         the encoder of a run, and how unlike a face is that is drawn again
 
 Reference: Larsen et al. 2016 (arXiv:1512.09300), Sec. 3, for redrawing beside the adversary.
@@ -25,13 +25,17 @@ from torch.optim import Optimizer
 from evaluation.features import FeatureNetwork, load_features
 from stylegan import Generator
 from stylegan.encoder import Encoder
-from stylegan.layers import mean_over_processes
+from stylegan.generator import MappingNetwork
+from stylegan.latents import sample_z
 from training.lesson import picture_loss, prior
 from training.processes import on_main
 
 RATE, BETAS = 3e-4, (0.9, 0.99)  # of the encoder's Adam; the rate falls as those of G and D do
 SHRINK = 2  # the first half of the real faces is drawn again
-MOMENTUM, LEAST = 0.005, 1e-3  # of the running mean and variance; what is added to the latter
+APART = 4.0  # weight of how far apart the encoder's w and random ones lie, beside unlike faces
+RANDOM = 512  # random w, always of the same z
+NARROW = 0.08  # deviation of random w, in parts of the largest, below which a direction is left out
+TINY = 1e-8  # the least deviation
 
 
 def _taught(repo: str, untaught: Encoder) -> Encoder:
@@ -59,50 +63,47 @@ def first_encoder(G: Generator, init_from: str | None) -> Encoder:
     return encoder
 
 
-class SpreadEncoder(nn.Module):
-    """An encoder while it is taught beside a generator: along every direction of W its w of real
-    faces have the mean and the standard deviation of random ones.
+def energy_distance(x: Tensor, y: Tensor) -> Tensor:
+    """How unlike two samples are distributed, in the unit of their coordinates. The average over
+    samples is 0 for one and the same distribution, more for any two others.
 
-    Without this they come to lie close together, where random latents seldom are, and what the
-    generator learns there does not show in the faces that it draws. It answers the first half of
-    the faces without offsets, for random latents have none.
-
-    Shapes: img (N, C, H, H) -> ws (N, num_ws, w_dim). Buffers mean and var (w_dim,) are running
-    ones of the encoder's coordinates. Reference: Ioffe and Szegedy 2015 (arXiv:1502.03167), Sec. 3,
-    with running statistics in training, too, for batches are small.
+    Shapes: x (N, K), y (M, K), M at least 2 -> (). A single x is not compared with others of x.
+    Reference: Szekely and Rizzo 2013 (doi:10.1016/j.jspi.2013.03.018), Sec. 2.
     """
 
-    def __init__(self, encoder: Encoder):
-        super().__init__()
-        self.encoder = encoder
-        self.register_buffer("mean", torch.zeros(encoder.config.w_dim))
-        self.register_buffer("var", torch.ones(encoder.config.w_dim))
+    def own(x: Tensor) -> Tensor:
+        return torch.cdist(x, x).sum() / max(len(x) * (len(x) - 1), 1)
 
-    def forward(self, img: Tensor, move: bool = False) -> Tensor:
-        """With `move` the running statistics move, for the next pass: parts of one batch are all
-        answered with the same."""
-        w, offsets = (x.float() for x in self.encoder.coordinates(img))
-        spread = (w - self.mean) * (self.var + LEAST).rsqrt()
-        if move:
-            self._move(w.detach())
-        last = torch.arange(len(img), device=img.device) >= math.ceil(len(img) / 2)
-        return self.encoder.latents(spread, offsets * last[:, None, None])
+    return 2 * torch.cdist(x, y).mean() - own(x) - own(y)
 
-    @torch.no_grad()
-    def _move(self, w: Tensor) -> None:
-        mean = mean_over_processes(w.mean(dim=0))
-        var = mean_over_processes((w - mean).square().mean(dim=0))
-        self.mean.lerp_(mean, MOMENTUM)
-        self.var.lerp_(var, MOMENTUM)
 
-    @torch.no_grad()
-    def plain(self) -> Encoder:
-        """One that gives the same coordinates by itself."""
-        encoder = copy.deepcopy(self.encoder)
-        scale = (self.var + LEAST).rsqrt()
-        encoder.w.weight.mul_(scale[:, None])
-        encoder.w.bias.sub_(self.mean).mul_(scale)
-        return encoder
+class Anchor:
+    """What keeps an encoder's w of real faces where random w lie: an energy distance.
+
+    Without it they come to lie elsewhere, where random latents seldom are, and what the generator
+    learns there does not show in the faces that it draws. Every direction of W counts alike, in
+    parts of the deviation of random w along it, but those along which random w hardly vary.
+    """
+
+    def __init__(self, encoder: Encoder, z_dim: int):
+        self.encoder = encoder  # whose basis a state may bring later
+        self.z = sample_z(range(RANDOM), z_dim).to(encoder.basis.device)
+
+    def counted(self) -> Tensor:
+        """Which directions of the encoder's basis count, (w_dim,), 1 or 0."""
+        length = self.encoder.basis.norm(dim=1)  # the most first
+        return (length > NARROW * length[0]).float()
+
+    def distance(self, w: Tensor, mapping: MappingNetwork) -> Tensor:
+        """Of w (N, w_dim) to random w, in parts of the mean distance of two random w -> ()."""
+        directions = self.encoder.basis.T
+        with torch.no_grad():
+            random = mapping(self.z)[:, 0] @ directions
+            std, mean = torch.std_mean(random, dim=0)
+            scale = self.counted() / std.clamp(min=TINY)
+            random = (random - mean) * scale
+            size = torch.cdist(random, random).mean()
+        return energy_distance((w @ directions - mean) * scale, random) / size
 
 
 @dataclass
@@ -112,17 +113,24 @@ class Redraw:
 
     weight: float
     encoder: nn.Module
-    raw: SpreadEncoder
-    average: SpreadEncoder
+    raw: Encoder
+    average: Encoder
     optimizer: Optimizer
     see: FeatureNetwork
+    anchor: Anchor
 
     @classmethod
     def begin(
-        cls, weight: float, encoder: Encoder, accelerator: Accelerator, *, capturable: bool = False
+        cls,
+        weight: float,
+        raw: Encoder,
+        z_dim: int,
+        accelerator: Accelerator,
+        *,
+        capturable: bool = False,
     ) -> Self:
         """With an optimizer that has seen nothing yet; `capturable` for CUDA graphs."""
-        raw = SpreadEncoder(encoder).to(accelerator.device)
+        raw = raw.to(accelerator.device)
         lr = torch.tensor(RATE, device=accelerator.device) if capturable else RATE
         group = {"params": list(raw.parameters()), "initial_lr": RATE}
         how = dict(betas=BETAS, fused=True, capturable=capturable)
@@ -130,17 +138,26 @@ class Redraw:
         average = copy.deepcopy(raw).eval().requires_grad_(False)
         prepared, optimizer = accelerator.prepare(raw, optimizer)
         see = load_features()[0].to(accelerator.device)
-        return cls(weight, prepared, raw, average, optimizer, see)
+        anchor = Anchor(raw, z_dim)
+        return cls(weight, prepared, raw, average, optimizer, see, anchor)
 
     def loss(
-        self, draw: Callable[[Tensor], Tensor], img: Tensor, w_avg: Tensor, *, last: bool
-    ) -> Tensor:
-        """How unlike the first half of the images is to what `draw` makes of the answers ws, and
-        how far these lie from w_avg; `last` of the parts of a batch.
+        self, draw: Callable[[Tensor], Tensor], img: Tensor, mapping: MappingNetwork, w_avg: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """How unlike the first half of the images is to what `draw` makes of the answers ws and how
+        far these lie from w_avg; and how far apart the encoder's w and random ones are distributed.
 
-        Shapes: img (N, C, H, H), w_avg (w_dim,) -> ().
+        Half of the drawn images are answered with offsets, which random latents do not have. All
+        others say where the encoder's w lie.
+
+        Shapes: img (N, C, H, H), w_avg (w_dim,) -> (), ().
         """
-        half = img[: math.ceil(len(img) / SHRINK)]
-        answer = self.encoder(half, move=last)
-        spread = self.raw.encoder.basis.square().sum(dim=0).sqrt()  # of random w
-        return picture_loss(draw(answer), half, self.see) + prior(answer, w_avg, spread)
+        drawn = math.ceil(len(img) / SHRINK)
+        alone = math.ceil(drawn / 2)
+        offset_weight = torch.zeros(len(img), 1, 1, device=img.device)
+        offset_weight[alone:drawn] = 1
+        ws = self.encoder(img, offset_weight)
+        answer, seen = ws[:drawn], torch.cat([ws[:alone, 0], ws[drawn:, 0]])
+        spread = self.raw.basis.square().sum(dim=0).sqrt()  # of random w
+        unlike = picture_loss(draw(answer), img[:drawn], self.see) + prior(answer, w_avg, spread)
+        return unlike, self.anchor.distance(seen, mapping)

@@ -23,7 +23,7 @@ from training.augment import AdaptiveAugment, augment
 from training.blur import blur
 from training.draws import Share
 from training.losses import Loss, path_lengths, r1_penalty
-from training.redraw import Redraw
+from training.redraw import APART, Redraw
 from training.variety import vary
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
@@ -258,11 +258,11 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
                 loss = loss + recipe.path_weight * penalty
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
             if run.redraw:
-                what = share.reals, run.G_ema.mapping.w_avg
-                last = share is shares[-1]
-                unlike = run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], *what, last=last)
-                loss = loss + run.redraw.weight * unlike
-                stats["loss/redraw"] = unlike.detach()
+                mapping = run.accelerator.unwrap_model(run.G).G.mapping
+                what = share.reals, mapping, run.G_ema.mapping.w_avg
+                unlike, apart = run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], *what)
+                loss = loss + run.redraw.weight * (unlike + APART * apart)
+                stats |= {"loss/redraw": unlike.detach(), "loss/apart": apart.detach()}
             run.accelerator.backward(loss / len(shares))
             parts.append(stats)
     return _total(parts)

@@ -173,7 +173,7 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     if config.redraw:
         encoder = first_encoder(raw[0], config.init_from if begins_with_weights else None)
         how = dict(capturable=config.cuda_graphs)
-        redraw = Redraw.begin(config.redraw, encoder, accelerator, **how)
+        redraw = Redraw.begin(config.redraw, encoder, raw[0].z_dim, accelerator, **how)
     return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw)
 
 

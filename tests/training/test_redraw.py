@@ -12,7 +12,7 @@ from stylegan import Generator
 from stylegan.encoder import Encoder
 from training.config import TrainConfig
 from training.push import operations
-from training.redraw import SpreadEncoder, first_encoder
+from training.redraw import NARROW, Anchor, energy_distance, first_encoder
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
@@ -26,6 +26,10 @@ def config(faces, tmp_path):
 
 
 def test_a_run_that_went_on_ends_with_the_same_encoder(config, tmp_path, assert_same):
+    """It began with weights, whose W is not that of the seed."""
+    torch.manual_seed(5)
+    Generator(config.generator(32, 0)).save_pretrained(tmp_path / "begin")
+    config = dataclasses.replace(config, init_from=str(tmp_path / "begin"))
     training.train.start(config)
     broken = dataclasses.replace(config, out=str(tmp_path / "broken"))
     for kimg in (0.024, 0.064):
@@ -39,7 +43,7 @@ def test_a_run_that_went_on_ends_with_the_same_encoder(config, tmp_path, assert_
     assert all(json.loads(line)["loss/redraw"] > 0 for line in lines)
     encoder = Encoder.from_pretrained(weights)
     answers = encoder(torch.rand(2, 3, 32, 32) * 2 - 1)
-    assert (answers - encoder.w_avg).abs().max() > 1e-3  # an untaught one answers w_avg
+    assert (answers - encoder.w_avg).abs().max() > 1e-4  # an untaught one answers w_avg
     assert Generator.from_pretrained(weights).synthesis(answers).isfinite().all()
     sent = [operation.path_in_repo for operation in operations(tmp_path / "run", weights, "", None)]
     assert {saved, "encoder/config.json", "model.safetensors"} <= set(sent)
@@ -94,28 +98,42 @@ def test_a_damaged_encoder_is_told_and_takes_nothing_else_away(config, capsys):
     assert Generator.from_pretrained(folder)
 
 
-def test_answers_spread_as_w_does_and_stay_when_the_encoder_stands_alone(tiny, monkeypatch):
-    """Whatever mean and deviation the encoder gives its coordinates."""
-    monkeypatch.setattr(training.redraw, "MOMENTUM", 0.05)
+def test_an_energy_distance_tells_distributions_apart():
+    torch.manual_seed(0)
+    x, y, wide = torch.randn(500, 3), torch.randn(400, 3), 2 * torch.randn(500, 3)
+    assert abs(energy_distance(x, y)) < 0.02
+    assert energy_distance(x, wide) > 0.2 and energy_distance(x, y + 1) > 0.2
+    points = torch.tensor([[0.0], [4.0]])
+    assert energy_distance(torch.tensor([[1.0]]), points) == 2 * 2 - 0 - 4
+    few = torch.stack([energy_distance(x[i : i + 4], y) for i in range(0, 500, 4)])
+    assert abs(few.mean()) < 0.05  # no bias of small samples
+
+
+def test_an_encoder_learns_to_answer_with_w_like_random_ones(tiny):
+    """Along wide and narrow directions alike; those along which w hardly vary do not count."""
     torch.manual_seed(3)
     G = Generator(tiny())
-    spread = SpreadEncoder(Encoder.of(G, width=8))
-    torch.nn.init.normal_(spread.encoder.w.weight, std=0.02)
-    torch.nn.init.normal_(spread.encoder.w.bias)
-    torch.nn.init.normal_(spread.encoder.offsets.weight, std=0.02)
-    img = torch.rand(64, 3, 32, 32) * 2 - 1
     with torch.no_grad():
-        before = spread.encoder.coordinates(img)[0].std(dim=0)
-        for _ in range(300):
-            answer = spread(img, move=True)
-    alone = spread.plain()
-    w, offsets = alone.coordinates(img)
-    torch.testing.assert_close(w.mean(dim=0), torch.zeros(12), atol=0.02, rtol=0)
-    expected = before / (before**2 + 1e-3).sqrt()
-    torch.testing.assert_close(w.std(dim=0), expected, atol=0.02, rtol=0.02)
-    torch.testing.assert_close(answer[32:], alone(img)[32:], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(answer[:32], alone(img, 0.0)[:32], rtol=1e-3, atol=1e-3)
-    assert (offsets.abs() > 0).any()
+        G.mapping.w_avg.copy_(G.mapping(torch.randn(2000, G.z_dim))[:, 0].mean(dim=0))
+    encoder = Encoder.of(G, width=8)
+    anchor = Anchor(encoder, G.z_dim)
+    counted = int(anchor.counted().sum())
+    lengths = encoder.basis.norm(dim=1) / encoder.basis[0].norm()
+    assert lengths[counted - 1] > NARROW > lengths[counted]
+    torch.nn.init.normal_(encoder.w.weight, std=0.1)
+    img = torch.rand(32, 3, 32, 32) * 2 - 1
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=3e-3)
+    distances = []
+    for _ in range(150):
+        distance = anchor.distance(encoder(img, 0.0)[:, 0], G.mapping)
+        optimizer.zero_grad()
+        distance.backward()
+        optimizer.step()
+        distances.append(distance.item())
+    assert distances[0] > 0.3 and distances[-1] < 0.05
+    w = encoder.coordinates(img)[0][:, :counted]
+    assert w.mean(dim=0).abs().max() < 0.4
+    assert ((w.std(dim=0) > 0.7) & (w.std(dim=0) < 1.8)).all()
 
 
 def test_labels_are_refused(faces):

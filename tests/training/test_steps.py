@@ -22,7 +22,7 @@ from training.draws import Dealer
 from training.ema import update_ema
 from training.lesson import picture_loss, prior
 from training.losses import HINGE, LOGISTIC, logistic_d, logistic_g, path_lengths, r1_penalty
-from training.redraw import Redraw, SpreadEncoder
+from training.redraw import APART, Anchor, Redraw
 from training.steps import Recipe, Run, TrainedGenerator, take_step
 from training.variety import vary
 
@@ -48,10 +48,12 @@ def start(tiny):
         kind = (D.see, HINGE) if isinstance(D, FeatureCritic) else (identity, LOGISTIC)
         redraw = None
         if e_lr is not None:
-            encoder = SpreadEncoder(Encoder.of(G, width=8))
-            torch.nn.init.normal_(encoder.encoder.w.weight, std=0.1)
+            encoder = Encoder.of(G, width=8)
+            torch.nn.init.normal_(encoder.w.weight, std=0.1)
+            torch.nn.init.normal_(encoder.offsets.weight, std=0.1)
             E_opt = torch.optim.SGD(encoder.parameters(), lr=e_lr)
-            redraw = Redraw(5.0, encoder, encoder, encoder, E_opt, load_features()[0])
+            what = E_opt, load_features()[0], Anchor(encoder, 8)
+            redraw = Redraw(5.0, encoder, encoder, encoder, *what)
         return Run(*parts, *kind, redraw)
 
     return start
@@ -117,21 +119,25 @@ def test_a_step_gets_images_and_their_styles(tiny):
 
 
 def test_g_and_the_encoder_follow_how_unlike_faces_are_that_are_drawn_again(start, deal):
-    """The first half of the real ones, in pixels and in features."""
+    """The first half of the real ones, in pixels and in features, every second with offsets; the
+    encoder also follows how far from random w those of the others lie."""
     run, (share,) = start(g_lr=1.0, e_lr=1.0), deal()
     twin = copy.deepcopy(run.G)
     fakes, _ = twin(share.z, ema_images=4)  # whose averages move before the faces are drawn again
     encoder, half = copy.deepcopy(run.redraw.raw), share.reals[:2]
-    answer = encoder(half)
+    answer = torch.cat([encoder(half[:1], 0.0), encoder(half[1:])])
     unlike = picture_loss(twin.G.synthesis(answer), half, run.redraw.see)
     unlike = unlike + prior(
-        answer, run.G_ema.mapping.w_avg, encoder.encoder.basis.square().sum(dim=0).sqrt()
+        answer, run.G_ema.mapping.w_avg, encoder.basis.square().sum(dim=0).sqrt()
     )
-    (logistic_g(copy.deepcopy(run.D)(fakes)) + 5 * unlike).backward()
+    seen = encoder(share.reals[[0, 2, 3]], 0.0)[:, 0]
+    apart = run.redraw.anchor.distance(seen, twin.G.mapping)
+    (logistic_g(copy.deepcopy(run.D)(fakes)) + 5 * (unlike + APART * apart)).backward()
     stats = take_step(run, [share], plain(), NAMES)
     assert_stepped(run.G, twin)
     assert_stepped(run.redraw.raw, encoder)
     torch.testing.assert_close(stats["loss/redraw"], unlike.detach())
+    torch.testing.assert_close(stats["loss/apart"], apart.detach())
 
 
 def test_g_follows_its_loss_and_leaves_d_alone(start, deal):

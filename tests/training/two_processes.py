@@ -6,6 +6,7 @@ Usage: two_processes.py FOLDER, which gets rank0.pt, rank1.pt ...
 
 import math
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -15,6 +16,7 @@ import torch
 from accelerate import Accelerator
 
 import stylegan.generator
+import training.steps
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from stylegan.encoder import Encoder
 from stylegan.layers import mean_over_processes
@@ -51,7 +53,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
         encoder = Encoder.of(G, width=8)
         torch.nn.init.normal_(encoder.w.weight, std=0.1)  # so that all its layers get gradients
         torch.nn.init.normal_(encoder.offsets.weight, std=0.1)
-        redraw = Redraw.begin(5.0, encoder, accelerator)
+        redraw = Redraw.begin(5.0, encoder, 8, accelerator)
         for group in redraw.optimizer.param_groups:
             group["lr"] = 0.0
     state = ada, torch.zeros(())
@@ -70,14 +72,19 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     kind = dict(augment="fixed" if critic == "features" else "ada")
     kind |= dict(r1_weight=1.0) if critic == "pixels" else {}
     kind |= {} if redraws else dict(labels=torch.tensor(0.5))
-    # G's gains move with the last part of a batch, before its faces are drawn again, and absolute
-    # differences have kinks: the gains stay then
-    half_life = math.inf if redraws else stylegan.generator.MAGNITUDE_HALF_LIFE
-    with mock.patch.object(stylegan.generator, "MAGNITUDE_HALF_LIFE", half_life):
+    with ExitStack() as patched:
+        if redraws:
+            # G's gains move with the last part of a batch, before its faces are drawn again, and
+            # absolute differences have kinks: the gains stay then
+            patched.enter_context(
+                mock.patch.object(stylegan.generator, "MAGNITUDE_HALF_LIFE", math.inf)
+            )
+            # each part compares the w of its own faces with each other: alike only on average
+            patched.enter_context(mock.patch.object(training.steps, "APART", 0.0))
         take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
     networks = {"G": G, "D": D} | ({"E": redraw.raw} if redraws else {})
-    running = "w_avg", "ema", "mean", "var"
+    running = "w_avg", "ema"
     for prefix, network in networks.items():
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
         buffers = {f"running {prefix}.{name}": b for name, b in network.named_buffers()}
