@@ -35,7 +35,7 @@ SHRINK = 2  # the first half of the real faces is drawn again
 APART = 4.0  # weight of how far apart the encoder's w and random ones lie, beside unlike faces
 RANDOM = 512  # random w, always of the same z
 NARROW = 0.08  # deviation of random w, in parts of the largest, below which a direction is left out
-TINY = 1e-8  # the least deviation
+TINY = 1e-8  # in place of 0, the deviation along a direction that W does not have
 
 
 def _taught(repo: str, untaught: Encoder) -> Encoder:
@@ -64,8 +64,8 @@ def first_encoder(G: Generator, init_from: str | None) -> Encoder:
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
-    """How unlike two samples are distributed, in the unit of their coordinates. The average over
-    samples is 0 for one and the same distribution, more for any two others.
+    """How unlike two samples are distributed, in the unit of their coordinates. Its mean over many
+    samples is 0 if both come from one distribution, and more if they do not.
 
     Shapes: x (N, K), y (M, K), M at least 2 -> (). A single x is not compared with others of x.
     Reference: Szekely and Rizzo 2013 (doi:10.1016/j.jspi.2013.03.018), Sec. 2.
@@ -82,7 +82,8 @@ class Anchor:
 
     Without it they come to lie elsewhere, where random latents seldom are, and what the generator
     learns there does not show in the faces that it draws. Every direction of W counts alike, in
-    parts of the deviation of random w along it, but those along which random w hardly vary.
+    parts of the deviation of random w along it. Those along which random w hardly vary are left
+    out.
     """
 
     def __init__(self, encoder: Encoder, z_dim: int):
@@ -148,7 +149,8 @@ class Redraw:
         far these lie from w_avg; and how far apart the encoder's w and random ones are distributed.
 
         Half of the drawn images are answered with offsets, which random latents do not have. All
-        others say where the encoder's w lie.
+        others say where the encoder's w lie; those of one part of a batch are compared with each
+        other alone, so parts and processes agree with the whole batch on average, not exactly.
 
         Shapes: img (N, C, H, H), w_avg (w_dim,) -> (), ().
         """

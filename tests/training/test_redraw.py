@@ -25,11 +25,12 @@ def config(faces, tmp_path):
     return TrainConfig(str(faces), str(tmp_path / "run"), **size, **kimg)
 
 
-def test_a_run_that_went_on_ends_with_the_same_encoder(config, tmp_path, assert_same):
-    """It began with weights, whose W is not that of the seed."""
+def test_a_run_that_went_on_ends_with_the_same_encoder(config, tmp_path, assert_same, monkeypatch):
+    """It began with weights, whose W is not that of the seed; the average follows soon."""
     torch.manual_seed(5)
     Generator(config.generator(32, 0)).save_pretrained(tmp_path / "begin")
     config = dataclasses.replace(config, init_from=str(tmp_path / "begin"))
+    monkeypatch.setattr(TrainConfig, "ema_half_life", lambda config, nimg: 8.0)
     training.train.start(config)
     broken = dataclasses.replace(config, out=str(tmp_path / "broken"))
     for kimg in (0.024, 0.064):
@@ -43,7 +44,7 @@ def test_a_run_that_went_on_ends_with_the_same_encoder(config, tmp_path, assert_
     assert all(json.loads(line)["loss/redraw"] > 0 for line in lines)
     encoder = Encoder.from_pretrained(weights)
     answers = encoder(torch.rand(2, 3, 32, 32) * 2 - 1)
-    assert (answers - encoder.w_avg).abs().max() > 1e-4  # an untaught one answers w_avg
+    assert (answers - encoder.w_avg).abs().max() > 1e-3  # an untaught one answers w_avg
     assert Generator.from_pretrained(weights).synthesis(answers).isfinite().all()
     sent = [operation.path_in_repo for operation in operations(tmp_path / "run", weights, "", None)]
     assert {saved, "encoder/config.json", "model.safetensors"} <= set(sent)
