@@ -14,6 +14,8 @@ from torch import Tensor
 from evaluation.dataset import ImageDataset
 from stylegan.layers import mean_over_processes
 from training.augment import augment
+from training.begin import check
+from training.build import build, recipe_at
 from training.config import TrainConfig
 from training.cost import costs, training_flops
 from training.data import EndlessSampler, endless_batches
@@ -21,7 +23,7 @@ from training.draws import Dealer
 from training.ema import ema_decay, update_ema
 from training.graphs import Graphed
 from training.steps import take_step
-from training.train import ADA_INTERVAL, build, check, recipe_at
+from training.train import ADA_INTERVAL
 from training.variety import vary
 
 INSIDE = ("G fwd", "G fwd+bwd", "see fwd", "see fwd+bwd", "D fwd", "D fwd+bwd")

@@ -4,9 +4,7 @@ Everything random follows from the seed and the images shown so far. The README.
 says what it holds.
 """
 
-import copy
 import dataclasses
-import importlib.util
 import os
 import sys
 import traceback
@@ -27,49 +25,28 @@ from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.utils import ProjectConfiguration
 
 from evaluation.dataset import ImageDataset
-from evaluation.source import open_dataset
 from preprocessing.read import readable
-from stylegan import Generator
 from stylegan.layers import mean_over_processes
 from stylegan.memory import keep_freed_memory
-from training.adversary import build_adversary, images_compared
-from training.augment import AdaptiveAugment
-from training.blur import blur_taps
-from training.checkpoint import (
-    Checkpoint,
-    check_flags,
-    commit_to_go_on_with,
-    has_state,
-    recorded,
-    save_flags,
-)
+from training.begin import check, open_alike, settle
+from training.build import build, recipe_at, set_rates
+from training.checkpoint import Checkpoint
 from training.config import TrainConfig, parse_args
 from training.cost import costs, training_flops
 from training.data import EndlessSampler, endless_batches
-from training.draws import Dealer, Share, send
+from training.draws import Dealer, Share
 from training.ema import ema_decay, update_ema
 from training.folder import claim
 from training.follow import Follower
 from training.graphs import Graphed
-from training.precision import fastest_precision, weight_layout
 from training.processes import leave, leave_out_warnings, on_main
-from training.push import Pusher, check_repository
-from training.redraw import Redraw, first_encoder
+from training.push import Pusher
 from training.report import JsonLines, Reporter, log_pictures
-from training.snapshot import save_run_card
-from training.steps import (
-    Recipe,
-    Run,
-    Stats,
-    TrainedGenerator,
-    take_step,
-)
+from training.steps import Recipe, Run, Stats, take_step
 from training.stop import Stopper, stop_with_launcher
-from training.transfer import begin_with, freeze, go_on_from
 from training.verify import verify
 
 ADA_INTERVAL = 4  # steps between two changes of the augmentation's probability
-PATH_INTERVAL = 4  # steps between two measurements of path lengths
 REPORT_INTERVAL = 32  # steps between two reports
 FIRST_STEPS = 8  # after which a run tells how long it will take and, if new, shows what it draws
 
@@ -84,129 +61,6 @@ def use_all_cores() -> None:
         can_tell = hasattr(os, "sched_getaffinity")
         cores = len(os.sched_getaffinity(0)) if can_tell else os.cpu_count() or 1
         torch.set_num_threads(max(1, cores // processes))
-
-
-def check(config: TrainConfig, dataset: ImageDataset, num_processes: int) -> None:
-    """Raise ValueError for flags that do not fit the data, the machine or the processes."""
-    per_share, rest = divmod(config.batch, num_processes * config.accumulate)
-    if rest:
-        parts = f" in {config.accumulate} parts each" if config.accumulate > 1 else ""
-        raise ValueError(
-            f"--batch {config.batch} cannot be split over {num_processes} processes{parts}"
-        )
-    num_labels = len(dataset.labels)
-    group = images_compared(config, dataset)
-    if per_share % group and not per_share == config.batch < group:
-        raise ValueError(
-            f"--batch {config.batch} gives {per_share} images per process and part; "
-            f"{group} are compared with each other, so a multiple of {group} is needed"
-        )
-    if config.conditional and num_labels < 2:
-        raise ValueError(f"--conditional needs sub-folders to tell apart, {config.data} has one")
-    config.generator(
-        dataset.resolution, num_labels, dataset.channels
-    )  # refuses a resolution that no network has
-    if config.cuda_graphs and not torch.cuda.is_available():
-        raise ValueError("--cuda-graphs needs a GPU, and there is none")
-    if config.cuda_graphs and num_processes > 1:
-        raise ValueError(f"--cuda-graphs is for one process, and there are {num_processes}")
-    if config.log_with and importlib.util.find_spec(config.log_with) is None:
-        raise ValueError(f"--log-with {config.log_with} needs: pip install {config.log_with}")
-
-
-def settle(config: TrainConfig, dataset: ImageDataset, device: torch.device) -> TrainConfig:
-    """Choose what was left to choose, as the run was begun, and write it down.
-
-    For the main process, whose machine alone needs to have the run folder.
-
-    Raises: ValueError for what differs from how the run was begun.
-    """
-    begun = recorded(config)
-    if config.mixed_precision == "auto":
-        precision = begun.get("mixed_precision") or fastest_precision(device)
-        config = dataclasses.replace(config, mixed_precision=precision)
-    if begun and has_state(config):
-        check_flags(config, dataset, begun)
-    if config.push_to_hub:
-        check_repository(config.push_to_hub, private=config.hub_private)
-    save_flags(config, dataset)
-    save_run_card(config, dataset)
-    return config
-
-
-def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) -> Run:
-    """Networks and optimizers from the seed or `--init-from`, the same on every process."""
-    torch.manual_seed(config.seed)
-    shape = dataset.resolution, len(dataset.labels), dataset.channels
-    G = Generator(config.generator(*shape))
-    D, see, loss = build_adversary(config, dataset)
-    begins_with_weights = config.init_from and not on_main(lambda: has_state(config))
-    if begins_with_weights:
-        begin_with(G, D, config)
-    freeze(D, config.freeze_d)
-    for network in (G, D):
-        network.to(memory_format=weight_layout(accelerator.device))
-    G_ema = copy.deepcopy(G).eval().requires_grad_(False).to(accelerator.device)
-
-    def adam(network: torch.nn.Module, lr: float, interval: int) -> torch.optim.Adam:
-        """`interval`: a regularizer comes on top of every so-many-th step; 0 is never."""
-        lazy = interval / (interval + 1) if interval else 1.0
-        lr *= lazy
-        group = {"params": [p for p in network.parameters() if p.requires_grad], "initial_lr": lr}
-        how = dict(fused=True, capturable=config.cuda_graphs)
-        if config.cuda_graphs:  # a recorded step reads it there
-            lr = torch.tensor(lr, device=accelerator.device)
-        return torch.optim.Adam([group], lr=lr, betas=(0.0, 0.99**lazy), **how)
-
-    G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 0)
-    D_opt = adam(D, config.d_lr, config.r1_interval if config.critic == "pixels" else 0)
-    raw = G, D
-    G, D, G_opt, D_opt = accelerator.prepare(TrainedGenerator(G), D, G_opt, D_opt)
-    if begins_with_weights:
-        go_on_from(config, *raw, G_opt, D_opt)
-    cap = config.ada_max if config.critic == "pixels" else 0.0
-    ada = AdaptiveAugment(
-        target=config.ada_target, kimg=config.ada_kimg, start=min(config.ada_start, cap), cap=cap
-    ).to(accelerator.device)
-    mean_path = torch.zeros((), device=accelerator.device)
-    redraw = None
-    if config.redraw:
-        encoder = first_encoder(raw[0], config.init_from if begins_with_weights else None)
-        how = dict(capturable=config.cuda_graphs)
-        redraw = Redraw.begin(config.redraw, encoder, raw[0].z_dim, accelerator, **how)
-    return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw)
-
-
-def set_rates(run: Run, share: float) -> None:
-    """Let all optimizers take steps of this share of their learning rates."""
-    optimizers = [run.G_opt, run.D_opt] + ([run.redraw.optimizer] if run.redraw else [])
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            lr = share * group["initial_lr"]
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(lr)
-            else:
-                group["lr"] = lr
-
-
-def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.device) -> Recipe:
-    """How the step that begins at image `nimg` is taken. What is applied rarely weighs more."""
-    step, gamma = nimg // config.batch, config.r1_gamma(resolution)
-    labels = None
-    if config.conditional:
-        labels = torch.full((), config.label_weight(nimg), device=device)
-    taps = None
-    if config.config == "r" and not config.init_from:
-        taps = blur_taps(resolution, config.batch, nimg)
-    augment = "fixed" if config.critic == "features" else "ada" if config.ada_max else "no"
-    return Recipe(
-        batch=config.batch,
-        augment=augment,
-        labels=labels,
-        blur=None if taps is None else send(taps, device),
-        r1_weight=gamma / 2 * config.r1_interval * (step % config.r1_interval == 0),
-        path_weight=config.path_length * PATH_INTERVAL * (step % PATH_INTERVAL == 0),
-    )
 
 
 def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -> None:
@@ -357,16 +211,6 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
     accelerator.end_training()
     if nimg >= total and pusher:  # while nobody waits
         pusher.finish()
-
-
-def open_alike(config: TrainConfig) -> ImageDataset:
-    """The pictures of a run, the same on every process, whatever is sent to the Hub meanwhile.
-
-    Raises: as `open_dataset`.
-    """
-    dataset = open_dataset(config.data, on_main(lambda: commit_to_go_on_with(config)))
-    commit = on_main(lambda: dataset.commit)
-    return dataset if commit == dataset.commit else open_dataset(config.data, commit)
 
 
 def start(config: TrainConfig) -> None:

@@ -7,9 +7,9 @@ from benchmarks import plain
 from benchmarks.trainer import VARIANTS, Noise, Trainer
 from stylegan import Generator, GeneratorConfig, sample_z
 from stylegan.generator import MAGNITUDE_HALF_LIFE, SynthesisLayer
+from training.build import recipe_at
 from training.config import TrainConfig
 from training.steps import take_step
-from training.train import recipe_at
 
 
 @pytest.mark.parametrize("preset", [GeneratorConfig.stylegan3_t, GeneratorConfig.stylegan3_r])

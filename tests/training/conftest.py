@@ -14,6 +14,8 @@ import pytest
 import torch
 from accelerate.state import AcceleratorState
 
+from training.config import TrainConfig
+
 
 def free_port() -> int:
     """One below those that systems hand out by themselves, so that it stays free until used."""
@@ -31,6 +33,14 @@ def family(process: subprocess.Popen) -> list[psutil.Process]:
         return [launcher, *launcher.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+@pytest.fixture
+def config(faces: Path, tmp_path: Path) -> TrainConfig:
+    """Eight steps of eight images, R1 every second step, snapshots after 24, 48 and 64 images."""
+    size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=8, r1_interval=2)
+    kimg = dict(total_kimg=0.064, snapshot_kimg=0.024, mixed_precision="no")
+    return TrainConfig(str(faces), str(tmp_path / "run"), **size, **kimg)
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ from benchmarks.trainer import Noise
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from training.adversary import identity
 from training.augment import AdaptiveAugment
+from training.begin import check
+from training.build import build, recipe_at
 from training.config import TrainConfig
 from training.draws import Dealer
 from training.graphs import WARM_UP, Graphed, kind_of, map_tensors, tensors_of
 from training.losses import LOGISTIC
 from training.steps import Recipe, Run, TrainedGenerator, take_step
-from training.train import build, check, recipe_at
 
 pytestmark = pytest.mark.usefixtures("no_precision_left_behind")
 

@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 import training.train
 from evaluation.source import open_dataset
 from stylegan import Generator, sample_z
+from training.build import build
 from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.grow import can_grow, grown
 from training.handover import HANDOVER, handover
-from training.train import build
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
