@@ -25,12 +25,13 @@ from stylegan.discriminator import Discriminator
 from stylegan.files import is_free, sync, write_whole
 from stylegan.generator import Generator
 from stylegan.layout import DISCRIMINATOR
+from stylegan.machine import Stored, plain
 from stylegan.reference import (
     discriminator_from_reference,
     generator_from_reference,
     is_stylegan2,
 )
-from stylegan.unpickle import Stored, plain, read_pickle, short_line, tensors_of
+from stylegan.unpickle import read_pickle, short_line, tensors_of
 
 NETWORKS = "G_ema", "G"  # that draw: the average of training, and the last of it
 ARGUMENTS = {  # of the official constructors, in their order

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from stylegan import unpickle
-from stylegan.unpickle import Stored, read_pickle, tensors_of
+from stylegan.machine import Stored
+from stylegan.unpickle import read_pickle, tensors_of
 
 CODES = {opcode.name: opcode.code.encode("latin1") for opcode in pickletools.opcodes}
 
