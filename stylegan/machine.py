@@ -112,7 +112,7 @@ class Machine:
         else:
             self.since_mark()
 
-    def named(self, name: object) -> None:
+    def named(self, name: str) -> None:
         """Push what a name stands for here."""
         if name.startswith("dnnlib.tflib."):
             raise ValueError("it is of the TensorFlow version, and only PyTorch's is read here")
@@ -207,7 +207,7 @@ def same(value: object) -> object:
     return value
 
 
-NUMBERS, CONTAINERS = "INT BININT BININT1 BININT2 LONG LONG1 LONG4", "EMPTY_LIST EMPTY_DICT"
+NUMBERS = "INT BININT BININT1 BININT2 LONG LONG1 LONG4"
 TEXTS = "STRING BINSTRING SHORT_BINSTRING UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8"
 BYTES = "BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8"
 IGNORED = {"PROTO", "FRAME"}

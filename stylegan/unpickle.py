@@ -3,7 +3,7 @@
     read_pickle   what a file holds, as plain values, tensors and `Stored` objects
     tensors_of    parameters and buffers of a network that it holds
 
-What a file may ask for is in ALLOWED, whose functions are written here; all else is refused by
+What a file may ask for is in ALLOWED, whose functions are written here. All else is refused by
 name.
 
 Tensors are stored as the official checkpoints have them: the numbers are a pickle within the

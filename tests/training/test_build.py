@@ -38,7 +38,7 @@ def test_what_is_applied_rarely_is_weighted_up(config):
     recipes = [recipe_at(config, 32, nimg, torch.device("cpu")) for nimg in range(0, 64, 8)]
     assert [r.r1_weight for r in recipes] == pytest.approx([1.2, 0, 0, 1.2, 0, 0, 1.2, 0])
     assert [r.path_weight for r in recipes] == [8.0, 0, 0, 0, 8.0, 0, 0, 0]
-    assert all(r.augment and r.labels is None for r in recipes)
+    assert all(r.augment == "ada" and r.labels is None for r in recipes)
 
 
 def test_only_config_r_begins_with_a_blur(config):

@@ -17,6 +17,7 @@ import evaluation.__main__
 import evaluation.catalogue
 import training.build
 import training.follow
+import training.steps
 import training.train
 from evaluation.card import table
 from evaluation.dataset import ImageDataset
@@ -298,10 +299,19 @@ def test_rates_fall_with_the_square_root_of_the_images(config, tmp_path, assert_
     )
 
 
-def test_config_r_trains_with_a_blur(config):
+def test_config_r_trains_with_a_blur(config, monkeypatch):
+    """Both steps blur their fakes, and their reals."""
+    real, taps = training.steps.blur, []
+
+    def blur(img, widths):
+        taps.append(len(widths))
+        return real(img, widths)
+
+    monkeypatch.setattr(training.steps, "blur", blur)
     r = dataclasses.replace(config, config="r", total_kimg=0.016)
     run(r)
     assert log_of(r)[-1]["loss/D"] > 0
+    assert taps == [7] * 4
 
 
 def test_what_does_not_fit_ends_with_a_sentence_and_leaves_nothing(tmp_path, monkeypatch):
