@@ -19,6 +19,7 @@ from evaluation.dataset import ImageDataset
 from playground.model import Model, load_model
 from preprocessing.listing import Listing, write_listing
 from stylegan import Generator, GeneratorConfig, sample_z
+from stylegan.domains import Domain
 from stylegan.history import Moment, save_history
 from stylegan.images import to_uint8
 from tests.hub import Hub
@@ -27,6 +28,11 @@ from training.config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"  # pictures that are not part of the project
+
+
+def close(a: np.ndarray, b: np.ndarray) -> bool:
+    """Equal up to rounding: a batch of one and a batch of three may differ in the last bit."""
+    return np.abs(np.asarray(a).astype(int) - np.asarray(b)).max() <= 1
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -250,3 +256,12 @@ def prepared(tmp_path) -> Path:
     settings = {"inputs": ["/home/alice/holiday"], "size": 32, "detector": "haar", "level": True}
     write_listing(folder, Listing(32, settings, rows[:6], rows[6:]))
     return folder
+
+
+@pytest.fixture(scope="module")
+def kinds(bundled: Model) -> Model:
+    """The bundled generator, with two kinds of faces made up."""
+    centre = torch.randn(bundled.G.w_dim, generator=torch.Generator().manual_seed(0))
+    first = Domain("first", centre, 0.5, [5, 6, 7, 8], [1.0] * 4)
+    last = Domain("last", -centre, 0.5, [9, 10, 11, 12], [1.0] * 4)
+    return Model(bundled.G, "two kinds", domains=[first, last])

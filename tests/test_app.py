@@ -6,34 +6,23 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import gradio as gr
-import numpy as np
 import pytest
-import skimage.data
 import torch
-from PIL import Image
 
 from app import build_page
-from playground import find
 from playground.controls import BoundedSlider, SeedBox
-from playground.find import Finder
 from playground.mix import beside, layer_names, sides_shown, weight_of
 from playground.mixing import STEPS, Mixer, joined, read_scene
 from playground.model import Model, Models, load_model
 from playground.scene import Scene
 from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
-from playground.upload import crop_upload
-from preprocessing import detect
-from preprocessing.detect import find_faces
-from preprocessing.read import read_image
 from stylegan import Generator, GeneratorConfig
 from stylegan.domains import Domain, save_domains
-from stylegan.encoder import Encoder
 from stylegan.images import to_uint8
 from stylegan.latents import mix_styles, sample_z
-from stylegan.projection import unlikeness
 from stylegan.specs import style_bands
-from tests.conftest import SHARED
+from tests.conftest import close
 
 
 @pytest.fixture(scope="module")
@@ -44,27 +33,6 @@ def model(bundled):
 @pytest.fixture(scope="module")
 def mixer(model):
     return Mixer(Models(model))
-
-
-@pytest.fixture(scope="module")
-def kinds(model):
-    """The same generator, with two kinds of faces made up."""
-    centre = torch.randn(model.G.w_dim, generator=torch.Generator().manual_seed(0))
-    first = Domain("first", centre, 0.5, [5, 6, 7, 8], [1.0] * 4)
-    last = Domain("last", -centre, 0.5, [9, 10, 11, 12], [1.0] * 4)
-    return Model(model.G, "two kinds", domains=[first, last])
-
-
-@pytest.fixture
-def portrait(tmp_path):
-    path = tmp_path / "astronaut.png"
-    Image.fromarray(skimage.data.astronaut()).save(path)
-    return str(path)
-
-
-def close(a: np.ndarray, b: np.ndarray) -> bool:
-    """Equal up to rounding: a batch of one and a batch of three may differ in the last bit."""
-    return np.abs(np.asarray(a).astype(int) - np.asarray(b)).max() <= 1
 
 
 def test_a_face_is_what_the_generator_draws_for_its_seed(model, mixer):
@@ -243,103 +211,6 @@ def test_drawing_leaves_the_model_unchanged(model, mixer):
     assert all(after[name].equal(tensor) for name, tensor in before.items())
 
 
-def test_the_crop_of_a_portrait_is_its_face(portrait):
-    (face,), words = crop_upload(portrait, 64)
-    assert face.shape == (64, 64, 3)
-    # Chosen by eye: from the top of the hair to below the chin.
-    expected = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((148, 32, 304, 188)))
-    expected = np.asarray(Image.fromarray(expected).resize((64, 64), Image.Resampling.BOX))
-    assert np.corrcoef(face.ravel(), expected.ravel())[0, 1] > 0.9
-    assert "face" in words
-
-
-def test_a_crop_is_framed_as_the_training_data_is(portrait):
-    """There the eyes lie 0.22 to 0.28 of the crop apart, nine times in ten; see docs/log.md."""
-    (face,), _ = crop_upload(portrait, 256)
-    (found,) = find_faces(face, 100, "yunet")
-    assert 0.22 < np.hypot(*np.subtract(*found.points[:2])) / 256 < 0.3
-
-
-def test_every_face_of_a_picture_is_cropped(portrait, two_faces):
-    """The large one first."""
-    (alone,), _ = crop_upload(portrait, 64)
-    faces, words = crop_upload(str(two_faces), 64)
-    assert len(faces) == 2 and "the largest of 2 faces" in words
-    for face in faces:
-        assert np.corrcoef(face.ravel(), alone.ravel())[0, 1] > 0.8
-
-
-def drawn_on_white(face, degrees, path):
-    """A face (64, 64, 3), three times as large, tilted on a sheet; where it lies, (192, 192, 3)."""
-    sheet = Image.new("RGB", (400, 300), "white")
-    sheet.paste(Image.fromarray(face).resize((192, 192), Image.Resampling.BICUBIC), (104, 54))
-    sheet = sheet.rotate(degrees, Image.Resampling.BICUBIC, fillcolor="white")
-    sheet.save(path)
-    return np.asarray(sheet)[54:246, 104:296]
-
-
-def test_a_tilted_face_is_levelled_for_a_network_that_learnt_level_ones(portrait, tmp_path):
-    (upright,), _ = crop_upload(portrait, 64, level=True)
-    turned = Image.open(portrait).rotate(20, Image.Resampling.BICUBIC, fillcolor="white")
-    turned.save(tmp_path / "turned.png")
-    alike = {}
-    for level in (False, True):
-        (face,), _ = crop_upload(str(tmp_path / "turned.png"), 64, level=level)
-        alike[level] = np.corrcoef(face.ravel(), upright.ravel())[0, 1]
-    assert alike[True] > 0.85 > alike[False] + 0.2, alike
-
-
-@pytest.mark.parametrize("degrees", [0, 30])
-def test_a_drawn_face_comes_back_as_it_was_cropped(model, tmp_path, degrees):
-    seed = model.domains[0].seeds[2]
-    ws = model.G.mapping(sample_z([seed], model.G.z_dim), truncation_psi=0.65)
-    drawn = to_uint8(model.G.synthesis(ws))[0]
-    patch = drawn_on_white(np.asarray(drawn), degrees, tmp_path / "drawn.png")
-    (face,), words = crop_upload(str(tmp_path / "drawn.png"), 64)
-    expected = np.asarray(Image.fromarray(patch).resize((64, 64), Image.Resampling.BOX))
-    assert np.corrcoef(face.ravel(), expected.ravel())[0, 1] > 0.75
-    assert "One face was found" in words
-
-
-def test_a_face_of_a_series_that_the_cascade_misses_is_found():
-    path = SHARED / "data/cartoon_arcane_research/arcane_02.jpg"
-    if not path.exists():
-        pytest.skip("the faces of a series are not here: ../shared/data")
-    assert find_faces(read_image(path), 24) == []
-    (face,), words = crop_upload(str(path), 64)
-    assert face.shape == (64, 64, 3) and "One face was found" in words
-
-
-def test_a_picture_of_more_than_40_million_pixels_is_refused(tmp_path):
-    path = tmp_path / "large.png"
-    Image.new("1", (8000, 5001)).save(path)
-    assert crop_upload(str(path), 64) == (
-        [],
-        "large.png has more than 40 million pixels. Try another picture.",
-    )
-
-
-def test_a_picture_without_a_face_says_so_and_a_large_one_is_not_kept_by_the_detectors(tmp_path):
-    for size, kept in (((200, 200), True), ((2000, 1100), False)):
-        Image.new("RGB", size, "grey").save(tmp_path / "grey.png")
-        faces, words = crop_upload(str(tmp_path / "grey.png"), 64)
-        assert faces == []
-        assert "No face was found" in words
-        assert bool(vars(detect._local)) == kept
-
-
-def test_a_file_that_is_no_picture_is_named(tmp_path):
-    path = tmp_path / "letter.jpg"
-    path.write_text("Dear all")
-    faces, words = crop_upload(str(path), 64)
-    assert faces == []
-    assert words.startswith("letter.jpg is not a JPEG")
-
-
-def test_taking_the_picture_away_clears_the_crop():
-    assert crop_upload(None, 64) == ([], "")
-
-
 def test_another_model_is_loaded_from_its_folder(model, tmp_path):
     other = Generator(model.G.config)
     other.save_pretrained(tmp_path / "other")
@@ -384,94 +255,6 @@ def test_a_hub_that_is_away_leaves_the_bundled_model_and_a_sentence(monkeypatch)
     loaded = load_model("nobody-at-all/no-such-faces")
     assert "no-such-faces is no folder here, and the Hub cannot be reached" in loaded.problem
     assert loaded.G.z_dim == 512
-
-
-@pytest.fixture(scope="module")
-def finder(kinds):
-    return Finder(Models(kinds))
-
-
-def test_a_face_is_found_among_those_that_the_network_draws(finder, monkeypatch):
-    """A drawn one, from the nearest of others: a picture shows its styles, the last is nearest."""
-    monkeypatch.setattr(find, "STEPS", 12)
-    monkeypatch.setattr(find, "MOST_SECONDS", 1000)
-    face = finder.models.own.draw(finder.models.own.styles([77], 0.65))[0]
-    found = list(finder.find(face))
-    told = [words.partition(",")[0] for *_, words in found]
-    looking = [f"Looking: step {step} of at most 12" for step in (5, 10)]
-    assert told[:2] == looking and told[2].startswith("Found")
-    for picture, ws, _ in found:
-        assert close(picture, finder.models.own.draw(ws)[0])
-    target = find.images(face[None])
-    distances = [unlikeness(find.images(picture[None]), target).item() for picture, *_ in found]
-    assert (
-        distances[2]
-        < distances[0]
-        < unlikeness(finder.starts(finder.models.own).drawn, target).min()
-    )
-
-
-@pytest.mark.parametrize("seconds, faces", [(0, 48), (0.04, 48), (0.5, 10), (9.0, 2)])
-def test_a_search_with_a_slow_model_begins_with_one_of_fewer_faces(kinds, seconds, faces):
-    assert len(find.starts(dataclasses.replace(kinds, seconds=seconds)).ws) == faces
-
-
-def test_likeness_is_told_in_a_word_and_a_figure():
-    face = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    assert find.likeness(face, face) == "a good likeness (100 of 100)"
-    assert find.likeness(255 - face, face) == "hardly a likeness (0 of 100)"
-
-
-def test_an_encoder_answers_at_once_and_the_search_goes_on_from_there(model, monkeypatch):
-    """With the weights in the repository: nearer than the good seeds, then nearer still."""
-    assert model.encoder
-    monkeypatch.setattr(find, "STEPS", 10)
-    monkeypatch.setattr(find, "MOST_SECONDS", 1000)
-    finder = Finder(Models(model))
-    face = np.asarray(Image.fromarray(skimage.data.astronaut()).crop((156, 42, 294, 180)))
-    face = np.array(Image.fromarray(face).resize((64, 64), Image.Resampling.BOX))
-    picture, ws, words = finder.first(face)
-    assert ws.shape == (1, model.G.num_ws, model.G.w_dim)
-    assert words.startswith("A first answer, ") and close(picture, model.draw(ws)[0])
-    *_, (better, _, words) = finder.find(face)
-    assert words.startswith("Found: ") and words.endswith(". Now mix it.")
-    target = find.images(face[None])
-    distances = [unlikeness(find.images(x[None]), target).item() for x in (better, picture)]
-    assert distances[0] < distances[1] < unlikeness(finder.starts(model).drawn, target).min()
-
-
-def test_without_a_face_or_an_encoder_there_is_no_first_answer(finder, model):
-    assert Finder(Models(model)).first(None) == (None, None, "")
-    assert finder.first(np.zeros((64, 64, 3), np.uint8)) == (None, None, "")
-
-
-def test_an_encoder_of_another_generator_is_left_out_and_told(tiny, tmp_path):
-    Generator(tiny()).save_pretrained(tmp_path)
-    other = Generator(tiny(num_layers=4))
-    Encoder.of(other, width=8, features=16, directions=5).save_pretrained(tmp_path)
-    loaded = load_model(str(tmp_path))
-    assert loaded.encoder is None
-    assert any("a generator of another shape" in sentence for sentence in loaded.left_out)
-
-
-def test_a_search_ends_when_its_time_is_up(finder, monkeypatch):
-    monkeypatch.setattr(find, "MOST_SECONDS", 0)
-    face = finder.models.own.draw(finder.models.own.styles([77], 0.65))[0]
-    assert len(list(finder.find(face))) == 1
-
-
-def test_a_face_is_found_in_grey(tiny):
-    grey = Generator(tiny(img_channels=1)).eval().requires_grad_(False)
-    face = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    picture, ws, _ = next(Finder(Models(Model(grey, "grey"))).find(face))
-    assert picture.shape == (32, 32, 3) and ws.shape == (1, grey.num_ws, grey.w_dim)
-
-
-def test_without_a_face_of_its_size_there_is_nothing_to_find(finder):
-    with pytest.raises(gr.Error, match="There is no face yet"):
-        next(finder.find(None))
-    with pytest.raises(gr.Error, match="must be 64x64 pixels"):
-        next(finder.find(np.zeros((32, 64, 3), np.uint8)))
 
 
 def test_a_face_found_with_another_model_is_told(mixer, model):

@@ -19,6 +19,7 @@ from playground.turn import Turn
 from stylegan import Generator, GeneratorConfig
 from stylegan.images import to_uint8
 from stylegan.transforms import rotation, translation
+from tests.conftest import close
 
 STILL = (0, 0, 0, "") + (0,) * (2 * COUNT)  # the page's own model
 
@@ -26,10 +27,6 @@ STILL = (0, 0, 0, "") + (0,) * (2 * COUNT)  # the page's own model
 @pytest.fixture(scope="module")
 def explorer(bundled):
     return Explorer(Models(bundled))
-
-
-def close(a, b):
-    return np.abs(a.astype(int) - b).max() <= 1
 
 
 def test_without_a_move_it_is_the_face_of_the_seed(explorer):
