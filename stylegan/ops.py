@@ -9,7 +9,8 @@
 Resampling is depthwise: a transposed convolution upsamples without multiplying the zeros between
 samples, a strided one downsamples. Images are best given in the channels_last memory format, where
 these convolutions are fastest. If the filters are separable, the nonlinearity is one kernel: that
-of `stylegan.fused` on a GPU with Triton, that of `stylegan.fused_cpu` on a CPU with llvmlite.
+of `stylegan.fused` on a GPU with Triton, that of `stylegan.fused_cpu` on a CPU with llvmlite. There
+`stylegan.conv_cpu` takes the gradient of the weights of 3x3 convolutions.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
@@ -110,17 +111,17 @@ def _fused() -> ModuleType | None:
 
 
 @cache
-def _fused_cpu() -> ModuleType | None:
-    """stylegan.fused_cpu where llvmlite is installed and compiles for this processor."""
+def _compiled() -> tuple[ModuleType, ModuleType] | tuple[None, None]:
+    """stylegan.fused_cpu and stylegan.conv_cpu where llvmlite compiles for this processor."""
     try:
-        from stylegan import fused_cpu, jit
+        from stylegan import conv_cpu, fused_cpu, jit
 
         jit.Program("x", "count").compiled()
     except Exception as error:
         if not isinstance(error, ImportError):
             warnings.warn(f"LLVM cannot be used: {error}", stacklevel=2)
-        return None
-    return fused_cpu
+        return None, None
+    return fused_cpu, conv_cpu
 
 
 def filtered_lrelu(
@@ -148,7 +149,7 @@ def filtered_lrelu(
     if x.is_cuda:
         fused = _fused()
     elif x.is_cpu and not torch.compiler.is_compiling():  # an exported graph has the convolutions
-        fused = _fused_cpu()
+        fused, _ = _compiled()
     if fused and fused.suits(x, up_taps, down_taps, up, down):
         return fused.filtered_lrelu(*arguments)
     return convolved_lrelu(*arguments)
@@ -212,12 +213,17 @@ def convolve(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0
 ) -> Tensor:
     """F.conv2d in its fastest form on a CPU."""
-    if torch.compiler.is_compiling():  # for whichever sizes and device it will be used
+    if not x.is_cpu or torch.compiler.is_compiling():  # for whichever sizes and device
         return F.conv2d(x, weight, bias, stride, padding)
-    if stride == 1 and winograd.pays(x, weight, padding):
+    _, conv_cpu = _compiled()
+    program = conv_cpu is not None and conv_cpu.pays(x, weight, stride, padding)
+    least = winograd.LEAST_BESIDE_PROGRAM if program else winograd.LEAST
+    if stride == 1 and winograd.pays(x, weight, padding, least):
         x = winograd.convolve(x, weight, padding)
         return x if bias is None else x + bias[:, None, None]
-    wide = x.device.type == "cpu" and min(weight.shape[:2]) >= WIDE
+    if program:
+        return conv_cpu.convolve(x, weight, bias, stride, padding)
+    wide = min(weight.shape[:2]) >= WIDE
     if wide and weight.requires_grad and padding == 2:  # oneDNN is slow at the gradient of weights
         x, padding = F.pad(x, [1] * 4), 1
     return F.conv2d(x, weight, bias, stride, padding)

@@ -19,6 +19,7 @@ from torch import Tensor
 from stylegan.memory import in_parts
 
 POINTS = 0, 3 / 4, -3 / 4, 3 / 2, -3 / 2  # and infinity
+LEAST, LEAST_BESIDE_PROGRAM = 40, 60  # the second where stylegan.conv_cpu is the other way
 TILES = 512  # at once: their 36 values in 128 channels are 9 MB
 
 
@@ -46,13 +47,16 @@ def _tile_counts(x: Tensor, padding: int) -> tuple[int, int]:
     return height, width
 
 
-def pays(x: Tensor, weight: Tensor, padding: int) -> bool:
-    """Whether `convolve` is the faster way: many channels, more than a few tiles, no half types."""
+def pays(x: Tensor, weight: Tensor, padding: int, least: int = LEAST) -> bool:
+    """Whether `convolve` is the faster way: many channels, more than a few tiles, no half types.
+
+    `least` channels are half of what both sides need on average (harmonically).
+    """
     outputs, inputs, *kernel = weight.shape
     if x.device.type != "cpu" or x.dtype.itemsize < 4 or kernel != [3, 3]:
         return False
     rows, columns = _tile_counts(x, padding)
-    wide = outputs * inputs >= 40 * (outputs + inputs)
+    wide = outputs * inputs >= least * (outputs + inputs)
     return wide and len(x) * rows * columns >= 32
 
 

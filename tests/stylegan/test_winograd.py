@@ -60,3 +60,10 @@ def test_pays_for_wide_layers(inputs, outputs, kernel, side, dtype, pays):
     weight = torch.zeros(outputs, inputs, kernel, kernel)
     assert winograd.pays(x, weight, padding=kernel // 2) == pays
     assert not winograd.pays(x.to("meta"), weight, padding=kernel // 2)  # another device
+
+
+def test_beside_a_program_for_the_gradient_it_pays_for_wider_ones_only():
+    x, weight = torch.ones(8, 96, 32, 32), torch.ones(96, 96, 3, 3)
+    least = winograd.LEAST_BESIDE_PROGRAM
+    assert winograd.pays(x, weight, 1) and not winograd.pays(x, weight, 1, least)
+    assert winograd.pays(x, torch.ones(128, 128, 3, 3), 1, least)
