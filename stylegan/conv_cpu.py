@@ -2,8 +2,8 @@
 
     convolve   as F.conv2d; its backward pass has the program here
 
-oneDNN takes this gradient at a small part of the speed of the convolution itself, above all for
-images that are large and have few channels. Here a block of weights stays in the registers while
+Without AVX-512, oneDNN takes this gradient at a small part of the speed of the convolution itself,
+above all for large images with few channels. Here a block of weights stays in the registers while
 the program walks along a row: for a few outputs, a vector of inputs and the three taps of a row.
 Legend: N batch, C, I and O channels, H and W pixels.
 """
@@ -108,8 +108,8 @@ class _Convolution(Function):
         again = torch.is_grad_enabled()  # in steps that have derivatives themselves
         geometry = [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1
         dx = dw = None
-        if of_x or again:
-            needed = [of_x, of_weight and again, False]
+        needed = [of_x, of_weight and again, False]
+        if any(needed):
             dx, dw, _ = _backward(grad, x, weight, None, *geometry, needed)
         if of_weight and not again:
             dw = _gradient(x, grad, stride, padding)
@@ -118,7 +118,10 @@ class _Convolution(Function):
 
 
 def pays(x: Tensor, weight: Tensor, stride: int, padding: int) -> bool:
-    """Whether the weights learn, and the program is the faster way to their gradient."""
+    """Whether the weights learn, and the program is the faster way to their gradient.
+
+    Shapes: x (N, I, H, W), weight (O, I, k, k).
+    """
     learns = torch.is_grad_enabled() and weight.requires_grad
     usual = x.dtype == weight.dtype == torch.float32 and weight.shape[2:] == (TAPS, TAPS)
     columns = (x.shape[3] + 2 * padding - TAPS) // stride + 1
@@ -126,5 +129,9 @@ def pays(x: Tensor, weight: Tensor, stride: int, padding: int) -> bool:
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
-    """F.conv2d(x, weight, bias, stride, padding), as often differentiable."""
+    """F.conv2d(x, weight, bias, stride, padding), as often differentiable.
+
+    Shapes: x (N, I, H, W), weight (O, I, 3, 3), bias (O,) -> (N, O, H', W') with
+    H' = (H + 2 padding - 3) // stride + 1. All are float32 on a CPU.
+    """
     return _Convolution.apply(x, weight, bias, stride, padding)

@@ -50,7 +50,7 @@ def _tile_counts(x: Tensor, padding: int) -> tuple[int, int]:
 def pays(x: Tensor, weight: Tensor, padding: int, least: int = LEAST) -> bool:
     """Whether `convolve` is the faster way: many channels, more than a few tiles, no half types.
 
-    `least` channels are half of what both sides need on average (harmonically).
+    A layer that is as wide on both sides needs twice `least` channels.
     """
     outputs, inputs, *kernel = weight.shape
     if x.device.type != "cpu" or x.dtype.itemsize < 4 or kernel != [3, 3]:
