@@ -14,13 +14,15 @@ from playground.direction import load_direction, save_direction
 from playground.explore import COUNT, NO_MOVES, PLACES, Explorer, equivariance_words, explore_tab
 from playground.mix import layer_names
 from playground.mixing import Mixing
-from playground.model import Models, load_model
+from playground.model import BUNDLED, Models, load_model
 from playground.turn import Turn
 from stylegan import Generator, GeneratorConfig
 from stylegan.images import to_uint8
+from stylegan.layout import CONFIG
 from stylegan.transforms import rotation, translation
 from tests.conftest import close
 
+W_DIM = json.loads((BUNDLED / CONFIG).read_text())["w_dim"]
 STILL = (0, 0, 0, "") + (0,) * (2 * COUNT)  # the page's own model
 
 
@@ -114,10 +116,10 @@ def test_a_named_direction_is_saved_and_followed(explorer, tmp_path, monkeypatch
         ("{", "a.json is no JSON. Give a file"),
         ("[1]", "it has no name and direction. Give a file"),
         ('{"name": "a"}', "it has no name and direction"),
-        ('{"name": "a", "direction": [1, 2]}', "this model needs 512 numbers"),
-        (json.dumps({"name": "a", "direction": [math.nan] * 512}), "512 numbers below"),
-        (json.dumps({"name": "a", "direction": [10**400] * 512}), "it is too long|512 numbers"),
-        (json.dumps({"name": 3, "direction": [0] * 512}), "a name and a list of numbers"),
+        ('{"name": "a", "direction": [1, 2]}', f"this model needs {W_DIM} numbers"),
+        (json.dumps({"name": "a", "direction": [math.nan] * W_DIM}), f"{W_DIM} numbers below"),
+        (json.dumps({"name": "a", "direction": [10**400] * W_DIM}), f"{W_DIM} numbers below"),
+        (json.dumps({"name": 3, "direction": [0] * W_DIM}), "a name and a list of numbers"),
         (json.dumps({"name": "a", "direction": [0] * 10**6}), "it is too long"),
     ],
 )
@@ -129,9 +131,9 @@ def test_what_is_no_direction_is_named(explorer, tmp_path, text, reason):
 
 def test_a_direction_needs_a_name_and_somewhere_to_go(explorer):
     with pytest.raises(gr.Error, match="a name first"):
-        save_direction(" ", torch.ones(512), explorer.models.own)
+        save_direction(" ", torch.ones(W_DIM), explorer.models.own)
     with pytest.raises(gr.Error, match="Move some of the sliders"):
-        save_direction("older", torch.zeros(512), explorer.models.own)
+        save_direction("older", torch.zeros(W_DIM), explorer.models.own)
 
 
 def test_a_model_that_cannot_move_its_faces_says_so(tmp_path):
