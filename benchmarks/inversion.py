@@ -6,8 +6,8 @@ each term of the search. Features of the evaluation and, with `--identity`, a ne
 people judge what is drawn: its answer is right if no other of the faces is nearer. With `--reals`,
 the faces that the generator learnt from, it is also measured how real mixes half-way from what the
 encoder led to and a seed are, beside those of two seeds. The table is written as JSON beside a
-strip of the faces. All are found at once and in bfloat16; the time of one alone, in float32, is
-measured apart.
+strip of the faces. All are found at once, in float32 or bfloat16, whichever is faster here; the
+time of one alone, in float32, is measured apart.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from stylegan.domains import load_domains
 from stylegan.encoder import Encoder
 from stylegan.images import from_uint8, image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
-from stylegan.precision import draw
+from stylegan.precision import draw, fastest_dtype
 from stylegan.projection import USUAL, LossWeights, nearest, project, similarity
 
 # Steps of each, and after which it is measured.
@@ -114,21 +114,23 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 @torch.no_grad()
-def drawn_of(G: Generator, ws: Tensor) -> Tensor:
+def drawn_of(G: Generator, ws: Tensor, dtype: torch.dtype) -> Tensor:
     """Of any number of ws, (N, C, H, H)."""
-    return torch.cat([draw(G, part, torch.bfloat16) for part in ws.split(8)])
+    return torch.cat([draw(G, part, dtype) for part in ws.split(8)])
 
 
 @torch.no_grad()
-def nearest_of_good(G: Generator, weights: str, target: Tensor) -> Tensor:
+def nearest_of_good(G: Generator, weights: str, target: Tensor, dtype: torch.dtype) -> Tensor:
     """Styles of the good seed whose face is most like each: (N, num_ws, w_dim)."""
     seeds = [seed for kind in load_domains(weights) for seed in kind.picked_first[:GOOD]]
     ws = G.mapping(sample_z(seeds or range(2 * GOOD), G.z_dim), truncation_psi=PSI)
-    drawn = drawn_of(G, ws)
+    drawn = drawn_of(G, ws, dtype)
     return torch.stack([ws[nearest(drawn, x[None])] for x in target])
 
 
-def realism(G: Generator, found: dict[str, Tensor], reals: Tensor) -> dict[str, float]:
+def realism(
+    G: Generator, found: dict[str, Tensor], reals: Tensor, dtype: torch.dtype
+) -> dict[str, float]:
     """How far mixes half-way from each of the faces found to each seed are from the reals, and what
     is to be compared with it: mixes of two seeds, and real faces.
 
@@ -142,7 +144,7 @@ def realism(G: Generator, found: dict[str, Tensor], reals: Tensor) -> dict[str, 
     mingled = real[torch.from_numpy(np.random.default_rng(0).permutation(len(real)))]
     distances = {"reals": kernel_distance(*mingled.chunk(2))}
     for name, mixed in mixes.items():
-        seen = features_of(see, drawn_of(G, mixed).clamp(-1, 1))
+        seen = features_of(see, drawn_of(G, mixed, dtype).clamp(-1, 1))
         distances[name] = kernel_distance(real, seen)
     return distances
 
@@ -156,15 +158,16 @@ class Way(NamedTuple):
 
 
 def search(
-    G: Generator, target: Tensor, way: Way, basis: Tensor, longest: int
+    G: Generator, target: Tensor, way: Way, basis: Tensor, longest: int, dtype: torch.dtype
 ) -> Iterator[tuple[int, Tensor]]:
     """After how many steps, and ws (N, num_ws, w_dim)."""
     yield 0, way.start
+    half = dtype == torch.bfloat16
     for steps, measured in SEARCHES.items():
         if steps > longest:
             return
         found = project(G, target, way.start, basis, steps, way.see, way.weights)
-        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half, cache_enabled=False):
             for step, ws in enumerate(found, 1):
                 if step in measured:
                     yield step, ws.float()
@@ -194,10 +197,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     pictures = [dataset[int(i), False][0].permute(1, 2, 0).numpy() for i in chosen]
     judge = Judge(np.stack(pictures), args.identity)
     target, answer = judge.target, encoder(judge.target)
-    basis = style_directions(G, sample_w(G))
+    basis, dtype = style_directions(G, sample_w(G)), fastest_dtype(G)
     ways = {
         "encoder": Way(answer, encoder.maps),
-        "nearest": Way(nearest_of_good(G, args.weights, target), None),
+        "nearest": Way(nearest_of_good(G, args.weights, target, dtype), None),
         "w_avg": Way(G.mapping.w_avg.expand(len(target), G.num_ws, -1), None),
         "without features": Way(answer, None),
         "features of the evaluation": Way(answer, load_features()[0].maps),
@@ -215,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{'':32}" + "".join(f"{x:>10}" for x in judge(judge.faces)))
     for name, way in ways.items():
         longest = args.longest if name in ("nearest", "encoder") else min(SEARCHES)
-        for step, ws in search(G, target, way, basis, longest):
+        for step, ws in search(G, target, way, basis, longest, dtype):
             with torch.no_grad():
                 drawn = to_uint8(draw(G, ws, torch.float32))
             table[f"{name}, {step}"] = judged = judge(drawn)
@@ -224,9 +227,15 @@ def main(argv: Sequence[str] | None = None) -> None:
             if name == "encoder" and step in SHOWN:
                 strip.append(drawn)
                 found[f"{name}, {step}"] = ws
-    results = {"machine": machine(), "faces": len(target), "seconds": timed, "found": table}
+    results = {
+        "machine": machine(),
+        "faces": len(target),
+        "dtype": str(dtype).removeprefix("torch."),
+        "seconds": timed,
+        "found": table,
+    }
     if reals is not None:
-        results["kernel distance of mixes"] = realism(G, found, from_uint8(reals))
+        results["kernel distance of mixes"] = realism(G, found, from_uint8(reals), dtype)
         print(results["kernel distance of mixes"])
     print(timed)
     save_json(results, args.out)

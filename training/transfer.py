@@ -79,6 +79,11 @@ def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
             f"--init-from {config.init_from} draws {theirs}, and the pictures of {config.data} are "
             f"{own}; --partial takes what fits"
         )
+    if g_config.z_dim == g_config.w_dim != G.config.z_dim and not config.partial:
+        raise ValueError(
+            f"--init-from {config.init_from} has z and w of {g_config.z_dim} numbers, this run of "
+            f"{G.config.z_dim}; give --z-dim {g_config.z_dim}"
+        )
     if can_grow(g_config, G.config):
         print(f"the generator of {config.init_from} is narrower; it goes on wider", file=sys.stderr)
         state = grown(state, g_config, G)

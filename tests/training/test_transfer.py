@@ -185,6 +185,12 @@ def test_the_other_kind_of_filters_is_refused(build, saved, tiny):
         begin_with(G, build()[1], config_for(saved[0]))
 
 
+def test_another_size_of_z_is_refused_with_the_flag_that_mends_it(build, tmp_path):
+    build(z_dim=8, w_dim=8)[0].save_pretrained(tmp_path / "weights")
+    with pytest.raises(ValueError, match="z and w of 8 numbers, this run of 16; give --z-dim 8"):
+        begin_with(*build(z_dim=16, w_dim=16), config_for(tmp_path / "weights"))
+
+
 def test_a_folder_that_is_not_there_is_named(build, tmp_path):
     missing = tmp_path / "not" / "there"
     config = TrainConfig(str(tmp_path), "o", init_from=str(missing))
