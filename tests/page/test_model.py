@@ -57,7 +57,8 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         assert drawn == []  # what is wrong has nothing drawn again
         page.get_by_role("button", name="Load it").click()
         status = page.locator("#status")
-        expect(status).to_contain_text("32x32 pixels by alice/faces")
+        patience = 4 * SECONDS * 1000  # a process of its own tries the model first
+        expect(status).to_contain_text("32x32 pixels by alice/faces", timeout=patience)
         page.get_by_role("tab", name="Mix").click()
         wait_for_another(page, "face-mix", before)
         expect(page).to_have_url(re.compile("model=alice%2Ffaces%40"))
