@@ -18,8 +18,8 @@ PRESETS = {
     # the published widths and no help for small data, as the first team ran it at 64 px
     "seed": dict(num_layers=14, channel_base=32768, channel_max=512, gamma=0.025, **PLAIN),
     # a laptop without a GPU: a night on two cores, 8 hours at 87 s per kimg, half an hour of them
-    # for measuring. Networks as small as these bear twice the rates at first, and augmentation from
-    # the beginning costs a part of the night: see docs/training.md
+    # for measuring. Networks as small as these bear twice the rates at first, augmentation from the
+    # beginning costs a part of the night, and with a small z people differ: see docs/training.md
     "tiny": dict(
         g_lr=0.005,
         d_lr=0.004,
@@ -27,6 +27,7 @@ PRESETS = {
         ada_start=0.0,
         channel_base=2048,
         channel_max=64,
+        z_dim=64,
         d_channel_base=4096,
         d_channel_max=128,
         batch=8,
