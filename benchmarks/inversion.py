@@ -6,8 +6,8 @@ each term of the search. Features of the evaluation and, with `--identity`, a ne
 people judge what is drawn: its answer is right if no other of the faces is nearer. With `--reals`,
 the faces that the generator learnt from, it is also measured how real mixes half-way from what the
 encoder led to and a seed are, beside those of two seeds. The table is written as JSON beside a
-strip of the faces. All are found at once, in float32 or bfloat16, whichever is faster here; the
-time of one alone, in float32, is measured apart.
+strip of the faces. All are searched for at once, in float32 or bfloat16, whichever is faster here;
+the time of one alone, in float32, is measured apart.
 """
 
 import argparse
@@ -114,23 +114,21 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 @torch.no_grad()
-def drawn_of(G: Generator, ws: Tensor, dtype: torch.dtype) -> Tensor:
+def drawn_of(G: Generator, ws: Tensor) -> Tensor:
     """Of any number of ws, (N, C, H, H)."""
-    return torch.cat([draw(G, part, dtype) for part in ws.split(8)])
+    return torch.cat([G.synthesis(part) for part in ws.split(8)])
 
 
 @torch.no_grad()
-def nearest_of_good(G: Generator, weights: str, target: Tensor, dtype: torch.dtype) -> Tensor:
+def nearest_of_good(G: Generator, weights: str, target: Tensor) -> Tensor:
     """Styles of the good seed whose face is most like each: (N, num_ws, w_dim)."""
     seeds = [seed for kind in load_domains(weights) for seed in kind.picked_first[:GOOD]]
     ws = G.mapping(sample_z(seeds or range(2 * GOOD), G.z_dim), truncation_psi=PSI)
-    drawn = drawn_of(G, ws, dtype)
+    drawn = drawn_of(G, ws)
     return torch.stack([ws[nearest(drawn, x[None])] for x in target])
 
 
-def realism(
-    G: Generator, found: dict[str, Tensor], reals: Tensor, dtype: torch.dtype
-) -> dict[str, float]:
+def realism(G: Generator, found: dict[str, Tensor], reals: Tensor) -> dict[str, float]:
     """How far mixes half-way from each of the faces found to each seed are from the reals, and what
     is to be compared with it: mixes of two seeds, and real faces.
 
@@ -144,7 +142,7 @@ def realism(
     mingled = real[torch.from_numpy(np.random.default_rng(0).permutation(len(real)))]
     distances = {"reals": kernel_distance(*mingled.chunk(2))}
     for name, mixed in mixes.items():
-        seen = features_of(see, drawn_of(G, mixed, dtype).clamp(-1, 1))
+        seen = features_of(see, drawn_of(G, mixed).clamp(-1, 1))
         distances[name] = kernel_distance(real, seen)
     return distances
 
@@ -200,7 +198,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     basis, dtype = style_directions(G, sample_w(G)), fastest_dtype(G)
     ways = {
         "encoder": Way(answer, encoder.maps),
-        "nearest": Way(nearest_of_good(G, args.weights, target, dtype), None),
+        "nearest": Way(nearest_of_good(G, args.weights, target), None),
         "w_avg": Way(G.mapping.w_avg.expand(len(target), G.num_ws, -1), None),
         "without features": Way(answer, None),
         "features of the evaluation": Way(answer, load_features()[0].maps),
@@ -235,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "found": table,
     }
     if reals is not None:
-        results["kernel distance of mixes"] = realism(G, found, from_uint8(reals), dtype)
+        results["kernel distance of mixes"] = realism(G, found, from_uint8(reals))
         print(results["kernel distance of mixes"])
     print(timed)
     save_json(results, args.out)

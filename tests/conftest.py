@@ -163,12 +163,12 @@ def drawn() -> torch.Tensor:
 
 @pytest.fixture(scope="session")
 def face_folder(drawn, tmp_path_factory) -> Path:
-    """240 of them as a dataset, the darker half in one sub-folder and the lighter in another."""
+    """240 of them as a dataset, the darkest in one sub-folder and the lightest in another."""
     folder = tmp_path_factory.mktemp("drawn")
-    order = drawn[:240].float().mean(dim=(1, 2, 3)).argsort()
-    for name, half in zip(("dark", "light"), order.split(120), strict=True):
+    order = drawn.float().mean(dim=(1, 2, 3)).argsort()
+    for name, most in (("dark", order[:120]), ("light", order[-120:])):
         (folder / name).mkdir()
-        for i in half.tolist():
+        for i in most.tolist():
             Image.fromarray(drawn[i].permute(1, 2, 0).numpy()).save(folder / name / f"{i}.png")
     return folder
 

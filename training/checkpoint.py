@@ -111,7 +111,7 @@ def check_flags(config: TrainConfig, dataset: ImageDataset, begun: dict[str, obj
             flag = "--" + name.replace("_", "-")
             raise ValueError(
                 f"{config.out} was begun with {flag} {was}, not {value}; "
-                "give another --out to begin anew"
+                "give that to go on, or another --out to begin anew"
             )
     if not dataset.is_the_one(begun.get("pictures") or {}):
         was, now = begun.get("counts"), dataset.counts()

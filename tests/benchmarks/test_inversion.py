@@ -62,8 +62,7 @@ def test_what_cannot_be_read_is_named(weights, tmp_path, capsys):
 def test_mixes_of_real_faces_are_as_real_as_reals(weights):
     """What a generator draws is near to what it draws, and far from noise."""
     G, monochrome = Generator.from_pretrained(weights), torch.rand(40, 3, 32, 32) * 2 - 1
-    ws, dtype = G.mapping(sample_z(range(40), 8)), torch.float32
-    reals = inversion.drawn_of(G, ws, dtype).clamp(-1, 1)
-    near = inversion.realism(G, {"drawn": ws[:4]}, reals, dtype)
-    far = inversion.realism(G, {"drawn": ws[:4]}, monochrome, dtype)
+    ws = G.mapping(sample_z(range(40), 8))
+    near = inversion.realism(G, {"drawn": ws[:4]}, inversion.drawn_of(G, ws).clamp(-1, 1))
+    far = inversion.realism(G, {"drawn": ws[:4]}, monochrome)
     assert near["drawn"] < far["drawn"] and abs(near["reals"]) < far["drawn"]

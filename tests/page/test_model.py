@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from benchmarks.load import dtype_of, is_close
 from benchmarks.serving import ROOT, serving
+from playground.trial import PATIENCE
 from stylegan import Generator, sample_z
 from stylegan.images import to_uint8
 from tests.page.looking import SECONDS, picture, source, wait_for_another, wait_until_drawn
@@ -57,7 +58,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         assert drawn == []  # what is wrong has nothing drawn again
         page.get_by_role("button", name="Load it").click()
         status = page.locator("#status")
-        patience = 4 * SECONDS * 1000  # a process of its own tries the model first
+        patience = (PATIENCE + SECONDS) * 1000  # a process of its own tries the model first
         expect(status).to_contain_text("32x32 pixels by alice/faces", timeout=patience)
         page.get_by_role("tab", name="Mix").click()
         wait_for_another(page, "face-mix", before)

@@ -242,7 +242,8 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spoils_nothing(config):
 
 def test_a_changed_flag_is_named_and_the_record_kept(config):
     run(dataclasses.replace(config, total_kimg=0.008))
-    with pytest.raises(ValueError, match="begun with --batch 8, not 4; give another --out"):
+    words = "begun with --batch 8, not 4; give that to go on, or another --out"
+    with pytest.raises(ValueError, match=words):
         run(dataclasses.replace(config, batch=4))
     with pytest.raises(ValueError, match="begun with --channel-max 8, not 16"):
         run(dataclasses.replace(config, channel_max=16))
