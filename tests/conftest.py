@@ -161,16 +161,26 @@ def drawn() -> torch.Tensor:
     return torch.from_numpy(to_uint8(img)).permute(0, 3, 1, 2)
 
 
-@pytest.fixture(scope="session")
-def face_folder(drawn, tmp_path_factory) -> Path:
-    """240 of them as a dataset, the darkest in one sub-folder and the lightest in another."""
-    folder = tmp_path_factory.mktemp("drawn")
-    order = drawn.float().mean(dim=(1, 2, 3)).argsort()
-    for name, most in (("dark", order[:120]), ("light", order[-120:])):
+def dark_and_light(faces: torch.Tensor, each: int, folder: Path) -> Path:
+    """As a dataset: as many of the darkest in one sub-folder as of the lightest in another."""
+    order = faces.float().mean(dim=(1, 2, 3)).argsort()
+    for name, most in (("dark", order[:each]), ("light", order[-each:])):
         (folder / name).mkdir()
         for i in most.tolist():
-            Image.fromarray(drawn[i].permute(1, 2, 0).numpy()).save(folder / name / f"{i}.png")
+            Image.fromarray(faces[i].permute(1, 2, 0).numpy()).save(folder / name / f"{i}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def face_folder(drawn, tmp_path_factory) -> Path:
+    """240 of them as a dataset, the darker half in one sub-folder and the lighter in another."""
+    return dark_and_light(drawn[:240], 120, tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def distinct_folder(drawn, tmp_path_factory) -> Path:
+    """The same of all 400, without those that are neither dark nor light."""
+    return dark_and_light(drawn, 120, tmp_path_factory.mktemp("distinct"))
 
 
 @pytest.fixture

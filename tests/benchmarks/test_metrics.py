@@ -20,12 +20,12 @@ def test_blur_spreads_a_point_and_keeps_an_even_picture():
     assert ratio == pytest.approx(0.6065, abs=1e-3)
 
 
-def test_every_set_has_every_figure(weights, face_folder, tmp_path, monkeypatch, capsys):
+def test_every_set_has_every_figure(weights, distinct_folder, tmp_path, monkeypatch, capsys):
     """The picture shows what was drawn, not the reals."""
     monkeypatch.setattr(metrics, "keep_freed_memory", lambda: None)
     out = tmp_path / "metrics.json"
     arguments = ["--weights", weights, "--samples", "200", "--out", str(out)]
-    metrics.main(["--data", str(face_folder), *arguments])
+    metrics.main(["--data", str(distinct_folder), *arguments])
     sets = json.loads(out.read_text())["sets"]
     assert list(sets) == ["floor", weights, "blurred", "noisy", "only dark", "reals returned"]
     assert all(found.keys() == sets["floor"].keys() for found in sets.values())

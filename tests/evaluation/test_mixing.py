@@ -48,10 +48,10 @@ def test_a_path_leads_from_one_pulled_parent_to_the_other():
         torch.testing.assert_close(w, expected.expand(3, -1))
 
 
-def test_both_blends_of_the_weights_in_the_repository(face_folder, weights, monkeypatch):
+def test_both_blends_of_the_weights_in_the_repository(distinct_folder, weights, monkeypatch):
     """From dark faces to light ones: the share of light rises along the path."""
     monkeypatch.setattr("evaluation.mixing.PAIRS", 4)
-    reference, G = Reference(ImageDataset(str(face_folder))), Generator.from_pretrained(weights)
+    reference, G = Reference(ImageDataset(str(distinct_folder))), Generator.from_pretrained(weights)
     found = compare_blends(G, reference, samples=60)
     assert list(found) == ["one centre", "own centres"]
     for scores in found.values():
