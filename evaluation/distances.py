@@ -21,6 +21,7 @@ et al. 2015 (doi:10.1007/s10851-014-0506-3); Lopez-Paz and Oquab 2017 (arXiv:161
 al. 2020 (arXiv:2002.09797); Karras et al. 2018 (arXiv:1710.10196), Sec. 5 for the patches.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -70,6 +71,11 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
     return total.item()
 
 
+def _sorted(rows: Tensor) -> Tensor:
+    """Each row in order, by NumPy: many times as fast as `torch.sort` on a CPU."""
+    return torch.from_numpy(np.sort(rows.numpy(force=True), axis=1))
+
+
 def sliced_distance(real: Tensor, fake: Tensor, directions: int = 1000) -> float:
     """Mean square of the differences of sorted projections on random unit directions.
 
@@ -81,7 +87,7 @@ def sliced_distance(real: Tensor, fake: Tensor, directions: int = 1000) -> float
         raise ValueError(f"both sets must have as many rows, got {len(real)} and {len(fake)}")
     random = torch.Generator().manual_seed(0)
     axes = F.normalize(torch.randn(real.shape[1], directions, generator=random), dim=0)
-    real, fake = ((x.float() @ axes).sort(dim=0).values for x in (real, fake))
+    real, fake = (_sorted((x.float() @ axes).T) for x in (real, fake))
     return (real - fake).square().mean().item()
 
 
