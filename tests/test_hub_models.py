@@ -277,7 +277,7 @@ def test_a_model_that_draws_too_slowly_is_refused_and_not_tried_again(
     monkeypatch.setattr(models_module, "seconds_a_face", seconds_a_face)
     commit = push(api, saved)
     assert 0 < models.load("alice/faces").seconds == tried[0] < 1
-    slow = Generator(GeneratorConfig.stylegan3_t(256, channel_base=8192, channel_max=256))
+    slow = Generator(GeneratorConfig.stylegan3_t(128, channel_base=8192, channel_max=256))
     slow.save_pretrained(tmp_path / "slow")
     push(api, tmp_path / "slow", "alice/slow")
     monkeypatch.setattr(models_module, "SLOWEST", 0.1)

@@ -29,9 +29,9 @@ def parts(G):
 @pytest.fixture
 def following(face_folder, tmp_path, monkeypatch):
     """A run on dark and light faces, and one who follows it from its beginning."""
-    monkeypatch.setattr(follow, "SAMPLES", 100)
-    monkeypatch.setattr(catalogue, "SEEDS", 120)
-    monkeypatch.setattr(catalogue, "MANY", 1000)
+    monkeypatch.setattr(follow, "SAMPLES", 60)
+    monkeypatch.setattr(catalogue, "SEEDS", 72)
+    monkeypatch.setattr(catalogue, "MANY", 500)
     config = TrainConfig(str(face_folder), str(tmp_path), total_kimg=20.0)
     dataset = ImageDataset(config.data)
     save_flags(config, dataset)
