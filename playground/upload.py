@@ -166,7 +166,9 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     finding = begun.then(said(better, 4), searched, result, **private, **one)
     for ended in (finding.then, stop.click):
         ended(lambda: gr.Button(interactive=False), None, stop, **quick)
-    stop.click(stopped, [ws, how_far], how_far, cancels=[finding], **private)
+    halted = [ws, how_far], how_far
+    halt = stop.click(stopped, *halted, cancels=[finding], **private)
+    halt.then(stopped, *halted, **private)  # Gradio may still hand over a step that was on its way
     mix.take([use_a, use_b], face_found, [ws], tabs)
     for another in (given.then, chosen.then):  # what was found is another face's
         another(first, searched, result, cancels=[finding], **private)
