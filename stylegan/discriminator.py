@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from stylegan.activation import CLAMP, GAIN, lrelu_clamp
+from stylegan.activation import CLAMP, GAIN
 from stylegan.checks import check_labels, check_tensor
 from stylegan.config import DiscriminatorConfig
 from stylegan.layers import (
@@ -23,12 +23,12 @@ from stylegan.layers import (
     precise_dtype,
     scaled_leaky_relu,
 )
-from stylegan.ops import downsample_blur
+from stylegan.ops import activate, downsample_blur
 
 
 def conv_act(conv: EqualizedConv2d, x: Tensor, gain: float = 1.0, **geometry: int) -> Tensor:
     """clamp(sqrt(2) * leaky_relu(conv(x)), -256, 256) * gain."""
-    return lrelu_clamp(conv(x, GAIN * gain, **geometry), CLAMP * gain)
+    return activate(conv(x, GAIN * gain, **geometry), CLAMP * gain)
 
 
 def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:

@@ -50,7 +50,7 @@ from stylegan.layers import (
     unit_second_moment,
 )
 from stylegan.layout import MODEL_CARD, WEIGHTS
-from stylegan.ops import filtered_lrelu, modulate, modulated_conv2d
+from stylegan.ops import filtered_lrelu, mean_square, modulate, modulated_conv2d
 from stylegan.pretrained import load_pretrained
 from stylegan.specs import LayerSpec, layer_specs
 from stylegan.stylegan2 import StyleGAN2Synthesis
@@ -208,7 +208,7 @@ class SynthesisLayer(nn.Module):
         )
         gain, style = magnitude.rsqrt(), self.affine(w).to(dtype)
         if ema_images:  # the next pass sees it: parts of one batch are all drawn with one gain
-            newest = mean_over_processes(x.detach().to(dtype).square().mean())
+            newest = mean_over_processes(mean_square(x))
             decay = 0.5 ** (ema_images / MAGNITUDE_HALF_LIFE)
             self.magnitude_ema.copy_(newest.lerp(magnitude, decay))
         if spec.is_torgb:

@@ -1,16 +1,19 @@
 """The tensor operations of the networks: pure functions of their arguments.
 
     filtered_lrelu     upsample, leaky ReLU, downsample: the alias-free nonlinearity
+    activate           leaky ReLU and clamp, pixel by pixel
     convolve           F.conv2d in its fastest form on a CPU
     modulate           convolution whose weights are scaled per sample by a style
     modulated_conv2d   the same, its gain and bias applied
+    mean_square        of an image
     downsample_blur    the discriminator's [1, 3, 3, 1] low-pass
 
 Resampling is depthwise: a transposed convolution upsamples without multiplying the zeros between
 samples, a strided one downsamples. Images are best given in the channels_last memory format, where
 these convolutions are fastest. If the filters are separable, the nonlinearity is one kernel: that
 of `stylegan.fused` on a GPU with Triton, that of `stylegan.fused_cpu` on a CPU with llvmlite. There
-`stylegan.conv_cpu` takes the gradient of the weights of 3x3 convolutions.
+`stylegan.conv_cpu` takes the gradient of the weights of 3x3 convolutions, and
+`stylegan.pointwise_cpu` what is done to each number alone.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
@@ -20,6 +23,7 @@ Karras et al. 2020 (arXiv:1912.04958), Sec. 2.2 for the modulation.
 import warnings
 from functools import cache
 from types import ModuleType
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -110,18 +114,33 @@ def _fused() -> ModuleType | None:
     return fused
 
 
+class Programs(NamedTuple):
+    """What llvmlite compiles; nothing where it does not know this processor."""
+
+    fused: ModuleType | None = None  # stylegan.fused_cpu
+    conv: ModuleType | None = None  # stylegan.conv_cpu
+    pointwise: ModuleType | None = None  # stylegan.pointwise_cpu
+
+
 @cache
-def _compiled() -> tuple[ModuleType, ModuleType] | tuple[None, None]:
-    """stylegan.fused_cpu and stylegan.conv_cpu where llvmlite compiles for this processor."""
+def _compiled() -> Programs:
     try:
-        from stylegan import conv_cpu, fused_cpu, jit
+        from stylegan import conv_cpu, fused_cpu, jit, pointwise_cpu
 
         jit.Program("x", "count").compiled()
     except Exception as error:
         if not isinstance(error, ImportError):
             warnings.warn(f"LLVM cannot be used: {error}", stacklevel=2)
-        return None, None
-    return fused_cpu, conv_cpu
+        return Programs()
+    return Programs(fused_cpu, conv_cpu, pointwise_cpu)
+
+
+def _pointwise(x: Tensor) -> ModuleType | None:
+    """stylegan.pointwise_cpu where it is for images as x (N, C, H, W)."""
+    if not x.is_cpu or torch.compiler.is_compiling():
+        return None
+    pointwise = _compiled().pointwise
+    return pointwise if pointwise and pointwise.suits(x) else None
 
 
 def filtered_lrelu(
@@ -149,7 +168,7 @@ def filtered_lrelu(
     if x.is_cuda:
         fused = _fused()
     elif x.is_cpu and not torch.compiler.is_compiling():  # an exported graph has the convolutions
-        fused, _ = _compiled()
+        fused = _compiled().fused
     if fused and fused.suits(x, up_taps, down_taps, up, down):
         return fused.filtered_lrelu(*arguments)
     return convolved_lrelu(*arguments)
@@ -204,6 +223,26 @@ def may_clamp(x: Tensor, taps: Tensor, up: int) -> bool:
     return bool((largest > CLAMP).any())
 
 
+def activate(x: Tensor, bound: float = CLAMP) -> Tensor:
+    """clamp(leaky_relu(x), -bound, bound), and x (N, C, H, W) may be overwritten."""
+    pointwise = _pointwise(x)
+    return pointwise.lrelu_clamp(x, bound) if pointwise else lrelu_clamp(x, bound)
+
+
+def scale(x: Tensor, style: Tensor) -> Tensor:
+    """Every channel of x (N, C, H, W) times its style (N, C)."""
+    pointwise = _pointwise(x)
+    return pointwise.scale(x, style) if pointwise else x * style.to(x.dtype)[:, :, None, None]
+
+
+def mean_square(x: Tensor) -> Tensor:
+    """Of all numbers of x (N, C, H, W), in float32 at least and without gradient: ()."""
+    pointwise = _pointwise(x)
+    if pointwise:
+        return pointwise.mean_square(x)
+    return x.detach().to(torch.promote_types(x.dtype, torch.float32)).square().mean()
+
+
 def amplify(x: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
     """gain * x + bias; gain () or (N, C), bias (C,)."""
     return torch.addcmul(bias.to(x.dtype)[:, None, None], x, gain.to(x.dtype)[..., None, None])
@@ -215,7 +254,7 @@ def convolve(
     """F.conv2d in its fastest form on a CPU."""
     if not x.is_cpu or torch.compiler.is_compiling():  # for whichever sizes and device
         return F.conv2d(x, weight, bias, stride, padding)
-    _, conv_cpu = _compiled()
+    conv_cpu = _compiled().conv
     program = conv_cpu is not None and conv_cpu.pays(x, weight, stride, padding)
     least = winograd.LEAST_BESIDE_PROGRAM if program else winograd.LEAST
     if stride == 1 and winograd.pays(x, weight, padding, least):
@@ -256,7 +295,7 @@ def modulate(
         weight = weight * power.rsqrt()[:, None, None, None]
         power = style.square() @ weight.square().sum(dim=(2, 3)).T  # (N, O)
         gain = gain * (power + 1e-8).rsqrt()
-    x = x * style.to(x.dtype)[:, :, None, None]
+    x = scale(x, style)
     return convolve(x, weight.to(x.dtype), padding=padding), gain, bias
 
 

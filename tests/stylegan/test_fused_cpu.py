@@ -12,7 +12,7 @@ from stylegan.specs import layer_specs
 
 pytest.importorskip("llvmlite", reason="needs LLVM: pip install llvmlite")
 
-from stylegan import fused_cpu, jit
+from stylegan import fused_cpu, jit, pointwise_cpu
 
 ROOT = Path(__file__).parents[2]
 CHANNELS = 20  # no multiple of what a vector holds
@@ -158,8 +158,8 @@ def test_a_generator_draws_and_learns_alike(monkeypatch):
     )
     G = Generator(config)
     z, found = sample_z([0], 8), []
-    for form in (fused_cpu, None):
-        monkeypatch.setattr(ops, "_compiled", lambda form=form: (form, None))
+    for form in (ops.Programs(fused_cpu, None, pointwise_cpu), ops.Programs()):
+        monkeypatch.setattr(ops, "_compiled", lambda form=form: form)
         image = G(z)
         grads = torch.autograd.grad(image.square().sum(), list(G.synthesis.parameters()))
         found.append([image, *grads])
@@ -187,7 +187,7 @@ def test_without_llvmlite_convolutions_draw():
         "x, taps = torch.randn(1, 32, 8, 8), torch.ones(12) / 12\n"
         "y = ops.filtered_lrelu(x, taps, taps, 2, 2, 9, 8)\n"
         "assert torch.equal(y, ops.convolved_lrelu(x, taps, taps, 2, 2, 9, 8))\n"
-        "assert ops._compiled() == (None, None)\n"
+        "assert ops._compiled() == ops.Programs()\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT)
 
@@ -198,4 +198,4 @@ def test_a_processor_that_llvm_does_not_know_is_done_without(monkeypatch):
 
     monkeypatch.setattr("stylegan.jit.machine", fail)
     with pytest.warns(UserWarning, match="LLVM cannot be used: no target"):
-        assert ops._compiled.__wrapped__() == (None, None)
+        assert ops._compiled.__wrapped__() == ops.Programs()
