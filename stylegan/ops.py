@@ -12,8 +12,8 @@ Resampling is depthwise: a transposed convolution upsamples without multiplying 
 samples, a strided one downsamples. Images are best given in the channels_last memory format, where
 these convolutions are fastest. If the filters are separable, the nonlinearity is one kernel: that
 of `stylegan.fused` on a GPU with Triton, that of `stylegan.fused_cpu` on a CPU with llvmlite. There
-`stylegan.conv_cpu` takes the gradient of the weights of 3x3 convolutions, and
-`stylegan.pointwise_cpu` what is done to each number alone.
+`stylegan.conv_cpu` takes the gradient of the weights of 3x3 convolutions, `stylegan.pointwise_cpu`
+what is done to each number alone, and `stylegan.blur_cpu` the low-pass.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
@@ -120,27 +120,28 @@ class Programs(NamedTuple):
     fused: ModuleType | None = None  # stylegan.fused_cpu
     conv: ModuleType | None = None  # stylegan.conv_cpu
     pointwise: ModuleType | None = None  # stylegan.pointwise_cpu
+    blur: ModuleType | None = None  # stylegan.blur_cpu
 
 
 @cache
 def _compiled() -> Programs:
     try:
-        from stylegan import conv_cpu, fused_cpu, jit, pointwise_cpu
+        from stylegan import blur_cpu, conv_cpu, fused_cpu, jit, pointwise_cpu
 
         jit.Program("x", "count").compiled()
     except Exception as error:
         if not isinstance(error, ImportError):
             warnings.warn(f"LLVM cannot be used: {error}", stacklevel=2)
         return Programs()
-    return Programs(fused_cpu, conv_cpu, pointwise_cpu)
+    return Programs(fused_cpu, conv_cpu, pointwise_cpu, blur_cpu)
 
 
-def _pointwise(x: Tensor) -> ModuleType | None:
-    """stylegan.pointwise_cpu where it is for images as x (N, C, H, W)."""
-    if not x.is_cpu or torch.compiler.is_compiling():
-        return None
-    pointwise = _compiled().pointwise
-    return pointwise if pointwise and pointwise.suits(x) else None
+def _compiled_for(x: Tensor) -> Programs:
+    """Those that are for images as x (N, C, H, W): full vectors of channels, channels last."""
+    if not x.is_cpu or torch.compiler.is_compiling():  # an exported graph has PyTorch's own steps
+        return Programs()
+    programs = _compiled()
+    return programs if programs.pointwise and programs.pointwise.suits(x) else Programs()
 
 
 def filtered_lrelu(
@@ -225,19 +226,19 @@ def may_clamp(x: Tensor, taps: Tensor, up: int) -> bool:
 
 def activate(x: Tensor, bound: float = CLAMP) -> Tensor:
     """clamp(leaky_relu(x), -bound, bound), and x (N, C, H, W) may be overwritten."""
-    pointwise = _pointwise(x)
+    pointwise = _compiled_for(x).pointwise
     return pointwise.lrelu_clamp(x, bound) if pointwise else lrelu_clamp(x, bound)
 
 
 def scale(x: Tensor, style: Tensor) -> Tensor:
     """Every channel of x (N, C, H, W) times its style (N, C)."""
-    pointwise = _pointwise(x)
+    pointwise = _compiled_for(x).pointwise
     return pointwise.scale(x, style) if pointwise else x * style.to(x.dtype)[:, :, None, None]
 
 
 def mean_square(x: Tensor) -> Tensor:
     """Of all numbers of x (N, C, H, W), in float32 at least and without gradient: ()."""
-    pointwise = _pointwise(x)
+    pointwise = _compiled_for(x).pointwise
     if pointwise:
         return pointwise.mean_square(x)
     return x.detach().to(torch.promote_types(x.dtype, torch.float32)).square().mean()
@@ -317,4 +318,7 @@ def _blur_taps(device: torch.device) -> Tensor:
 
 def downsample_blur(x: Tensor, padding: int, stride: int) -> Tensor:
     """Low-pass x (N, C, H, W) with outer([1, 3, 3, 1]) / 64 after zero padding on all sides."""
+    blur = _compiled_for(x).blur
+    if blur:
+        return blur.downsample_blur(x, padding, stride)
     return depthwise(x, _blur_taps(x.device), stride, padding)
