@@ -1,10 +1,15 @@
 """Finding latents of a picture."""
 
 import pytest
+import skimage.data
+import skimage.metrics
 import torch
 
 from stylegan import Generator, sample_z
 from stylegan.projection import (
+    C1,
+    C2,
+    WINDOW,
     LossWeights,
     by_place,
     feature_distance,
@@ -38,6 +43,17 @@ def test_similarity_of_even_pictures_is_that_of_their_brightness():
     """(2 a b + c) / (a^2 + b^2 + c), with c = 0.0004."""
     a, b = torch.full((1, 1, 16, 16), 0.5), torch.full((1, 1, 16, 16), 0.1)
     torch.testing.assert_close(similarity(a, b), torch.tensor([0.1004 / 0.2604]), rtol=1e-3, atol=0)
+
+
+def test_similarity_is_that_of_scikit_image():
+    """Windows without weights; their constants are parts of the range, 2."""
+    a = torch.from_numpy(skimage.data.astronaut()[::8, ::8]).permute(2, 0, 1)[None] / 127.5 - 1
+    b = (a + 0.2 * torch.randn_like(a)).contiguous(memory_format=torch.channels_last)
+    planes = a[0].numpy().astype(float), b[0].numpy().astype(float)
+    constants = dict(win_size=WINDOW, data_range=2, use_sample_covariance=False, channel_axis=0)
+    ours = dict(K1=C1**0.5 / 2, K2=C2**0.5 / 2)
+    expected = skimage.metrics.structural_similarity(*planes, **constants, **ours)
+    assert similarity(a, b).item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_nearest_is_the_picture_itself():
