@@ -164,11 +164,7 @@ def mean_square(x: Tensor) -> Tensor:
     flat = x.detach().permute(0, 2, 3, 1).reshape(-1)
     parts, rest = divmod(len(flat), PART)
     sums = torch.empty(parts, num_lanes())
-    run, places, vectors = (
-        _squares(_is_half(x)),
-        (flat.data_ptr(), sums.data_ptr()),
-        PART // num_lanes(),
-    )
-    share(lambda first, last: run(*places, first, last, vectors), parts)
+    run, places = _squares(_is_half(x)), (flat.data_ptr(), sums.data_ptr())
+    share(lambda first, last: run(*places, first, last, PART // num_lanes()), parts)
     total = sums.sum() + flat[len(flat) - rest :].float().square().sum()
     return total / len(flat)
