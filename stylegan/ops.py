@@ -224,7 +224,7 @@ def may_clamp(x: Tensor, taps: Tensor, up: int) -> bool:
     return bool((largest > CLAMP).any())
 
 
-def activate(x: Tensor, bound: float = CLAMP) -> Tensor:
+def activate(x: Tensor, bound: float) -> Tensor:
     """clamp(leaky_relu(x), -bound, bound), and x (N, C, H, W) may be overwritten."""
     pointwise = _compiled_for(x).pointwise
     return pointwise.lrelu_clamp(x, bound) if pointwise else lrelu_clamp(x, bound)

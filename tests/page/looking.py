@@ -60,7 +60,7 @@ def wait_until_alike(page: Page, elem_id: str, other: str, dtype: torch.dtype) -
 
 def slide(page: Page, elem_id: str, value: float) -> None:
     """Put a slider at a value as a hand does: it goes to what it sees at rest, then it makes the
-    input event. A slider that an opening part brings hears nothing yet while it moves into place.
+    input event. Two moves right after a part had opened once had no effect.
     """
     knob = page.locator(f"#{elem_id} input[type=range]")
     knob.hover()
