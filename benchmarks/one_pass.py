@@ -16,12 +16,12 @@ from torch import Tensor
 
 from benchmarks.fused import Works, cpu_ms, medians
 from benchmarks.machine import machine, report_file, save_json
-from stylegan import ops
+from stylegan import kernels, ops
 from stylegan.activation import CLAMP
 from stylegan.memory import keep_freed_memory
 
 CHANNELS, DRAWN, JUDGED = 64, 84, 64  # pixels of a layer of G, and of one of D
-FORMS = {"separate": ops.Programs, "one pass": ops._compiled}
+FORMS = {"separate": kernels.Programs, "one pass": kernels.compiled}
 
 
 def noise(batch: int, side: int, dtype: torch.dtype) -> Tensor:
@@ -53,18 +53,18 @@ def operations(batch: int, dtype: torch.dtype) -> Works:
 def compare(work: Callable[[], object], repeat: int) -> dict[str, float]:
     """Milliseconds of each form."""
 
-    def formed(form: Callable[[], ops.Programs]) -> Callable[[], None]:
+    def formed(form: Callable[[], kernels.Programs]) -> Callable[[], None]:
         def run() -> None:
-            ops._compiled = form
+            kernels.compiled = form
             work()
 
         return run
 
-    before = ops._compiled
+    before = kernels.compiled
     try:
         return medians({name: formed(form) for name, form in FORMS.items()}, cpu_ms, repeat)
     finally:
-        ops._compiled = before
+        kernels.compiled = before
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeat", type=int, default=20, help="rounds that count (default: 20)")
     parser.add_argument("--out", type=report_file, default=Path("benchmarks/results/one_pass.json"))
     args = parser.parse_args(argv)
-    if ops._compiled() == ops.Programs():
+    if kernels.compiled() == kernels.Programs():
         parser.error("this comparison needs llvmlite: pip install llvmlite")
     keep_freed_memory()
     torch.set_num_threads(1)

@@ -10,26 +10,20 @@
 
 Resampling is depthwise: a transposed convolution upsamples without multiplying the zeros between
 samples, a strided one downsamples. Images are best given in the channels_last memory format, where
-these convolutions are fastest. If the filters are separable, the nonlinearity is one kernel: that
-of `stylegan.fused` on a GPU with Triton, that of `stylegan.fused_cpu` on a CPU with llvmlite. There
-`stylegan.conv_cpu` takes the gradient of the weights of 3x3 convolutions, `stylegan.pointwise_cpu`
-what is done to each number alone, and `stylegan.blur_cpu` the low-pass.
+these convolutions are fastest. Where `stylegan.kernels` has one for an operation, it does the work.
 Legend: N batch, C channels, H and W pixels.
 
 Reference: Karras et al. 2021 (arXiv:2106.12423), Sec. 3.2 and App. B;
 Karras et al. 2020 (arXiv:1912.04958), Sec. 2.2 for the modulation.
 """
 
-import warnings
 from functools import cache
-from types import ModuleType
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegan import winograd
+from stylegan import kernels, winograd
 from stylegan.activation import CLAMP, lrelu, lrelu_clamp
 from stylegan.memory import in_parts
 
@@ -99,51 +93,6 @@ def downsample(x: Tensor, taps: Tensor, down: int) -> Tensor:
     return x
 
 
-@cache
-def _fused() -> ModuleType | None:
-    """stylegan.fused where Triton is installed and finds the C compiler that it needs."""
-    try:
-        import triton
-
-        triton.runtime.driver.active.get_current_target()
-        from stylegan import fused
-    except Exception as error:  # of many kinds; the convolutions do the same, slower
-        if not isinstance(error, ImportError):
-            warnings.warn(f"Triton cannot be used: {error}", stacklevel=2)
-        return None
-    return fused
-
-
-class Programs(NamedTuple):
-    """What llvmlite compiles; nothing where it does not know this processor."""
-
-    fused: ModuleType | None = None  # stylegan.fused_cpu
-    conv: ModuleType | None = None  # stylegan.conv_cpu
-    pointwise: ModuleType | None = None  # stylegan.pointwise_cpu
-    blur: ModuleType | None = None  # stylegan.blur_cpu
-
-
-@cache
-def _compiled() -> Programs:
-    try:
-        from stylegan import blur_cpu, conv_cpu, fused_cpu, jit, pointwise_cpu
-
-        jit.Program("x", "count").compiled()
-    except Exception as error:
-        if not isinstance(error, ImportError):
-            warnings.warn(f"LLVM cannot be used: {error}", stacklevel=2)
-        return Programs()
-    return Programs(fused_cpu, conv_cpu, pointwise_cpu, blur_cpu)
-
-
-def _compiled_for(x: Tensor) -> Programs:
-    """Those that are for images as x (N, C, H, W): full vectors of channels, channels last."""
-    if not x.is_cpu or torch.compiler.is_compiling():  # an exported graph has PyTorch's own steps
-        return Programs()
-    programs = _compiled()
-    return programs if programs.pointwise and programs.pointwise.suits(x) else Programs()
-
-
 def filtered_lrelu(
     x: Tensor,
     up_taps: Tensor,
@@ -167,9 +116,9 @@ def filtered_lrelu(
     arguments = x, up_taps, down_taps, up, down, before, size, gain, bias
     fused = None
     if x.is_cuda:
-        fused = _fused()
+        fused = kernels.fused()
     elif x.is_cpu and not torch.compiler.is_compiling():  # an exported graph has the convolutions
-        fused = _compiled().fused
+        fused = kernels.compiled().fused
     if fused and fused.suits(x, up_taps, down_taps, up, down):
         return fused.filtered_lrelu(*arguments)
     return convolved_lrelu(*arguments)
@@ -226,19 +175,19 @@ def may_clamp(x: Tensor, taps: Tensor, up: int) -> bool:
 
 def activate(x: Tensor, bound: float) -> Tensor:
     """clamp(leaky_relu(x), -bound, bound), and x (N, C, H, W) may be overwritten."""
-    pointwise = _compiled_for(x).pointwise
+    pointwise = kernels.compiled_for(x).pointwise
     return pointwise.lrelu_clamp(x, bound) if pointwise else lrelu_clamp(x, bound)
 
 
 def scale(x: Tensor, style: Tensor) -> Tensor:
     """Every channel of x (N, C, H, W) times its style (N, C)."""
-    pointwise = _compiled_for(x).pointwise
+    pointwise = kernels.compiled_for(x).pointwise
     return pointwise.scale(x, style) if pointwise else x * style.to(x.dtype)[:, :, None, None]
 
 
 def mean_square(x: Tensor) -> Tensor:
     """Of all numbers of x (N, C, H, W), in float32 at least and without gradient: ()."""
-    pointwise = _compiled_for(x).pointwise
+    pointwise = kernels.compiled_for(x).pointwise
     if pointwise:
         return pointwise.mean_square(x)
     return x.detach().to(torch.promote_types(x.dtype, torch.float32)).square().mean()
@@ -255,7 +204,7 @@ def convolve(
     """F.conv2d in its fastest form on a CPU."""
     if not x.is_cpu or torch.compiler.is_compiling():  # for whichever sizes and device
         return F.conv2d(x, weight, bias, stride, padding)
-    conv_cpu = _compiled().conv
+    conv_cpu = kernels.compiled().conv
     program = conv_cpu is not None and conv_cpu.pays(x, weight, stride, padding)
     least = winograd.LEAST_BESIDE_PROGRAM if program else winograd.LEAST
     if stride == 1 and winograd.pays(x, weight, padding, least):
@@ -318,7 +267,7 @@ def _blur_taps(device: torch.device) -> Tensor:
 
 def downsample_blur(x: Tensor, padding: int, stride: int) -> Tensor:
     """Low-pass x (N, C, H, W) with outer([1, 3, 3, 1]) / 64 after zero padding on all sides."""
-    blur = _compiled_for(x).blur
+    blur = kernels.compiled_for(x).blur
     if blur:
         return blur.downsample_blur(x, padding, stride)
     return depthwise(x, _blur_taps(x.device), stride, padding)

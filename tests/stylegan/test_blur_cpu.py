@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stylegan import ops
+from stylegan import kernels, ops
 
 pytest.importorskip("llvmlite", reason="needs LLVM: pip install llvmlite")
 
@@ -20,7 +20,7 @@ def draw(channels=20, size=9, dtype=torch.float32):
 def both_forms(monkeypatch):
     """The low-pass of ops.py with the program, then without."""
     yield ops.downsample_blur
-    monkeypatch.setattr(ops, "_compiled", ops.Programs)
+    monkeypatch.setattr(kernels, "compiled", kernels.Programs)
     yield ops.downsample_blur
 
 

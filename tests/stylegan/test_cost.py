@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from stylegan import Generator, GeneratorConfig, ops
+from stylegan import Generator, GeneratorConfig, kernels
 from stylegan.cost import generator_cost
 
 
@@ -46,7 +46,7 @@ def test_so_does_one_of_stylegan2(shape):
 @pytest.fixture(autouse=True)
 def convolutions(monkeypatch):
     """What a kernel of its own does is not counted."""
-    monkeypatch.setattr(ops, "_compiled", ops.Programs)
+    monkeypatch.setattr(kernels, "compiled", kernels.Programs)
 
 
 def check_cost(config):

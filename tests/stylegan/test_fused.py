@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from stylegan import Generator, GeneratorConfig, ops, sample_z
+from stylegan import Generator, GeneratorConfig, kernels, ops, sample_z
 from stylegan.specs import layer_specs
 
 ROOT = Path(__file__).parents[2]
@@ -159,7 +159,7 @@ def test_it_is_taken_on_a_gpu_for_what_it_suits(monkeypatch):
         (fused, False, "convolved"),
         (None, True, "convolved"),
     ]:
-        monkeypatch.setattr(ops, "_fused", lambda found=found: found)
+        monkeypatch.setattr(kernels, "fused", lambda found=found: found)
         suits.append(suiting)
         assert ops.filtered_lrelu(*arguments) == expected
 
@@ -175,7 +175,7 @@ def test_it_suits_separable_filters_and_common_rates(module):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_triton_that_cannot_run_is_done_without():
     with pytest.warns(UserWarning, match="Triton cannot be used"):
-        assert ops._fused.__wrapped__() is None
+        assert kernels.fused.__wrapped__() is None
 
 
 def test_it_compiles_for_a_gpu_that_is_not_here():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stylegan import Generator, GeneratorConfig, ops, sample_z
+from stylegan import Generator, GeneratorConfig, kernels, ops, sample_z
 from stylegan.specs import layer_specs
 
 pytest.importorskip("llvmlite", reason="needs LLVM: pip install llvmlite")
@@ -158,8 +158,8 @@ def test_a_generator_draws_and_learns_alike(monkeypatch):
     )
     G = Generator(config)
     z, found = sample_z([0], 8), []
-    for form in (ops.Programs(fused_cpu, None, pointwise_cpu), ops.Programs()):
-        monkeypatch.setattr(ops, "_compiled", lambda form=form: form)
+    for form in (kernels.Programs(fused_cpu, None, pointwise_cpu), kernels.Programs()):
+        monkeypatch.setattr(kernels, "compiled", lambda form=form: form)
         image = G(z)
         grads = torch.autograd.grad(image.square().sum(), list(G.synthesis.parameters()))
         found.append([image, *grads])
@@ -183,11 +183,11 @@ def test_without_llvmlite_convolutions_draw():
     code = (
         "import sys, torch\n"
         "sys.modules['llvmlite'] = None\n"
-        "from stylegan import ops\n"
+        "from stylegan import kernels, ops\n"
         "x, taps = torch.randn(1, 32, 8, 8), torch.ones(12) / 12\n"
         "y = ops.filtered_lrelu(x, taps, taps, 2, 2, 9, 8)\n"
         "assert torch.equal(y, ops.convolved_lrelu(x, taps, taps, 2, 2, 9, 8))\n"
-        "assert ops._compiled() == ops.Programs()\n"
+        "assert kernels.compiled() == kernels.Programs()\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=ROOT)
 
@@ -198,4 +198,4 @@ def test_a_processor_that_llvm_does_not_know_is_done_without(monkeypatch):
 
     monkeypatch.setattr("stylegan.jit.machine", fail)
     with pytest.warns(UserWarning, match="LLVM cannot be used: no target"):
-        assert ops._compiled.__wrapped__() == ops.Programs()
+        assert kernels.compiled.__wrapped__() == kernels.Programs()
