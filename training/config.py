@@ -154,7 +154,10 @@ class TrainConfig:
             if self.critic == "features" and getattr(self, name):
                 raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels")
         if self.redraw and self.conditional:
-            raise ValueError("--redraw is for networks without labels, which encoders do not know")
+            raise ValueError(
+                "--redraw is for networks without labels, which encoders do not know: "
+                "leave out --redraw or --conditional"
+            )
         if self.push_to_hub and not HUB_NAME.fullmatch(self.push_to_hub):
             raise ValueError(
                 f"--push-to-hub must look like user/repository, got {self.push_to_hub}"

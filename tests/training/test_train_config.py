@@ -99,6 +99,7 @@ def test_flags_are_read_with_their_types(tmp_path):
         ("--preset huge", "argument --preset: invalid choice: 'huge'"),
         ("--config x", "argument --config: invalid choice: 'x'"),
         ("--freeze-d 2", "--freeze-d needs --init-from"),
+        ("--redraw 5 --conditional", "leave out --redraw or --conditional"),
     ],
 )
 def test_wrong_flags_end_with_a_sentence(tmp_path, capsys, argv, sentence):
