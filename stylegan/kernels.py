@@ -1,9 +1,11 @@
 """The kernels that do the work of `stylegan.ops` where this machine can compile them.
 
-fused         the nonlinearity on a GPU, by Triton
-compiled      what llvmlite compiles for a CPU: the nonlinearity, the gradient of the weights of
-              3x3 convolutions, what is done to each number alone, and D's low-pass
-compiled_for  those of them that are for a given image
+    fused         the nonlinearity on a GPU, by Triton
+    compiled      what llvmlite compiles for a CPU: the nonlinearity, the gradient of the weights of
+                  3x3 convolutions, what is done to each number alone, and D's low-pass
+    compiled_for  those of them that are for a given image
+
+Without them PyTorch's own operations do the same, slower.
 """
 
 import warnings
