@@ -1,9 +1,9 @@
 """What each figure of quality sees and misses: `python -m benchmarks.metrics --data FACES`.
 
 Compares with the reals what the weights draw, and the same spoiled in ways that a person would
-notice: blurred, noisy, of one sub-folder only. The floor is half of the reals against the other
-half, as good as can be; and the reals are returned as if they had been drawn, which nobody should
-want. The table is printed and written as JSON beside a picture of what was drawn.
+notice: blurred, bent, noisy, of one sub-folder only. The floor is half of the reals against the
+other half, as good as can be; and the reals are returned as if they had been drawn, which nobody
+should want. The table is printed and written as JSON beside a picture of what was drawn.
 """
 
 import argparse
@@ -17,13 +17,15 @@ from torch import Tensor
 
 from benchmarks.machine import machine, report_file, save_json
 from evaluation.dataset import ImageDataset
+from evaluation.features import features_of
 from evaluation.quality import COPY, SPLITS, Figure, Reference, score
 from evaluation.sampling import draw
 from stylegan import Generator
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 
-BLUR, NOISE = 1.0, 0.15  # standard deviations: pixels; of the range [-1, 1]
+BLUR, BENT, NOISE = 1.0, 1.5, 0.15  # standard deviations: pixels twice; of the range [-1, 1]
+APART = 8  # pixels between places that are bent independently
 SHOWN = 12
 FLOOR, COPIES, RETURNED = "floor", "as close as a copy", "reals returned"
 
@@ -35,17 +37,31 @@ def blurred(img: Tensor) -> Tensor:
     return F.conv2d(F.pad(img, [4] * 4, mode="reflect"), taps, groups=img.shape[1])
 
 
+def bent(img: Tensor, pixels: float = BENT) -> Tensor:
+    """Each place moved at random by so many pixels, places near each other nearly alike."""
+    n, _, height, width = img.shape
+    random, size = torch.Generator().manual_seed(0), (height // APART, width // APART)
+    moves = torch.randn(n, 2, *size, generator=random)
+    moves = F.interpolate(moves, size=(height, width), mode="bicubic", align_corners=False)
+    moves *= 2 * pixels / (width * moves.std())
+    still = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), list(img.shape), align_corners=False)
+    grid = still + moves.permute(0, 2, 3, 1)
+    how = dict(mode="bicubic", padding_mode="reflection", align_corners=False)
+    return F.grid_sample(img, grid, **how).clamp(-1, 1)
+
+
 def sets(reference: Reference, weights: Sequence[str], samples: int) -> dict[str, Tensor]:
     """Images (N, 3, H, H) by what they are."""
     drawn = {name: draw(Generator.from_pretrained(name), samples) for name in weights}
     img = next(iter(drawn.values()))
-    label = reference.classifier.labels(reference.look_at(img).taught)
+    label = reference.classifier.labels(features_of(reference.taught, img))
     noise = NOISE * torch.randn(img.shape, generator=torch.Generator().manual_seed(0))
     labels = list(range(len(reference.names)))
     returned, _ = reference.halves(labels, samples, split=SPLITS)  # another one than is measured
     return {
         **drawn,
         "blurred": blurred(img),
+        "bent": bent(img),
         "noisy": (img + noise).clamp(-1, 1),
         f"only {reference.names[0]}": img[label == 0],
         RETURNED: reference.reals.img[returned],

@@ -86,9 +86,10 @@ def ranks(x: Tensor) -> Tensor:
 
 
 def best_first(fake: Pictures, real: Pictures) -> Tensor:
-    """Indices of the fakes (N,) by their nearness to reals."""
+    """Indices of the fakes (N,) by their nearness to reals, in features of three networks alike."""
     places = torch.zeros(len(fake.img), dtype=torch.float64)
-    for f, r in ((fake.taught, real.taught), (fake.random, real.random)):
+    for name in ("taught", "random", "details"):
+        f, r = getattr(fake, name), getattr(real, name)
         places += ranks(torch.cdist(f, r).kthvalue(NEIGHBOURS, dim=1).values)
     return places.argsort()
 

@@ -3,6 +3,7 @@
     FeatureNetwork   images -> features
     random_network   one that has learned nothing: sees colours and contrasts
     load_features    the one in the repository, which learned to know faces again: sees shapes
+    Details          one that knows pictures of all kinds: sees bent and soft eyes, too
 
     python -m evaluation.features --data FOLDER --out NEW_FOLDER   teaches one on other pictures
 
@@ -29,6 +30,8 @@ from torch import Tensor, nn
 
 from evaluation.dataset import ImageDataset
 from evaluation.source import open_dataset
+from evaluation.trunk import BUNDLED as TRUNK
+from evaluation.trunk import Trunk
 from stylegan.files import check_out, is_free, write_whole
 from stylegan.images import from_uint8
 from stylegan.memory import keep_freed_memory
@@ -38,6 +41,7 @@ SIDE, PLACES = 64, 16  # pixels at which pictures are looked at; values of the l
 BUNDLED = Path(__file__).resolve().parents[1] / "weights" / "features-64"
 WEIGHTS = "model.safetensors"
 BATCH, RATE, TEMPERATURE = 192, 1e-3, 0.1
+LARGE, AT_ONCE = 128, 32  # pixels and pictures that `Details` looks at
 
 
 class FeatureNetwork(nn.Module):
@@ -115,12 +119,47 @@ def load_features(folder: str | Path = BUNDLED) -> tuple[FeatureNetwork, str]:
         network.load_state_dict({name: x.float() for name, x in load_file(path).items()})
     except RuntimeError as e:
         raise ValueError(f"{path} is not a feature network: {e}") from e
-    name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return network.eval().requires_grad_(False), name
+    return network.eval().requires_grad_(False), name_of(folder)
+
+
+def name_of(folder: str | Path) -> str:
+    """By which figures tell of which weights they are: a hash of the folder's."""
+    return hashlib.sha256((Path(folder) / WEIGHTS).read_bytes()).hexdigest()[:12]
+
+
+class Details(nn.Module):
+    """What a network that knows pictures of all kinds finds in each of 16 places of a face.
+
+    `FeatureNetwork` hardly sees when real faces are bent by a pixel or two; this one does. The
+    pictures are enlarged, for eyes of a few pixels are less than it can tell apart.
+
+    Shapes: img (N, 3 or 1, H, H) in [-1, 1] -> (N, 5120).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.name = Trunk(), name_of(TRUNK)
+        self.mean, self.scale = torch.zeros(()), torch.ones(())
+
+    def _look(self, img: Tensor) -> Tensor:
+        size = LARGE, LARGE
+        x = F.interpolate(img.expand(-1, 3, -1, -1), size=size, mode="bicubic", antialias=True)
+        return self.trunk(x.clamp(-1, 1))[-1].flatten(1)
+
+    def forward(self, img: Tensor) -> Tensor:
+        found = torch.cat([self._look(part) for part in img.split(AT_ONCE)])
+        return (found - self.mean) * self.scale
+
+    def calibrate(self, found: Tensor) -> Tensor:
+        """From now on each feature has mean 0 and variance 1 over the pictures in which this was
+        found; returns what it finds in them then."""
+        variance, self.mean = torch.var_mean(found, dim=0)
+        self.scale = variance.clamp(min=1e-8).rsqrt()
+        return (found - self.mean) * self.scale
 
 
 @torch.no_grad()
-def features_of(network: FeatureNetwork, img: Tensor) -> Tensor:
+def features_of(network: nn.Module, img: Tensor) -> Tensor:
     """Of any number of images."""
     return torch.cat([network(part) for part in img.split(250)])
 

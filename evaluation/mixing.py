@@ -22,6 +22,7 @@ from torch import Tensor
 
 from evaluation.catalogue import Kinds, kinds, ranks
 from evaluation.distances import kernel_distance
+from evaluation.features import features_of
 from evaluation.quality import Reference
 from evaluation.sampling import synthesize
 from stylegan import Generator
@@ -73,7 +74,7 @@ def mixing_scores(
     random = np.random.default_rng(0)
     chosen = [w[torch.from_numpy(random.integers(len(w), size=PAIRS))] for w in parents]
     ws = torch.cat([path(a, b, centres, G.num_ws) for a, b in zip(*chosen, strict=True)])
-    seen = reference.look_at(synthesize(G, ws)).taught
+    seen = features_of(reference.taught, synthesize(G, ws))
     share = reference.classifier.probabilities(seen)[:, last].view(PAIRS, -1)
     features, middle = seen.view(PAIRS, len(WEIGHTS), -1), len(WEIGHTS) // 2
     half = features[:, middle]

@@ -29,7 +29,7 @@ from evaluation.distances import (
     sliced_distance,
 )
 from evaluation.domains import DomainClassifier
-from evaluation.features import balanced, features_of, load_features, random_network
+from evaluation.features import Details, balanced, features_of, load_features, random_network
 from evaluation.source import open_dataset
 from preprocessing.listing import USEFUL
 from stylegan import Generator
@@ -40,7 +40,8 @@ SPLITS = 3  # into halves, over which figures are averaged
 DIRECTIONS = 64  # principal ones, between which the Frechet distance is taken
 LEAST = 8  # pictures on either side of a comparison: each has five neighbours and some others
 COPY = 0.25  # closeness to a real face below which a drawn one is taken for a copy
-HALF = 0.1  # kernel distance above the floor at which the score is 50
+HALF, HALF_DETAILS = 0.1, 0.5  # kernel distances above their floors at which the score is 50
+JUDGED = "kernel", "kernel, half size", "kernel, ImageNet features"
 TURNED = 300  # pictures of which it is learned what upright is
 
 
@@ -54,23 +55,25 @@ class Figure(NamedTuple):
 def score(figures: dict[str, Figure], copies: float) -> float:
     """One number for all together: 100 is as good as other real faces, 0 is worthless.
 
-    It falls with the kernel distance above its floor, the mean of that at full and at half size, of
-    which the second hardly minds noise and blur on what are faces after all, and with the share of
-    copies.
+    It falls alike with two kernel distances above their floors, and with the share of copies. One
+    is of shapes, the mean of that at full and at half size, of which the second hardly minds noise
+    and blur on what are faces after all. The other is of details, where faces are bent or soft.
     """
-    pairs = figures["kernel"], figures["kernel, half size"]
-    distance = sum(pair.value - pair.floor for pair in pairs) / 2
-    return 100 * (1 - copies) / (1 + max(distance, 0) / HALF)
+    full, half, fine = (figures[name].value - figures[name].floor for name in JUDGED)
+    shapes, details = max((full + half) / 2, 0), max(fine, 0)
+    return 100 * (1 - copies) / (1 + (shapes / HALF + details / HALF_DETAILS) / 2)
 
 
 class Pictures(NamedTuple):
     """Images (N, 3, H, H) in [-1, 1] and what the networks see in them: the random one (N, 480),
-    the one that learned (N, 4096), and that one again where the pictures are half as large."""
+    the one that learned (N, 4096), that one again where the pictures are half as large, and the one
+    that knows pictures of all kinds (N, 5120)."""
 
     img: Tensor
     random: Tensor
     taught: Tensor
     half: Tensor
+    details: Tensor
 
     def rows(self, index: Tensor) -> "Pictures":
         return Pictures(*(x[index] for x in self))
@@ -110,8 +113,11 @@ class Reference:
         kept = torch.isin(labels, places)
         img, self.labels = from_uint8(img[kept]), torch.searchsorted(places, labels[kept])
         self.random = random_network(img)
-        self.taught, self.features_name = load_features()
-        self.reals = self.look_at(img)
+        self.taught, name = load_features()
+        self.details = Details()
+        self.features_name = f"{name} {self.details.name}"
+        reals = self.look_at(img)
+        self.reals = reals._replace(details=self.details.calibrate(reals.details))
         self.axes = principal_directions(self.reals.taught, DIRECTIONS).float()
         self.classifier = DomainClassifier(self.reals.taught, self.labels)
         some = img[:: -(-len(img) // TURNED)]
@@ -122,7 +128,7 @@ class Reference:
     def look_at(self, img: Tensor) -> Pictures:
         """Pictures of any number."""
         small = F.interpolate(img, scale_factor=0.5, mode="bicubic", antialias=True).clamp(-1, 1)
-        networks = (self.random, img), (self.taught, img), (self.taught, small)
+        networks = (self.random, img), (self.taught, img), (self.taught, small), (self.details, img)
         return Pictures(img, *(features_of(network, x) for network, x in networks))
 
     def distances(self, real: Pictures, fake: Pictures) -> dict[str, float]:
@@ -132,6 +138,7 @@ class Reference:
         return {
             "kernel": kernel_distance(real.taught, fake.taught),
             "kernel, half size": kernel_distance(real.half, fake.half),
+            "kernel, ImageNet features": kernel_distance(real.details, fake.details),
             "kernel, random features": kernel_distance(real.random, fake.random),
             "frechet": frechet_distance(*low),
             "sliced": sliced_distance(real.taught, fake.taught),

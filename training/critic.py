@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from evaluation.trunk import CHANNELS, STRIDES, Trunk
 from stylegan.discriminator import minibatch_deviation
-from training.trunk import CHANNELS, STRIDES, Trunk
 
 SIDE = 128  # pixels to which smaller pictures are enlarged
 WIDTHS = (64, 64, 128, 256)  # of the mixed features, fine to coarse

@@ -129,6 +129,13 @@ def slope(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     return []
 
 
+def comparable(history: list[Moment]) -> list[Moment]:
+    """The moments measured by the features of the same networks as the newest one was."""
+    measured = [moment for moment in history if moment.figures]
+    newest = measured[-1].figures.get("features") if measured else None
+    return [moment for moment in measured if moment.figures.get("features") == newest]
+
+
 def way(measured: list[Moment], flags: dict[str, object]) -> list[Finding]:
     """How the drawn faces changed since the best."""
     last, best = measured[-1], max(measured, key=lambda moment: moment.figures["score"])
@@ -182,7 +189,7 @@ def diagnose(
         return []
     now = recent(log) | {"kimg": log[-1]["kimg"]}
     findings = [*slope(now, flags), *balance(now, flags), *signs(now, flags)]
-    measured = [moment for moment in history if moment.figures]
+    measured = comparable(history)
     if measured:
         findings += way(measured, flags)
         findings += faces(measured[-1].figures, flags, now["ada/p"])
@@ -208,7 +215,7 @@ def examine(run: str | Path) -> str:
     if len(log) < REPORTS:
         return "doctor: too early to say anything"
     if not findings:
-        scores = [moment.figures["score"] for moment in history if moment.figures]
+        scores = [moment.figures["score"] for moment in comparable(history)]
         way = ", ".join(f"{score:.1f}" for score in scores[-LAST:])
         return "doctor: nothing looks wrong" + (f"; the last scores are {way}" if way else "")
     return "\n".join(f"doctor: {finding}" for finding in findings)

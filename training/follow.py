@@ -25,11 +25,11 @@ from training.doctor import examine
 from training.handover import HANDOVER, handover
 from training.mend import (
     OPTIONAL,
+    beats,
     damaged,
     mend_best,
     mend_history,
     mend_snapshot,
-    score_of,
     tell,
     width_of_kinds,
 )
@@ -122,7 +122,7 @@ class Follower:
             with suppress(ValueError):  # no face of a kind yet
                 domains = catalogue(kinds(G, self.reference, SAMPLES, seen), self.reference)
         add_moment(self.out, Moment(nimg / 1000, f"samples/{name}.png", figures))
-        if figures and figures["score"] > score_of(self.out / BEST):
+        if figures and beats(figures, self.out / BEST):
             version = new_version(self.out)
             self._save(parts, G, nimg, version, figures, domains)
             state = handover(*(parts[part] for part in ("G", "D", "G_opt", "D_opt")))

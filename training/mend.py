@@ -64,6 +64,20 @@ def score_of(folder: Path) -> float:
     return float(score)
 
 
+def beats(figures: dict[str, object], folder: Path) -> bool:
+    """Whether weights with these figures score better than those of a folder.
+
+    They do, too, where those were not measured, or by the features of other networks: such scores
+    do not compare.
+
+    Raises: as `score_of`.
+    """
+    score = score_of(folder)
+    if score < 0 or read_metrics(folder).get("features") != figures["features"]:
+        return True
+    return figures["score"] > score
+
+
 def width_of_kinds(folder: Path) -> int | None:
     """Of the centres in a folder's domains.json; None if it has none.
 

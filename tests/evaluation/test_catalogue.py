@@ -28,13 +28,13 @@ def test_centres_are_means_over_many_latents_that_were_not_drawn():
 
 
 def test_a_face_is_good_where_reals_are_near():
-    """In both features the third is nearest; the first is far in one, the second in the other, and
-    the fourth, which is farthest in both, is last."""
+    """In all features the third is nearest; the first is far in one, the second in the others, and
+    the fourth, which is farthest in all, is last."""
     reals = torch.zeros(6, 2)
     taught = torch.tensor([[3.0, 0], [1.0, 0], [0.5, 0], [9.0, 0]])
     random = torch.tensor([[1.0, 0], [3.0, 0], [0.5, 0], [9.0, 0]])
-    fake = Pictures(torch.zeros(4, 3, 2, 2), random, taught, taught)
-    order = best_first(fake, Pictures(None, reals, reals, reals)).tolist()
+    fake = Pictures(torch.zeros(4, 3, 2, 2), random, taught, taught, random)
+    order = best_first(fake, Pictures(None, *[reals] * 4)).tolist()
     assert order[0] == 2 and order[3] == 3
 
 

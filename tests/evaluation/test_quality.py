@@ -5,22 +5,25 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from benchmarks.metrics import bent
 from evaluation.dataset import ImageDataset
-from evaluation.quality import ALL, Figure, Reference, measurable, score
+from evaluation.quality import ALL, JUDGED, Figure, Reference, measurable, score
 from stylegan.images import from_uint8
 
 
-def test_the_score_is_half_at_a_tenth_and_falls_with_copies():
+def test_the_score_is_half_at_half_distances_and_falls_with_copies():
     """A distance below the floor, which chance brings, is none."""
 
-    def figures(full, half, floor=0.0):
-        return {"kernel": Figure(full, floor), "kernel, half size": Figure(half, floor)}
+    def found(full, half, details, *, floor=0.0, copies=0.0):
+        values = zip(JUDGED, (full, half, details), strict=True)
+        return score({name: Figure(value, floor) for name, value in values}, copies)
 
-    assert score(figures(0.05, 0.15), copies=0.0) == pytest.approx(50)
-    assert score(figures(0.06, 0.16, floor=0.01), copies=0.0) == pytest.approx(50)
-    assert score(figures(0.3, 0.3), copies=0.2) == pytest.approx(20)
-    assert score(figures(-0.01, 0.005), copies=0.0) == 100
-    assert score(figures(0.0, 0.0), copies=1.0) == 0
+    assert found(0.05, 0.15, 0.5) == pytest.approx(50)
+    assert found(0.06, 0.16, 0.51, floor=0.01) == pytest.approx(50)
+    assert found(0.1, 0.1, 0.0) == found(0.0, 0.0, 0.5) == pytest.approx(100 / 1.5)
+    assert found(0.3, 0.3, 1.5, copies=0.2) == pytest.approx(20)
+    assert found(-0.01, 0.005, -0.01) == 100
+    assert found(0.0, 0.0, 0.0, copies=1.0) == 0
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,15 @@ def test_noise_and_blur_are_seen(reference, good):
     blurred = F.interpolate(small, size=img.shape[2:], mode="bilinear")
     blurred = reference.compare(reference.look_at(blurred))[ALL]
     assert blurred["patches/0"].value > 3 * fine["patches/0"].value
+
+
+def test_bent_faces_are_seen(reference, good):
+    """The network that learned on faces hardly sees them."""
+    found = reference.judge(reference.look_at(bent(good[0].img)))
+    figures, fine = found["distances"][ALL], good[1][ALL]
+    above = {name: figures[name]["value"] - fine[name].value for name in JUDGED}
+    assert above["kernel"] < 0.1 and above["kernel, ImageNet features"] > 0.4
+    assert found["score"] < 60
 
 
 def test_a_copy_is_seen(reference, good):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from evaluation.trunk import CHANNELS, STRIDES, Trunk, strided
 from training.critic import GROUP, FeatureCritic
-from training.trunk import CHANNELS, STRIDES, Trunk, strided
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,14 @@ def test_signs_of_the_faces(run, scores, values, what, advice):
     assert what in found and advice in found
 
 
+def test_scores_by_other_features_do_not_count(run):
+    """As of a run that began before the features changed."""
+    before, since = run([90, 90, 90]), run([50, 60])
+    for moment in before:
+        moment.figures["features"] = "others"
+    assert words(log(), before + since) == [] != words(log(), run([90, 90, 90, 50, 60]))
+
+
 def test_nothing_is_said_of_what_are_no_faces_yet_before_it_is_late(run):
     early = run([1, 2], coverage=[0.3, 0.1], shares=[{"early": 1.0, "late": 0.0}] * 2)
     assert words(log(), early) == []

@@ -14,7 +14,7 @@ from stylegan.layout import CONFIG, METRICS, WEIGHTS
 from training.best import BEST, new_version, publish
 from training.config import TrainConfig
 from training.follow import Follower
-from training.mend import damaged, mend_best
+from training.mend import beats, damaged, mend_best
 from training.report import forget_after, kimg_of
 from training.snapshot import DISCRIMINATOR, SAMPLES, SUMS, save_pictures, save_weights
 
@@ -59,6 +59,13 @@ def test_whole_things_are_left_alone(run, capsys):
     follower.mend(*now)
     assert capsys.readouterr().err == ""
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == was
+
+
+def test_weights_beat_what_scores_less_or_was_not_measured_alike(run, figures, tmp_path):
+    out, _, _ = run
+    assert beats(figures(31.0), out / BEST) and not beats(figures(30.0), out / BEST)
+    assert beats(figures(1.0) | {"features": "others"}, out / BEST)
+    assert beats(figures(1.0), tmp_path / "nothing")
 
 
 def test_every_damage_of_a_snapshot_is_found(run, capsys):
