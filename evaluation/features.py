@@ -152,9 +152,9 @@ class Details(nn.Module):
 
     def calibrate(self, found: Tensor) -> Tensor:
         """From now on each feature has mean 0 and variance 1 over the pictures in which this was
-        found; returns what it finds in them then."""
+        found, less where it hardly varies; returns what it finds in them then."""
         variance, self.mean = torch.var_mean(found, dim=0)
-        self.scale = variance.clamp(min=1e-8).rsqrt()
+        self.scale = torch.maximum(variance, variance.mean() / 100 + 1e-8).rsqrt()
         return (found - self.mean) * self.scale
 
 

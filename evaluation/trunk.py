@@ -52,7 +52,7 @@ class Trunk(nn.Module):
         super().__init__()
         path = Path(folder) / "model.safetensors"
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: the weights of the critic's features")
+            raise FileNotFoundError(f"{path} is missing: the weights of the trunk")
         for name, x in load_file(path).items():
             self.register_buffer(name.replace(".", "_"), x.float(), persistent=False)
 

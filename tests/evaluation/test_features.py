@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from evaluation import features
 from evaluation.dataset import ImageDataset
 from evaluation.features import (
+    Details,
     FeatureNetwork,
     balanced,
     contrast,
@@ -29,6 +30,21 @@ def test_features_of_the_calibrating_pictures_have_mean_0_and_variance_1_per_lay
     torch.testing.assert_close(found.mean(dim=0), torch.zeros(480), rtol=0, atol=1e-3)
     for layer in found.split(features.WIDTHS, dim=1):
         assert layer.var(dim=0).mean().item() == pytest.approx(1, rel=1e-3)
+
+
+def test_details_have_mean_0_and_variance_1_over_the_calibrating_pictures(drawn):
+    """Of even pictures, where they do not vary, they stay finite. Grey is seen as three colours."""
+    img, details = from_uint8(drawn[:40]), Details()
+    found = details.calibrate(features_of(details, img))
+    assert found.shape == (40, 5120) and len(details.name) == 12
+    torch.testing.assert_close(features_of(details, img), found, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(found.mean(dim=0), torch.zeros(5120), rtol=0, atol=1e-3)
+    assert found.var(dim=0).median().item() == pytest.approx(1, rel=1e-3)
+    assert found.var(dim=0).max() < 1.001
+    grey = img[:, :1]
+    assert torch.equal(features_of(details, grey), features_of(details, grey.repeat(1, 3, 1, 1)))
+    even = torch.zeros(4, 3, 64, 64)
+    assert details.calibrate(features_of(Details(), even)).isfinite().all()
 
 
 def test_features_by_place_are_directions(drawn):
