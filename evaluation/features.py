@@ -152,7 +152,10 @@ class Details(nn.Module):
 
     def calibrate(self, found: Tensor) -> Tensor:
         """From now on each feature has mean 0 and variance 1 over the pictures in which this was
-        found, less where it hardly varies; returns what it finds in them then."""
+        found, less where it hardly varies; returns what it finds in them then.
+
+        Shapes: found (N, 5120), by a network that was not calibrated -> (N, 5120).
+        """
         variance, self.mean = torch.var_mean(found, dim=0)
         self.scale = torch.maximum(variance, variance.mean() / 100 + 1e-8).rsqrt()
         return (found - self.mean) * self.scale

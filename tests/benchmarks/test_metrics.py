@@ -36,20 +36,13 @@ def test_every_set_has_every_figure(weights, distinct_folder, tmp_path, monkeypa
     arguments = ["--weights", weights, "--samples", "200", "--out", str(out)]
     metrics.main(["--data", str(distinct_folder), *arguments])
     sets = json.loads(out.read_text())["sets"]
-    assert list(sets) == [
-        "floor",
-        weights,
-        "blurred",
-        "bent",
-        "noisy",
-        "only dark",
-        "reals returned",
-    ]
+    spoiled = ["blurred", "bent", "noisy", "only dark", "reals returned"]
+    assert list(sets) == ["floor", weights, *spoiled]
     assert all(found.keys() == sets["floor"].keys() for found in sets.values())
     assert sets["reals returned"]["as close as a copy"] == 1 > sets[weights]["as close as a copy"]
     scores = {name: found["score"] for name, found in sets.items()}
     assert scores["reals returned"] == 0 < scores["only dark"] < scores[weights] <= 100
-    assert scores["floor"] == 100 and scores[weights] > scores["noisy"]
+    assert scores["floor"] == 100 and scores[weights] > max(scores["noisy"], scores["bent"])
     assert sets["noisy"]["patches/0"] > 3 * sets[weights]["patches/0"]
     assert sets["only dark"]["coverage"] < 0.8 * sets[weights]["coverage"]
     assert Image.open(out.with_suffix(".png")).size == (12 * 64, 5 * 64)
