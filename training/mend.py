@@ -73,9 +73,19 @@ def beats(figures: dict[str, object], folder: Path) -> bool:
     Raises: as `score_of`.
     """
     score = score_of(folder)
-    if score < 0 or read_metrics(folder).get("features") != figures["features"]:
+    if score < 0 or read_metrics(folder).get("features") != figures.get("features"):
         return True
     return figures["score"] > score
+
+
+def best_of(folders: list[Path]) -> Path | None:
+    """The best by the networks that measured the last of them, as a run would have kept it."""
+    best = None
+    measured = [(read_metrics(folder), folder) for folder in folders if score_of(folder) >= 0]
+    for figures, folder in sorted(measured, key=lambda one: one[0].get("kimg", 0.0)):
+        if best is None or beats(figures, best):
+            best = folder
+    return best
 
 
 def width_of_kinds(folder: Path) -> int | None:
@@ -144,8 +154,8 @@ def mend_best(out: Path) -> None:
     words = f"{best / name} is damaged ({why})"
     others = {*(out / "weights").glob("kimg-*"), *(out / VERSIONS).glob("*")} - {best.resolve()}
     whole = [folder for folder in others if not damaged(folder).keys() - OPTIONAL]
-    found = max(whole, key=score_of, default=None)
-    if found is None or score_of(found) < 0:
+    found = best_of(whole)
+    if found is None:
         if best.is_symlink():
             best.unlink()
         else:

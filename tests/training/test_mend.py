@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 
+from evaluation.card import save_metrics
 from evaluation.dataset import ImageDataset
 from stylegan import Discriminator, DiscriminatorConfig, Generator
 from stylegan.domains import DOMAINS, Domain, save_domains
@@ -14,7 +15,7 @@ from stylegan.layout import CONFIG, METRICS, WEIGHTS
 from training.best import BEST, new_version, publish
 from training.config import TrainConfig
 from training.follow import Follower
-from training.mend import beats, damaged, mend_best
+from training.mend import beats, best_of, damaged, mend_best
 from training.report import forget_after, kimg_of
 from training.snapshot import DISCRIMINATOR, SAMPLES, SUMS, save_pictures, save_weights
 
@@ -128,6 +129,19 @@ def test_kinds_that_say_nothing_are_damaged(run, content):
     kinds = [Domain("early", torch.ones(13), 0.5, [1], [0.9])]  # of another network
     save_domains(kinds, out / "weights/kimg-000060")
     assert DOMAINS in damaged(out / "weights/kimg-000060")
+
+
+def test_the_best_is_among_those_measured_as_the_last_ones_were(run, figures):
+    early, middle, late = folders = sorted((run[0] / "weights").glob("kimg-*"))
+    assert best_of(folders[::-1]) == middle
+    older = {"kimg": 20.0} | figures(90.0) | {"features": "others"}
+    save_metrics(older, early)
+    assert best_of(folders) == middle
+    save_metrics(older | {"kimg": 40.0}, middle)
+    assert best_of(folders) == late
+    (late / METRICS).unlink()
+    assert best_of(folders) == early
+    assert best_of([late]) is None
 
 
 def test_the_best_that_is_whole_takes_the_place_of_a_damaged_best(run, capsys):
