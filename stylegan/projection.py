@@ -67,10 +67,17 @@ def pyramid_distance(a: Tensor, b: Tensor, mean: Mean = evenly) -> Tensor:
     return total + mean(difference.abs())
 
 
+def precise(x: Tensor) -> torch.autocast:
+    """Inside, sums and products stay in the types of their tensors, whatever autocast says."""
+    return torch.autocast(x.device.type, enabled=False)
+
+
 def similarity(a: Tensor, b: Tensor, mean: Mean = evenly) -> Tensor:
-    """Structural similarity, 1 for equal images: (N, C, H, H) -> (N,)."""
+    """Structural similarity, 1 for equal images: (N, C, H, H) -> (N,). Images in float32: variances
+    are differences of nearly equal means, so bfloat16 would leave nothing of their gradient."""
     taps = a.new_full((WINDOW, 1), 1 / WINDOW)
-    near = depthwise(depthwise(torch.cat([a, b, a * a, b * b, a * b], dim=1), taps), taps.T)
+    with precise(a):
+        near = depthwise(depthwise(torch.cat([a, b, a * a, b * b, a * b], dim=1), taps), taps.T)
     mean_a, mean_b, square_a, square_b, product = near.chunk(5, dim=1)
     both, var_a, var_b = product - mean_a * mean_b, square_a - mean_a**2, square_b - mean_b**2
     luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
@@ -123,13 +130,18 @@ def project(
     (N, num_ws, w_dim).
     """
     offset = torch.zeros(start.shape[1], len(start), basis.shape[1], requires_grad=True)
+
+    def moved() -> Tensor:
+        with precise(offset):  # autocast would also remember the offset of an earlier step
+            return start + (offset @ basis).transpose(0, 1)
+
     optimizer = torch.optim.Adam([offset], lr=RATE, betas=BETAS)
     wanted, mean = see(target) if see else [], partial(by_place, far=weights.far)
     for step in range(steps):
         for group in optimizer.param_groups:
             up, down = (step + 1) / RISE, (steps - step) / (FALL * steps)
             group["lr"] = RATE * min(up, down, 1)
-        img = G.synthesis(start + (offset @ basis).transpose(0, 1))
+        img = G.synthesis(moved())
         loss = weights.pyramid * pyramid_distance(img, target, mean)
         loss = loss + weights.similarity * (1 - similarity(img, target, mean))
         loss = loss + weights.prior * offset.square().mean(dim=(0, 2))
@@ -137,4 +149,4 @@ def project(
             loss = loss + weights.features * feature_distance(see(img), wanted, mean)
         (offset.grad,) = torch.autograd.grad(loss.sum(), [offset])
         optimizer.step()
-        yield (start + (offset @ basis).transpose(0, 1)).detach()
+        yield moved().detach()

@@ -56,6 +56,17 @@ def test_similarity_is_that_of_scikit_image():
     assert similarity(a, b).item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_similarity_pulls_the_same_way_where_networks_run_in_bfloat16():
+    """Its variances are differences of nearly equal means: rounded ones would pull anywhere."""
+    face = torch.from_numpy(skimage.data.astronaut()[:128:2, 160:288:2]).permute(2, 0, 1)[None]
+    b = face / 127.5 - 1
+    a = (b + 0.1 * torch.randn_like(b)).requires_grad_(True)
+    (single,) = torch.autograd.grad(similarity(a, b).sum(), [a])
+    with torch.autocast("cpu", torch.bfloat16):
+        (half,) = torch.autograd.grad(similarity(a, b).sum(), [a])
+    torch.testing.assert_close(half, single)
+
+
 def test_the_nearest_is_the_picture_itself():
     img = torch.rand(5, 3, 32, 32) * 2 - 1
     assert nearest(img, img[3:4] + 0.01) == 3
@@ -73,6 +84,18 @@ def test_a_drawn_face_is_found_again(tiny, calibrate, steps):
     first, last = (unlikeness(G.synthesis(x), target).item() for x in (start, found[-1]))
     assert last < (first if steps == 1 else 0.7 * first)
     assert all(torch.equal(x, before[name]) for name, x in G.state_dict().items())
+
+
+def test_a_search_gets_as_far_where_networks_run_in_bfloat16(tiny, calibrate):
+    """All of it in one context of autocast, which remembers what it has rounded."""
+    G = calibrate(Generator(tiny()), sample_z(range(8), 8)).requires_grad_(False)
+    ws = G.mapping(sample_z([1, 2], 8))
+    what = G, G.synthesis(ws[:1]), ws[1:], everywhere(G, torch.eye(12)), 30
+    single = list(project(*what))[-1]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = list(project(*what))[-1]
+    first, far, near = (unlikeness(G.synthesis(x), what[1]).item() for x in (ws[1:], half, single))
+    assert first - far > 0.9 * (first - near)
 
 
 def test_features_are_compared_as_directions():
