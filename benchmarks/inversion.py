@@ -47,7 +47,7 @@ PLACES = [(38.3, 51.7), (73.5, 51.5), (56.0, 71.7), (41.5, 92.4), (70.7, 92.2)] 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 ENLARGED = 4  # times, for the detector
 GOOD = 24  # seeds of each kind, of which the nearest is a start, as on the page
-PSI = 0.65  # of seeds, as on the page
+PSI = 0.65  # of seeds
 SEEDS, REALS = 20, 1000  # that faces are mixed with; that the mixes are compared with
 ROUNDING = 1 / 12  # mean squared error of whole numbers: no picture is told to be nearer
 

@@ -26,6 +26,7 @@ DOCS = ROOT / "docs"
 MIX, PARENT, GAP, BELOW = 288, 192, 16, 36  # pixels of the film: faces, between them, the slider
 MOVES, MOVE_MS, REST_MS = 20, 80, 900  # of the slider, one way; at its ends
 TRACK, KNOB = (128, 128, 140, 255), (99, 102, 241, 255)
+PSI = 0.8  # as the page begins
 WIDE, PHONE = (1280, 900), (375, 800)
 SECONDS = 120  # for the slowest tab on a busy machine
 STILL = """() => {
@@ -64,11 +65,11 @@ def save_film(path: Path) -> None:
     """The pair that the page opens with; from B to A and back, for ever."""
     direct = Direct(torch.float32)
     a, b = (direct.domains[kind].picked_first[0] for kind in (0, -1))
-    face_a, face_b = (direct.mix(a, b, weight, 0.65) for weight in (0, 1))
+    face_a, face_b = (direct.mix(a, b, weight, PSI) for weight in (0, 1))
     there = []
     for move in range(MOVES + 1):
         weight = (1 + math.cos(math.pi * move / MOVES)) / 2
-        there.append(frame(face_a, direct.mix(a, b, weight, 0.65), face_b, weight))
+        there.append(frame(face_a, direct.mix(a, b, weight, PSI), face_b, weight))
     first, *rest = frames = [*there, *there[-2:0:-1]]
     times = [REST_MS if i in (0, MOVES) else MOVE_MS for i in range(len(frames))]
     first.save(path, save_all=True, append_images=rest, duration=times, loop=0, quality=65)

@@ -8,7 +8,7 @@ from playground.mistake import Mistake
 from playground.model import Model
 from playground.words import WORDS, english, kind_name
 
-PSI = 0.65  # truncation at first
+PSI = 0.8  # truncation at first
 # Of an event that answers each move of a control, of which only the last counts.
 LIVE = {"show_progress": "hidden", "trigger_mode": "always_last", "queue": False}
 
