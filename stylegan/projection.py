@@ -67,16 +67,11 @@ def pyramid_distance(a: Tensor, b: Tensor, mean: Mean = evenly) -> Tensor:
     return total + mean(difference.abs())
 
 
-def precise(x: Tensor) -> torch.autocast:
-    """Inside, sums and products stay in the types of their tensors, whatever autocast says."""
-    return torch.autocast(x.device.type, enabled=False)
-
-
 def similarity(a: Tensor, b: Tensor, mean: Mean = evenly) -> Tensor:
     """Structural similarity, 1 for equal images: (N, C, H, H) -> (N,). Images in float32: variances
     are differences of nearly equal means, so bfloat16 would leave nothing of their gradient."""
     taps = a.new_full((WINDOW, 1), 1 / WINDOW)
-    with precise(a):
+    with torch.autocast(a.device.type, enabled=False):
         near = depthwise(depthwise(torch.cat([a, b, a * a, b * b, a * b], dim=1), taps), taps.T)
     mean_a, mean_b, square_a, square_b, product = near.chunk(5, dim=1)
     both, var_a, var_b = product - mean_a * mean_b, square_a - mean_a**2, square_b - mean_b**2
@@ -132,7 +127,8 @@ def project(
     offset = torch.zeros(start.shape[1], len(start), basis.shape[1], requires_grad=True)
 
     def moved() -> Tensor:
-        with precise(offset):  # autocast would also remember the offset of an earlier step
+        # autocast would round it, and remember the offset of an earlier step
+        with torch.autocast(offset.device.type, enabled=False):
             return start + (offset @ basis).transpose(0, 1)
 
     optimizer = torch.optim.Adam([offset], lr=RATE, betas=BETAS)
