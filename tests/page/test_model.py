@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from benchmarks.load import dtype_of, is_close
 from benchmarks.serving import ROOT, serving
+from playground.controls import PSI
 from playground.trial import PATIENCE
 from stylegan import Generator, sample_z
 from stylegan.images import to_uint8
@@ -66,7 +67,7 @@ def test_another_model_draws_the_page_and_its_address_brings_it_back(browser, hu
         wait_until_drawn(page, "face-mix")
         mixed = picture(page, "face-mix")
         with torch.inference_mode():
-            expected = to_uint8(G(sample_z([0], G.z_dim), truncation_psi=0.65))[0]
+            expected = to_uint8(G(sample_z([0], G.z_dim), truncation_psi=PSI))[0]
         assert is_close(picture(page, "face-a"), expected, dtype_of(served.address))
         page.locator("#save-side").get_by_label("32", exact=True).check()
         with page.expect_download() as download:
