@@ -33,7 +33,7 @@ def test_every_set_has_every_figure(weights, distinct_folder, tmp_path, monkeypa
     """The picture shows what was drawn, not the reals."""
     monkeypatch.setattr(metrics, "keep_freed_memory", lambda: None)
     out = tmp_path / "metrics.json"
-    arguments = ["--weights", weights, "--samples", "200", "--out", str(out)]
+    arguments = ["--weights", weights, "--samples", "120", "--out", str(out)]
     metrics.main(["--data", str(distinct_folder), *arguments])
     sets = json.loads(out.read_text())["sets"]
     spoiled = ["blurred", "bent", "noisy", "only dark", "reals returned"]

@@ -60,8 +60,15 @@ def test_the_best_weights_are_kept(following, weights, tmp_path, tiny):
         follower.finish(20_000, torch.device("cpu"))
 
 
-def test_a_snapshot_between_measurements_has_a_picture_only(following, tiny, tmp_path):
-    _, _, follower = following
+@pytest.fixture
+def unmeasured(faces, tmp_path):
+    """A run on too few pictures to measure faces by them."""
+    config = TrainConfig(str(faces), str(tmp_path), total_kimg=20.0)
+    return config, ImageDataset(config.data)
+
+
+def test_a_snapshot_between_measurements_has_a_picture_only(unmeasured, tiny, tmp_path):
+    follower = Follower(*unmeasured, 0)
     pictures = follower.look(
         parts(Generator(tiny(img_resolution=64))), 4000, measure=False, snapshot=True
     )
@@ -70,17 +77,17 @@ def test_a_snapshot_between_measurements_has_a_picture_only(following, tiny, tmp
     assert not (tmp_path / "best").exists()
 
 
-def test_what_will_be_measured_again_is_forgotten(following, tmp_path):
-    config, dataset, _ = following
+def test_what_will_be_measured_again_is_forgotten(unmeasured, tmp_path):
     for kimg in (4.0, 8.0, 12.0):
         add_moment(tmp_path, Moment(kimg, "a.png"))
-    Follower(config, dataset, 8000)
+    Follower(*unmeasured, 8000)
     assert [moment.kimg for moment in read_history(tmp_path)] == [4.0, 8.0]
 
 
-def test_too_few_pictures_are_not_measured_and_do_not_end_the_run(faces, tiny, tmp_path, capsys):
-    config = TrainConfig(str(faces), str(tmp_path), total_kimg=1.0)
-    follower = Follower(config, ImageDataset(config.data), 0)
+def test_too_few_pictures_are_not_measured_and_do_not_end_the_run(
+    unmeasured, tiny, tmp_path, capsys
+):
+    follower = Follower(*unmeasured, 0)
     assert "faces will not be measured: early has 4 pictures" in capsys.readouterr().err
     follower.look(parts(Generator(tiny())), 1000, measure=True, snapshot=True)
     follower.finish(1000, torch.device("cpu"))

@@ -143,7 +143,7 @@ def test_measuring_leaves_the_training_alone_and_goes_on_with_it(
     face_folder, config, tmp_path, assert_same, monkeypatch
 ):
     """Measured, measured in two parts, and not measured."""
-    monkeypatch.setattr(training.follow, "SAMPLES", 100)
+    monkeypatch.setattr(training.follow, "SAMPLES", 60)
     monkeypatch.setattr(evaluation.catalogue, "SEEDS", 50)
     measured = dataclasses.replace(config, data=str(face_folder), eval_kimg=0.016, total_kimg=0.04)
     run(measured)
