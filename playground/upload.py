@@ -106,9 +106,12 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
             raise Mistake("No face is found yet: give a picture, then press 'Find it'.")
         return ws
 
-    def stopped(ws: Tensor | None, words: str) -> str:
-        """After a search that was still going on."""
-        return STOPPED if ws is not None and not words.startswith(FOUND) else words
+    def stopped(ws: Tensor | None, words: str, model: str = "") -> tuple:
+        """After a search that was still going on. The face is shown once more: Gradio may keep a
+        step without handing it over, and what is kept is what is mixed."""
+        if ws is None or words.startswith(FOUND):
+            return gr.skip(), words
+        return models[model].draw(ws)[0], STOPPED
 
     def shown(picture: np.ndarray | None, ws: Tensor | None, words: str | None) -> tuple:
         """What was found, and the buttons that take it, once something is. All in one answer: an
@@ -166,7 +169,7 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
     finding = begun.then(said(better, 4), searched, result, **private, **one)
     for ended in (finding.then, stop.click):
         ended(lambda: gr.Button(interactive=False), None, stop, **quick)
-    halted = [ws, how_far], how_far
+    halted = [ws, how_far, mix.model], [found, how_far]
     halt = stop.click(stopped, *halted, cancels=[finding], **private)
     halt.then(stopped, *halted, **private)  # Gradio may still hand over a step that was on its way
     mix.take([use_a, use_b], face_found, [ws], tabs)
