@@ -106,7 +106,7 @@ def upload_tab(models: Models, mix: Mixing, tabs: gr.Tabs) -> None:
             raise Mistake("No face is found yet: give a picture, then press 'Find it'.")
         return ws
 
-    def stopped(ws: Tensor | None, words: str, model: str = "") -> tuple:
+    def stopped(ws: Tensor | None, words: str, model: str) -> tuple:
         """After a search that was still going on. The face is shown once more: Gradio may keep a
         step without handing it over, and what is kept is what is mixed."""
         if ws is None or words.startswith(FOUND):

@@ -5,6 +5,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from app import build_page
+from playground.find import FOUND, STOPPED
 from playground.upload import crop_upload
 from preprocessing import detect
 from preprocessing.detect import find_faces
@@ -121,3 +123,14 @@ def test_a_file_that_is_no_picture_is_named(tmp_path):
 
 def test_taking_the_picture_away_clears_the_crop():
     assert crop_upload(None, 64) == ([], "")
+
+
+def test_after_a_stop_the_face_is_shown_that_would_be_mixed(model):
+    """Whatever was handed over last; a search that came to its end stays as it is."""
+    stopped = next(event.fn for event in build_page(model).fns.values() if event.name == "stopped")
+    ws = model.styles([7], 0.8)
+    picture, words = stopped(ws, "Looking: step 5 of at most 60", "")
+    assert words == STOPPED
+    np.testing.assert_array_equal(picture, model.draw(ws)[0])
+    assert not isinstance(stopped(ws, f"{FOUND}: a good likeness", "")[0], np.ndarray)
+    assert stopped(None, "Looking", "")[1] == "Looking"

@@ -37,6 +37,7 @@ def wait_for(condition, process):
 STOPS = [  # the signal, and whether everybody gets it or the launcher alone
     (signal.SIGKILL, True),
     (signal.SIGINT, True),
+    (signal.SIGTERM, True),
     (signal.SIGTERM, False),
 ]
 
@@ -59,8 +60,8 @@ def stop(start, kill):
 def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
     launch, stop, faces, tmp_path, assert_same
 ):
-    """kill -9, Ctrl-C, and SIGTERM to the launcher alone: then the state, a dict of weights,
-    optimizers, EMA, ADA p and signs, mean path length, equals bit for bit."""
+    """kill -9, SIGTERM to everybody, Ctrl-C, and SIGTERM to the launcher alone: then the state, a
+    dict of weights, optimizers, EMA, ADA p and signs, mean path length, equals bit for bit."""
     command = [SCRIPT, *f"--data {faces} {FLAGS} --total-kimg {LAST}".split()]
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     two = dict(processes=2, cwd=tmp_path)
@@ -86,11 +87,11 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
 def test_a_stop_a_full_disk_and_a_torn_state_cost_one_process_only_time(
     start, launch, stop, faces, tmp_path, assert_same
 ):
-    """SIGTERM to everybody, then a state that cannot be saved, then one that is not whole."""
+    """Ctrl-C, then a state that cannot be saved, then one that is not whole."""
     flags = f"--data {faces} {FLAGS} --total-kimg {LAST}".split()
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     launch(SCRIPT, *flags, "--out", str(unbroken), cwd=tmp_path)
-    output = stop([SCRIPT, *flags], broken, signal.SIGTERM, cwd=tmp_path)
+    output = stop([SCRIPT, *flags], broken, signal.SIGINT, cwd=tmp_path)
     assert "stopped at kimg" in output
     before = newest(broken)
     process = start(SCRIPT, *flags, "--out", str(broken), cwd=tmp_path)
