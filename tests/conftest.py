@@ -13,6 +13,7 @@ import pytest
 import skimage.data
 import torch
 from accelerate.state import AcceleratorState
+from filelock import FileLock
 from PIL import Image
 
 from evaluation.dataset import ImageDataset
@@ -151,14 +152,25 @@ def bundled() -> Model:
     return dataclasses.replace(load_model(), dtype=torch.float32)
 
 
-@pytest.fixture(scope="session")
-def drawn() -> torch.Tensor:
+def draw_faces() -> torch.Tensor:
     """400 faces that the weights in the repository draw, uint8 (N, 3, 64, 64)."""
     G = Generator.from_pretrained(ROOT / "weights" / "faces-64")
     with torch.inference_mode():
         ws = G.mapping(sample_z(range(10_000, 10_400), G.z_dim))
         img = torch.cat([G.synthesis(part) for part in ws.split(50)])
     return torch.from_numpy(to_uint8(img)).permute(0, 3, 1, 2)
+
+
+@pytest.fixture(scope="session")
+def drawn(worker_id, tmp_path_factory) -> torch.Tensor:
+    """`draw_faces`; one of the processes that test draws them for all."""
+    if worker_id == "master":  # the only one
+        return draw_faces()
+    path = tmp_path_factory.getbasetemp().parent / "drawn.pt"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            torch.save(draw_faces(), path)
+    return torch.load(path)
 
 
 def dark_and_light(faces: torch.Tensor, each: int, folder: Path) -> Path:
