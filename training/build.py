@@ -15,7 +15,7 @@ from training.config import TrainConfig
 from training.draws import send
 from training.precision import weight_layout
 from training.processes import on_main
-from training.redraw import Redraw, first_encoder
+from training.redraw import Redraw
 from training.steps import Recipe, Run, TrainedGenerator
 from training.transfer import begin_with, freeze, go_on_from
 
@@ -59,9 +59,8 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     mean_path = torch.zeros((), device=accelerator.device)
     redraw = None
     if config.redraw:
-        encoder = first_encoder(raw[0], config.init_from if begins_with_weights else None)
-        how = dict(capturable=config.cuda_graphs)
-        redraw = Redraw.begin(config.redraw, encoder, raw[0].z_dim, accelerator, **how)
+        what = dataset, config.z_dim, config.seed, accelerator.device
+        redraw = Redraw.begin(config.redraw, *what)
     return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw)
 
 
@@ -86,9 +85,8 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
 
 
 def set_rates(run: Run, share: float) -> None:
-    """Let all optimizers take steps of this share of their learning rates."""
-    optimizers = [run.G_opt, run.D_opt] + ([run.redraw.optimizer] if run.redraw else [])
-    for optimizer in optimizers:
+    """Let both optimizers take steps of this share of their learning rates."""
+    for optimizer in (run.G_opt, run.D_opt):
         for group in optimizer.param_groups:
             lr = share * group["initial_lr"]
             if isinstance(group["lr"], torch.Tensor):

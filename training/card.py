@@ -150,7 +150,7 @@ def _recipe(config: TrainConfig, resolution: int, nimg: int) -> str:
         "learning rates": f"G {config.g_lr:g}, D {config.d_lr:g}"
         + f", falling from kimg {config.rate_kimg:g} on" * (config.rate_kimg > 0),
         "judge": config.critic,
-        "real faces drawn again": f"with weight {config.redraw:g}" if config.redraw else "no",
+        "real faces drawn again": f"weight {config.redraw:g}, a z each" if config.redraw else "no",
         "R1 gamma": f"{config.r1_gamma(resolution):g}",
         "augmentation": f"ADA, p at most {config.ada_max:g}" if config.ada_max else "none",
         "mirrored": "yes" if config.mirror else "no",

@@ -236,7 +236,7 @@ class States:
 
 class Checkpoint(States):
     """Those of a generator's training: networks, optimizers, augmentation, progress; with --redraw
-    the encoder, too."""
+    the z of real faces, too."""
 
     def __init__(self, run: Run, config: TrainConfig):
         self.run = run
@@ -249,8 +249,7 @@ class Checkpoint(States):
             "ada": run.ada,
         }
         if run.redraw:
-            parts |= {"encoder": run.redraw.raw, "encoder_ema": run.redraw.average}
-            parts |= {"encoder_opt": run.redraw.optimizer}
+            parts["redraw"] = run.redraw
         super().__init__(config.out, config.keep, parts)
 
     def save(self, nimg: int) -> None:

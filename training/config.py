@@ -35,6 +35,24 @@ PRESETS = {
         snapshot_kimg=5.0,
         eval_kimg=5.0,
     ),
+    # what `tiny` has learnt goes on, and draws every real face again; the rates are those at which
+    # `tiny` ends
+    "redraw": dict(
+        g_lr=0.00117,
+        d_lr=0.00156,
+        gamma=5.0,
+        ada_max=0.0,
+        redraw=3.0,
+        channel_base=2048,
+        channel_max=64,
+        z_dim=64,
+        d_channel_base=4096,
+        d_channel_max=128,
+        batch=8,
+        total_kimg=60.0,
+        snapshot_kimg=5.0,
+        eval_kimg=5.0,
+    ),
     # what a Space on a CPU draws in real time; trained on a GPU
     "space": dict(),
     # for a long run on a GPU
@@ -102,7 +120,7 @@ class TrainConfig:
     r1_interval: int = option("apply R1 every so many steps", 16)
     path_length: float = option("weight of path length regularization; 2 is usual, 0 is off", 0.0)
     redraw: float = option(
-        "weight of drawing real faces again, by an encoder that is taught along; 0 is off", 0.0
+        "weight of drawing every real face again, each from a z of its own; 0 is off", 0.0
     )
     g_lr: float = option("learning rate of the generator", 0.0025)
     d_lr: float = option("learning rate of the discriminator", 0.002)
@@ -155,8 +173,13 @@ class TrainConfig:
                 raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels")
         if self.redraw and self.conditional:
             raise ValueError(
-                "--redraw is for networks without labels, which encoders do not know: "
+                "--redraw gives all faces z that are normal together, whatever their labels: "
                 "leave out --redraw or --conditional"
+            )
+        if self.redraw and self.init_from is None:
+            raise ValueError(
+                "--redraw looks for faces that G can draw already: train without it first, then "
+                "give the weights as --init-from"
             )
         if self.push_to_hub and not HUB_NAME.fullmatch(self.push_to_hub):
             raise ValueError(

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stylegan import Generator
 from stylegan.cost import generator_cost
-from training.redraw import SHRINK, Redraw
+from training.redraw import OF_FAKES, Redraw
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,11 @@ def _cost(work: Callable[..., object], *inputs: object) -> Cost:
 
 class Costs(NamedTuple):
     """Of G, of D, and of what D sees before it judges, which has no parameters that learn; of the
-    encoder, and of the maps by which its faces are compared, if there is one."""
+    maps by which faces that are drawn again are compared."""
 
     g: Cost
     d: Cost
     see: Cost
-    encoder: Cost | None = None
     maps: Cost | None = None
 
 
@@ -57,8 +56,8 @@ def costs(
     img = torch.zeros(1, G.img_channels, G.img_resolution, G.img_resolution, device=device)
     of_g = generator_cost(G.config)
     g = Cost(of_g.parameters, 2 * of_g.multiply_adds)
-    redrawn = (_cost(redraw.raw, img), _cost(redraw.see.maps, img)) if redraw else ()
-    return Costs(g, _cost(D, see(img), *labels), _cost(see, img), *redrawn)
+    maps = _cost(redraw.percept.maps, img) if redraw else None
+    return Costs(g, _cost(D, see(img), *labels), _cost(see, img), maps)
 
 
 def training_flops(cost: Costs, r1_interval: int | None) -> float:
@@ -68,12 +67,9 @@ def training_flops(cost: Costs, r1_interval: int | None) -> float:
     forward and a whole backward pass. D: three forward passes, one backward pass for inputs and two
     whole ones; R1, every `r1_interval` steps, a pass for the inputs and what it takes to
     differentiate that (twice the passes it differentiates). Reals and fakes are seen once, and the
-    gradient goes back through what is seen of the fakes. The encoder answers all real faces, and G
-    draws half of them again, both with a whole backward pass; maps compare these as reals and fakes
-    are seen.
+    gradient goes back through what is seen of the fakes. Faces that are drawn again are fakes like
+    the others; maps compare them as reals and fakes are seen.
     """
     r1 = 5 / r1_interval if r1_interval else 0
-    redrawn = 0.0
-    if cost.encoder:
-        redrawn = 3 * (cost.encoder.flops + (cost.g.flops + cost.maps.flops) / SHRINK)
+    redrawn = 3 * OF_FAKES * cost.maps.flops if cost.maps else 0.0
     return redrawn + 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

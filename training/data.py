@@ -47,7 +47,7 @@ class EndlessSampler(Sampler):
             self._epochs[group] = epoch, rng.permutation(self.groups[group]), rng.random(size) < 0.5
         return self._epochs[group][1:]
 
-    def _item(self, n: int) -> tuple[int, bool]:
+    def item(self, n: int) -> tuple[int, bool]:
         """What the n-th image of the run is."""
         turn, place = divmod(n, len(self.groups))
         rng = np.random.default_rng((self.seed, TURNS, turn))
@@ -60,7 +60,7 @@ class EndlessSampler(Sampler):
         start = self.first
         while True:
             turns = range(start + self.rank, start + self.batch, self.num_processes)
-            yield [self._item(n) for n in turns]
+            yield [self.item(n) for n in turns]
             start += self.batch
 
 

@@ -6,6 +6,8 @@ batch in parts, do together what one process does with all of it at once. The di
 groups of images that are compared stay together, too.
 """
 
+import dataclasses
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +17,8 @@ from torch import Tensor
 
 from training.augment import draw_numbers
 from training.config import TrainConfig
+from training.data import EndlessSampler
+from training.redraw import OF_FAKES, Redraw
 
 FAKES, REALS, PATHS = 3, 5, 6  # streams beside those of training.data
 
@@ -25,7 +29,8 @@ class Share:
 
     Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, z (N, z_dim) of the
     fakes; numbers and numbers_fake (N, K) of the augmentation of reals and fakes; paths
-    (N, C, H, W) standard normal, or None.
+    (N, C, H, W) standard normal, or None. Where faces are drawn again: faces (N,), the number of
+    the real face that a fake is to be, or -1; wanted (K, C, H, W), the faces of the first K.
     """
 
     reals: Tensor
@@ -34,6 +39,8 @@ class Share:
     z: Tensor
     numbers_fake: Tensor
     paths: Tensor | None
+    faces: Tensor | None = None
+    wanted: Tensor | None = None
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:
@@ -46,7 +53,7 @@ def send(x: Tensor, device: torch.device) -> Tensor:
 class Dealer:
     """Deals one process its shares of every batch.
 
-    Args: num_labels of the data.
+    Args: num_labels of the data; with `redraw`, `sampler` says which faces a batch shows.
     """
 
     def __init__(
@@ -57,20 +64,37 @@ class Dealer:
         rank: int,
         num_processes: int,
         device: torch.device,
+        sampler: EndlessSampler | None = None,
+        redraw: Redraw | None = None,
     ):
         self.config, self.num_labels = config, num_labels
+        self.sampler, self.redraw = sampler, redraw
         self.rank, self.num_processes, self.device = rank, num_processes, device
 
     def _stream(self, nimg: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng((self.config.seed, purpose, nimg))
 
+    def _places(self, part: int) -> slice:
+        """Of a part, in the batch: every num_processes * accumulate-th."""
+        start = self.rank + self.num_processes * part
+        return slice(start, None, self.num_processes * self.config.accumulate)
+
     def _send(self, numbers: np.ndarray | Tensor, part: int) -> Tensor:
-        """Every num_processes * accumulate-th row, on the device."""
-        start, step = (
-            self.rank + self.num_processes * part,
-            self.num_processes * self.config.accumulate,
-        )
-        return send(torch.as_tensor(numbers)[start::step], self.device)
+        """The rows of a part, on the device."""
+        return send(torch.as_tensor(numbers)[self._places(part)], self.device)
+
+    def _of_faces(self, share: Share, nimg: int, part: int) -> Share:
+        """The share, with the z of its real faces for those of its first fakes."""
+        batch = self.config.batch
+        items = [self.sampler.item(nimg + n) for n in range(batch)]
+        columns = (np.array(column) for column in zip(*items, strict=True))
+        faces, mirrored = (self._send(column, part) for column in columns)
+        num_wanted = len(range(math.ceil(OF_FAKES * batch))[self._places(part)])
+        faces[num_wanted:] = -1
+        z = torch.cat([self.redraw.z[faces[:num_wanted]], share.z[num_wanted:]])
+        reals, flip = share.reals[:num_wanted], mirrored[:num_wanted, None, None, None]
+        wanted = torch.where(flip, reals.flip(3), reals)
+        return dataclasses.replace(share, z=z, faces=faces, wanted=wanted)
 
     def deal(self, nimg: int, reals: Tensor, labels: Tensor, *, paths: bool) -> list[Share]:
         """The shares of the batch that begins at image `nimg`.
@@ -87,7 +111,7 @@ class Dealer:
         if paths:
             shape = (config.batch, *reals.shape[1:])
             noise = self._stream(nimg, PATHS).standard_normal(shape, dtype=np.float32)
-        return [
+        shares = [
             Share(
                 reals=send(reals[part :: config.accumulate], self.device),
                 labels=send(one_hot[part :: config.accumulate], self.device),
@@ -98,3 +122,6 @@ class Dealer:
             )
             for part in range(config.accumulate)
         ]
+        if self.redraw:
+            shares = [self._of_faces(share, nimg, i) for i, share in enumerate(shares)]
+        return shares

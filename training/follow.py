@@ -102,7 +102,7 @@ class Follower:
         domains: Sequence[Domain] = (),
     ) -> None:
         """As `save_weights`: G with what belongs to it of a `Checkpoint`'s parts."""
-        what = G, parts["D"], nimg, folder, figures, domains, parts.get("encoder_ema")
+        what = G, parts["D"], nimg, folder, figures, domains
         save_weights(self.config, self.dataset, *what)
 
     def look(

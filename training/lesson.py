@@ -45,7 +45,9 @@ class LessonConfig:
     data: str = option("real faces, too: a folder of preprocessing.prepare, a zip, the Hub", "")
     total_kimg: float = option("length of the run, in thousands of images shown", 40.0)
     batch: int = option("images per step, all processes together", 16)
-    lr: float = option("learning rate", 1e-3)
+    lr: float | None = option(
+        "learning rate; left out: 1e-3, or 3e-4 for an encoder that goes on", None
+    )
     seed: int = option("seed of all random numbers", 0)
     mixed_precision: str = option("auto: the faster one", "auto", ("auto", "no", "bf16"))
 
@@ -53,7 +55,7 @@ class LessonConfig:
         for name, holds in (
             ("total_kimg", 0 < self.total_kimg < math.inf),
             ("batch", self.batch >= 1),
-            ("lr", 0 < self.lr < math.inf),
+            ("lr", self.lr is None or 0 < self.lr < math.inf),
             ("seed", 0 <= self.seed < 2**31),
         ):
             if not holds:

@@ -11,13 +11,12 @@ from evaluation.card import save_metrics
 from stylegan.config_file import read_config
 from stylegan.domains import DOMAINS, load_domains
 from stylegan.history import HISTORY, Moment, read_history, save_history
-from stylegan.layout import CONFIG, DISCRIMINATOR, ENCODER, METRICS, WEIGHTS
+from stylegan.layout import CONFIG, DISCRIMINATOR, METRICS, WEIGHTS
 from stylegan.pretrained import read_metrics
 from training.best import BEST, VERSIONS, new_version, publish
 from training.snapshot import SUMS, sum_of
 
-ENCODER_FILES = {f"{ENCODER}/{name}" for name in (CONFIG, WEIGHTS)}
-OPTIONAL = {DOMAINS, *ENCODER_FILES}  # weights do without, and others may write them anew
+OPTIONAL = {DOMAINS}  # weights do without, and others may write it anew
 
 
 def tell(words: str) -> None:
@@ -135,8 +134,6 @@ def mend_snapshot(folder: Path, moments: list[Moment], data: str) -> None:
             tell(f"{words}; it is made anew")
         elif name == METRICS:
             tell(f"{words}; delete it, or measure again: python -m evaluation {folder} --card")
-        elif name in ENCODER_FILES:
-            tell(f"{words}; taught anew by: python training/train_encoder.py --generator {folder}")
         elif name == DOMAINS:
             tell(f"{words}; made anew by: python -m evaluation.catalogue {folder} --data {data}")
         else:

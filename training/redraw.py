@@ -1,165 +1,107 @@
-"""Real faces that G has to draw again, from what an encoder answers: both learn.
+"""Real faces that G has to draw again, each from a z of its own: G and the z learn.
 
-So a generator learns from each picture more than whether D takes it for real, and its encoder is
-taught when the run ends.
+A step draws three of four fakes from the z of its real faces. D judges them like the others, and
+they are also to be like their faces. So G learns from each picture more than whether D takes it for
+real. The z of all faces stay normal together, so random z draw what was learnt.
 
-    first_encoder  that of --init-from, or an untaught one
-    Anchor         what keeps its w where random ones lie
-    Redraw         the encoder of a run, and how unlike a face is that is drawn again
+    normal   z a part of the way to where they are normal
+    Redraw   the z of all faces, and how unlike faces are
 
-Reference: Larsen et al. 2016 (arXiv:1512.09300), Sec. 3, for redrawing beside the adversary.
+Legend: M faces, K z_dim, N images of a batch.
+
+Reference: Bojanowski et al. 2018 (arXiv:1707.05776), Sec. 2, for a z of every picture.
 """
 
-import copy
-import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
-from accelerate import Accelerator
-from torch import Tensor, nn
-from torch.optim import Optimizer
+import torch.nn.functional as F
+from torch import Tensor
 
-from evaluation.features import FeatureNetwork, load_features
-from stylegan import Generator
-from stylegan.encoder import Encoder
-from stylegan.generator import MappingNetwork
-from stylegan.latents import sample_z
-from training.lesson import picture_loss, prior
-from training.processes import on_main
+from evaluation.dataset import ImageDataset
+from stylegan.images import from_uint8
+from training.percept import Percept
 
-RATE, BETAS = 3e-4, (0.9, 0.99)  # of the encoder's Adam; the rate falls as those of G and D do
-SHRINK = 2  # the first half of the real faces is drawn again
-APART = 4.0  # weight of how far apart the encoder's w and random ones lie, beside unlike faces
-RANDOM = 512  # random w, always of the same z
-NARROW = 0.08  # deviation of random w, in parts of the largest, below which a direction is left out
-TINY = 1e-8  # in place of 0, the deviation along a direction that W does not have
+OF_FAKES = 3 / 4  # that are drawn from the z of real faces
+TURN = 0.04  # radians by which a step turns a z
+OFTEN, A_PART = 80, 0.1  # images between two moves of all z towards normal ones; how far of the way
+LOOKED_AT = 128  # faces from which the percept takes its deviations
+NORMAL = 9  # stream beside those of training.data, draws, lesson, train_encoder and search
 
 
-def _taught(repo: str, untaught: Encoder) -> Encoder:
-    """That of some weights; `untaught`, and a sentence, if they have none that fits."""
-    try:
-        encoder = Encoder.from_pretrained(repo)
-    except FileNotFoundError:
-        print(f"{repo} has no encoder; it begins anew", file=sys.stderr)
-        return untaught
-    if encoder.config != untaught.config:
-        print(f"the encoder of {repo} is of another network; it begins anew", file=sys.stderr)
-        return untaught
-    return encoder
+def normal(z: Tensor, directions: Tensor, part: float) -> Tensor:
+    """z, each number along orthonormal directions moved a part of the way to the normal quantile of
+    its rank.
 
-
-def first_encoder(G: Generator, init_from: str | None) -> Encoder:
-    """That of some weights, if they have one that fits, else an untaught one; the same on every
-    process.
-
-    Raises: ValueError for a damaged one; as `stylegan.find.find_pretrained`.
+    Shapes: z (M, K), directions (K, K), one a column -> (M, K).
+    Reference: Laparra et al. 2011 (arXiv:1602.00229), Sec. II.
     """
-    encoder = Encoder.of(G)
-    begun = on_main(lambda: (_taught(init_from, encoder) if init_from else encoder).state_dict())
-    encoder.load_state_dict(begun)
-    return encoder
+    ranks = torch.arange(len(z), device=z.device, dtype=z.dtype)
+    quantiles = torch.special.ndtri((ranks + 0.5) / len(z))
+    with torch.autocast(z.device.type, enabled=False):  # bfloat16 cannot tell many numbers apart
+        along = z @ directions
+        wanted = torch.empty_like(along)
+        wanted.scatter_(0, along.argsort(dim=0), quantiles[:, None].expand_as(along).contiguous())
+        return z + part * (wanted - along) @ directions.T
 
 
-def energy_distance(x: Tensor, y: Tensor) -> Tensor:
-    """How unlike two samples are distributed, in the unit of their coordinates. Its mean over many
-    samples is 0 if both come from one distribution, and more if they do not.
-
-    Shapes: x (N, K), y (M, K), M at least 2 -> (). A single x is not compared with others of x.
-    Reference: Szekely and Rizzo 2013 (doi:10.1016/j.jspi.2013.03.018), Sec. 2.
-    """
-
-    def own(x: Tensor) -> Tensor:
-        return torch.cdist(x, x).sum() / max(len(x) * (len(x) - 1), 1)
-
-    return 2 * torch.cdist(x, y).mean() - own(x) - own(y)
-
-
-class Anchor:
-    """What keeps an encoder's w of real faces where random w lie: an energy distance.
-
-    Without it they come to lie elsewhere, where random latents seldom are, and what the generator
-    learns there does not show in the faces that it draws. Every direction of W counts alike, in
-    parts of the deviation of random w along it. Those along which random w hardly vary are left
-    out.
-    """
-
-    def __init__(self, encoder: Encoder, z_dim: int):
-        self.encoder = encoder  # whose basis a state may bring later
-        self.z = sample_z(range(RANDOM), z_dim).to(encoder.basis.device)
-
-    def counted(self) -> Tensor:
-        """Which directions of the encoder's basis count, (w_dim,), 1 or 0."""
-        length = self.encoder.basis.norm(dim=1)  # the most first
-        return (length > NARROW * length[0]).float()
-
-    def distance(self, w: Tensor, mapping: MappingNetwork) -> Tensor:
-        """Of w (N, w_dim) to random w, in parts of the mean distance of two random w -> ()."""
-        directions = self.encoder.basis.T
-        with torch.no_grad():
-            random = mapping(self.z)[:, 0] @ directions
-            std, mean = torch.std_mean(random, dim=0)
-            scale = self.counted() / std.clamp(min=TINY)
-            random = (random - mean) * scale
-            size = torch.cdist(random, random).mean()
-        return energy_distance((w @ directions - mean) * scale, random) / size
+def real_faces(dataset: ImageDataset, numbers: range | Tensor, device: torch.device) -> Tensor:
+    """Some of them, not mirrored, (N, C, H, H) in [-1, 1]."""
+    pixels = [dataset[int(i), False][0] for i in numbers]
+    return from_uint8(torch.stack(pixels).to(device))
 
 
 @dataclass
 class Redraw:
-    """`weight` is that of the loss, beside the adversary's; `encoder` as accelerate prepared it,
-    `raw` as it is, `average` as it is saved; `see` finds maps by which faces are compared."""
+    """`weight` is that of the loss, beside the adversary's; `percept` says how unlike drawn faces
+    and their real ones are, two (N, C, H, H) -> (N,); `z` (M, K) and `labels` (M,) are of all
+    faces. Everything random follows from `seed` and the images shown so far."""
 
     weight: float
-    encoder: nn.Module
-    raw: Encoder
-    average: Encoder
-    optimizer: Optimizer
-    see: FeatureNetwork
-    anchor: Anchor
+    percept: Callable[[Tensor, Tensor], Tensor]
+    z: Tensor
+    labels: Tensor
+    seed: int
 
     @classmethod
     def begin(
-        cls,
-        weight: float,
-        raw: Encoder,
-        z_dim: int,
-        accelerator: Accelerator,
-        *,
-        capturable: bool = False,
+        cls, weight: float, dataset: ImageDataset, z_dim: int, seed: int, device: torch.device
     ) -> Self:
-        """With an optimizer that has seen nothing yet; `capturable` for CUDA graphs."""
-        raw = raw.to(accelerator.device)
-        lr = torch.tensor(RATE, device=accelerator.device) if capturable else RATE
-        group = {"params": list(raw.parameters()), "initial_lr": RATE}
-        how = dict(betas=BETAS, fused=True, capturable=capturable)
-        optimizer = torch.optim.Adam([group], lr=lr, **how)
-        average = copy.deepcopy(raw).eval().requires_grad_(False)
-        prepared, optimizer = accelerator.prepare(raw, optimizer)
-        see = load_features()[0].to(accelerator.device)
-        anchor = Anchor(raw, z_dim)
-        return cls(weight, prepared, raw, average, optimizer, see, anchor)
+        """With z that know nothing of their faces yet."""
+        some = range(0, len(dataset), -(-len(dataset) // LOOKED_AT))
+        percept = Percept(real_faces(dataset, some, device))
+        labels = torch.tensor(dataset.label_of, device=device)
+        return cls(weight, percept, torch.zeros(len(dataset), z_dim, device=device), labels, seed)
 
-    def loss(
-        self, draw: Callable[[Tensor], Tensor], img: Tensor, mapping: MappingNetwork, w_avg: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """How unlike the first half of the images is to what `draw` makes of the answers ws and how
-        far these lie from w_avg; and how far apart the encoder's w and random ones are distributed.
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"z": self.z}
 
-        Half of the drawn images are answered with offsets, which random latents do not have. All
-        others say where the encoder's w lie; those of one part of a batch are compared with each
-        other alone, so parts and processes agree with the whole batch on average, not exactly.
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        self.z.copy_(state["z"])
 
-        Shapes: img (N, C, H, H), w_avg (w_dim,) -> (), ().
+    def make_normal(self, part: float, random: np.random.Generator) -> None:
+        """Move all z a part of the way along random directions. The first ones lead from the mean
+        of one sub-folder to those of the others, where z are the least normal."""
+        directions = random.standard_normal((self.z.shape[1],) * 2, dtype=np.float32)
+        directions = torch.from_numpy(directions).to(self.z.device)
+        means = torch.stack([self.z[self.labels == i].mean(dim=0) for i in self.labels.unique()])
+        apart = (means[1:] - means[0])[: len(directions)]
+        directions[:, : len(apart)] = apart.T
+        self.z = normal(self.z, torch.linalg.qr(directions)[0], part)
+
+    def learn(self, faces: Tensor, gradient: Tensor, before: int, nimg: int) -> None:
+        """Turn the z that a step drew by TURN against the loss; after OFTEN images all z move.
+
+        Shapes: faces (N,), numbers of real faces, -1 for other fakes; gradient (N, K).
         """
-        drawn = math.ceil(len(img) / SHRINK)
-        alone = math.ceil(drawn / 2)
-        offset_weight = torch.zeros(len(img), 1, 1, device=img.device)
-        offset_weight[alone:drawn] = 1
-        ws = self.encoder(img, offset_weight)
-        answer, seen = ws[:drawn], torch.cat([ws[:alone, 0], ws[drawn:, 0]])
-        spread = self.raw.basis.square().sum(dim=0).sqrt()  # of random w
-        unlike = picture_loss(draw(answer), img[:drawn], self.see) + prior(answer, w_avg, spread)
-        return unlike, self.anchor.distance(seen, mapping)
+        own = faces >= 0
+        faces, gradient = faces[own], torch.nan_to_num(gradient[own])
+        radius = self.z[faces].norm(dim=1, keepdim=True)
+        outwards = self.z[faces] / radius
+        gradient = gradient - (gradient * outwards).sum(dim=1, keepdim=True) * outwards
+        self.z.index_add_(0, faces, -TURN * radius * F.normalize(gradient, dim=1))
+        if nimg // OFTEN > before // OFTEN:
+            self.make_normal(A_PART, np.random.default_rng((self.seed, NORMAL, nimg)))

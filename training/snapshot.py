@@ -21,9 +21,8 @@ from evaluation.grids import mixing_grid, sample_grid, save_picture
 from preprocessing.read import readable
 from stylegan import Generator
 from stylegan.domains import Domain, save_domains
-from stylegan.encoder import Encoder
 from stylegan.files import older_of, sync, write_whole
-from stylegan.layout import CARD, CONFIG, DISCRIMINATOR, ENCODER, WEIGHTS
+from stylegan.layout import CARD, CONFIG, DISCRIMINATOR, WEIGHTS
 from training.card import MIXING, SAMPLES, card_text
 from training.config import TrainConfig
 
@@ -45,8 +44,7 @@ on {num_pictures} pictures of {resolution} px: {labels}. The same command goes o
 | `samples/kimg-N-mix.png` | a row of faces, a column of faces, every crossing half of each |
 | `best/` | a link to the weights that measured best, with `metrics.json`; `cp -rL` copies them |
 | `weights/kimg-N/` | the averaged generator, to load and, without labels, to show with \
-`app.py --model`; the discriminator beside it is for `--init-from`; with `--redraw` there is \
-`encoder/`, which finds one's own face |
+`app.py --model`; the discriminator beside it is for `--init-from` |
 | `state/` | what the run goes on from; can go when it is over |
 """
 
@@ -107,7 +105,6 @@ def save_weights(
     folder: Path,
     figures: dict[str, object],
     domains: Sequence[Domain] = (),
-    encoder: Encoder | None = None,
 ) -> None:
     """Write a folder of weights, whole or not at all, in place of an older one of that name.
 
@@ -129,9 +126,6 @@ def save_weights(
         shutil.copy(samples / f"{name}.png", new / SAMPLES)
         shutil.copy(samples / f"{name}-mix.png", new / MIXING)
         names = [CONFIG, WEIGHTS, DISCRIMINATOR, SAMPLES, MIXING]
-        if encoder:
-            encoder.save_pretrained(new)
-            names += [f"{ENCODER}/{name}" for name in (CONFIG, WEIGHTS)]
         write_whole(new / SUMS, "".join(f"{sum_of(new / name)}  {name}\n" for name in names))
         sync(path for path in new.rglob("*") if path.is_file())
     except (OSError, SafetensorError) as e:

@@ -9,7 +9,7 @@ App. B, for lazy regularization.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -23,21 +23,20 @@ from training.augment import AdaptiveAugment, augment
 from training.blur import blur
 from training.draws import Share
 from training.losses import Loss, path_lengths, r1_penalty
-from training.redraw import APART, Redraw
+from training.redraw import Redraw
 from training.variety import vary
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
 PATH_SHRINK = 2  # path lengths are measured on the first half of the images
 
 Seen = Tensor | list[Tensor]  # images, or maps of features
-Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every step has
+Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every image has
 
 
 class TrainedGenerator(nn.Module):
     """The generator as a training step calls it: one pass, styles returned too.
 
-    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim). In place of z and
-    c it draws given ws.
+    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim).
     """
 
     def __init__(self, G: Generator):
@@ -46,14 +45,12 @@ class TrainedGenerator(nn.Module):
 
     def forward(
         self,
-        z: Tensor | None,
+        z: Tensor,
         c: Tensor | None = None,
         label_weight: float | Tensor = 1.0,
         ema_images: int = 0,
-        ws: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        if ws is None:
-            ws = self.G.mapping(z, c, ema_images=ema_images, label_weight=label_weight)
+        ws = self.G.mapping(z, c, ema_images=ema_images, label_weight=label_weight)
         return self.G.synthesis(ws, ema_images=ema_images), ws
 
 
@@ -139,30 +136,26 @@ def _detached(seen: Seen) -> Seen:
 
 @contextmanager
 def _gradients(
-    run: Run, learners: list[tuple[nn.Module, Optimizer]], shares: list[Share]
+    run: Run, network: nn.Module, optimizer: Optimizer, shares: list[Share]
 ) -> Iterator[Iterator[Share]]:
-    """Hand out the shares, add up their gradients, then take the optimizers' steps.
+    """Hand out the shares, add up their gradients, then take the optimizer's step.
 
     Processes exchange gradients once, with the last share.
     """
 
     def hand_out() -> Iterator[Share]:
         for share in shares[:-1]:
-            with ExitStack() as apart:
-                for network, _ in learners:
-                    apart.enter_context(run.accelerator.no_sync(network))
+            with run.accelerator.no_sync(network):
                 yield share
         yield shares[-1]
 
-    for _, optimizer in learners:
-        optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     yield hand_out()
-    for network, optimizer in learners:
-        for parameter in network.parameters():  # what overflowed counts as nothing, or as large
-            grad = parameter.grad
-            if grad is not None:
-                torch.nan_to_num(grad, nan=0.0, posinf=1e5, neginf=-1e5, out=grad)
-        optimizer.step()
+    for parameter in network.parameters():  # what overflowed counts as nothing, or as large
+        grad = parameter.grad
+        if grad is not None:
+            torch.nan_to_num(grad, nan=0.0, posinf=1e5, neginf=-1e5, out=grad)
+    optimizer.step()
 
 
 def _total(parts: list[Stats]) -> Stats:
@@ -181,6 +174,23 @@ def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tenso
     return (lengths - run.mean_path).square().mean(), mean
 
 
+def _unlike(run: Run, img: Tensor, wanted: Tensor) -> Tensor:
+    """How unlike the first fakes and the faces that they are to be are, (K,); K can be 0."""
+    if not len(wanted):
+        return img.new_zeros(0)
+    with run.accelerator.autocast():
+        return run.redraw.percept(img[: len(wanted)], wanted)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Fakes: their z, which want a gradient where they are of real faces, and what D judges."""
+
+    z: Tensor
+    img: Tensor
+    seen: Seen
+
+
 class Fakes:
     """The images that G draws for a step, and what D judges of them."""
 
@@ -188,21 +198,22 @@ class Fakes:
         self.run, self.recipe, self.last = run, recipe, shares[-1]
         self.kept = {id(shares[0]): self._draw(shares[0])} if len(shares) == 1 else {}
 
-    def _draw(self, share: Share) -> Seen:
+    def _draw(self, share: Share) -> Drawn:
         """With gradients; G's running averages move with the last share."""
         ema_images = self.recipe.batch if share is self.last else 0
-        img, _ = _draw(self.run, share.z, share.labels, self.recipe, ema_images)
-        return _see(self.run, img, share.numbers_fake, self.recipe)
+        z = share.z.detach().requires_grad_(self.run.redraw is not None)
+        img, _ = _draw(self.run, z, share.labels, self.recipe, ema_images)
+        return Drawn(z, img, _see(self.run, img, share.numbers_fake, self.recipe))
 
     def for_d(self, share: Share) -> Seen:
         """Without gradients."""
         if id(share) in self.kept:
-            return _detached(self.kept[id(share)])
+            return _detached(self.kept[id(share)].seen)
         with torch.no_grad():
             img, _ = _draw(self.run, share.z, share.labels, self.recipe)
             return _see(self.run, img, share.numbers_fake, self.recipe)
 
-    def for_g(self, share: Share) -> Seen:
+    def for_g(self, share: Share) -> Drawn:
         """With gradients, once."""
         return self.kept.pop(id(share)) if id(share) in self.kept else self._draw(share)
 
@@ -214,7 +225,7 @@ def _discriminator_step(
     parts = []
     penalize = recipe.r1_weight > 0
     run.D.train()  # its first pass renews spectral norms, the others of the step keep them
-    with _gradients(run, [(run.D, run.D_opt)], shares) as handed:
+    with _gradients(run, run.D, run.D_opt, shares) as handed:
         for share in handed:
             fake_logits = _judge(run, fakes.for_d(share), share.labels, recipe)
             run.D.eval()
@@ -245,27 +256,26 @@ def _discriminator_step(
 
 
 def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes) -> Stats:
-    """Update G once, and with it the encoder."""
-    parts, learners = [], [(run.G, run.G_opt)]
-    if run.redraw:
-        learners.append((run.redraw.encoder, run.redraw.optimizer))
-    with run.fixed_d(), _gradients(run, learners, shares) as handed:
+    """Update G once; with `redraw` also "grad/z", by which the z of real faces are to learn."""
+    parts, z = [], []
+    with run.fixed_d(), _gradients(run, run.G, run.G_opt, shares) as handed:
         for share in handed:
-            loss = run.loss.of_g(_judge(run, fakes.for_g(share), share.labels, recipe))
+            drawn = fakes.for_g(share)
+            loss = run.loss.of_g(_judge(run, drawn.seen, share.labels, recipe))
             stats = {"loss/G": loss.detach()}
             if recipe.path_weight:
                 penalty, length = _path_penalty(run, share, recipe)
                 loss = loss + recipe.path_weight * penalty
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
             if run.redraw:
-                mapping = run.accelerator.unwrap_model(run.G).G.mapping
-                what = share.reals, mapping, run.G_ema.mapping.w_avg
-                unlike, apart = run.redraw.loss(lambda ws: run.G(None, ws=ws)[0], *what)
-                loss = loss + run.redraw.weight * (unlike + APART * apart)
-                stats |= {"loss/redraw": unlike.detach(), "loss/apart": apart.detach()}
+                unlike = _unlike(run, drawn.img, share.wanted)
+                loss = loss + run.redraw.weight * unlike.sum() / len(drawn.img)
+                sums = torch.stack([unlike.sum(), torch.ones_like(unlike).sum()])
+                stats["loss/redraw"] = sums.detach()
             run.accelerator.backward(loss / len(shares))
             parts.append(stats)
-    return _total(parts)
+            z.append(drawn.z)
+    return _total(parts) | ({"grad/z": torch.cat([x.grad for x in z])} if run.redraw else {})
 
 
 def take_step(run: Run, shares: list[Share], recipe: Recipe, label_names: list[str]) -> Stats:

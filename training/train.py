@@ -42,6 +42,7 @@ from training.graphs import Graphed
 from training.processes import leave, leave_out_warnings, on_main
 from training.push import Pusher
 from training.report import JsonLines, Reporter, log_pictures
+from training.search import search
 from training.steps import Recipe, Run, Stats, take_step
 from training.stop import Stopper, stop_with_launcher
 from training.verify import verify
@@ -74,7 +75,7 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
     judge = "judged by features"
     if config.critic == "pixels":
         judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
-    judge += ", half of the real faces drawn again" if run.redraw else ""
+    judge += ", three of four fakes are real faces drawn again" if run.redraw else ""
     looks = "now it looks at all pictures, to measure faces by them; " if config.eval_kimg else ""
     accelerator.print(
         f"preset {config.preset}: G {cost.g}\n"
@@ -133,6 +134,10 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
     nimg = checkpoint.load()
     stopper = Stopper()
     introduce(config, dataset, run, nimg)
+    how = accelerator, stopper.agreed
+    if run.redraw and not nimg and not search(run.redraw, run.G_ema, dataset, *how):
+        accelerator.print("stopped before the first step; the same command begins anew", flush=True)
+        return
     follower = pusher = None
 
     def follow() -> None:
@@ -160,6 +165,8 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         config,
         num_labels=len(dataset.labels),
         device=accelerator.device,
+        sampler=sampler,
+        redraw=run.redraw,
         **where,
     )
 
@@ -177,13 +184,14 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         set_rates(run, config.rate(nimg))
         stats = step(shares, recipe)
         before, nimg = nimg, nimg + config.batch
+        if run.redraw:
+            what = torch.cat([share.faces for share in shares]), stats.pop("grad/z")
+            run.redraw.learn(*accelerator.gather(what), before, nimg)
         if nimg // config.batch % ADA_INTERVAL == 0:
             run.ada.adjust(ADA_INTERVAL * config.batch, mean_over_processes)
         reporter.add(before, stats | {"ada/p": run.ada.p.clone()})
         decay = ema_decay(config.batch, config.ema_half_life(nimg))
         update_ema(run.G_ema, checkpoint.parts["G"], decay)
-        if run.redraw:
-            update_ema(run.redraw.average, run.redraw.raw, decay)
         stop = stopper.agreed()
         due = partial(is_due, before, nimg, total)
         snapshot, measure = due(config.snapshot_kimg), due(config.eval_kimg)

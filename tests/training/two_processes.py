@@ -4,28 +4,24 @@ and by pixels with real faces drawn again.
 Usage: two_processes.py FOLDER, which gets rank0.pt, rank1.pt ...
 """
 
-import math
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 from accelerate import Accelerator
 
-import stylegan.generator
-import training.steps
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
-from stylegan.encoder import Encoder
 from stylegan.layers import mean_over_processes
 from training.adversary import Adversary, identity
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
 from training.critic import FeatureCritic
+from training.data import EndlessSampler
 from training.draws import Dealer
 from training.losses import HINGE, LOGISTIC
+from training.percept import Percept
 from training.processes import leave
 from training.redraw import Redraw
 from training.steps import Recipe, Run, TrainedGenerator, take_step
@@ -37,7 +33,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     """Gradients, running averages and signs after a step on this process's share of a batch."""
     torch.manual_seed(0)
     reals, labels = torch.rand(BATCH, 3, 32, 32) * 2 - 1, torch.arange(BATCH) % 3 % 2
-    redraws = critic == "redraw"  # by an encoder, which knows no labels
+    redraws = critic == "redraw"  # for networks without labels
     small = dict(c_dim=0 if redraws else 2, channel_base=128, channel_max=8)
     G = Generator(GeneratorConfig.stylegan3_t(32, z_dim=8, w_dim=12, num_layers=4, **small))
     adversary = Adversary(Discriminator(DiscriminatorConfig(32, **small)), identity, LOGISTIC)
@@ -48,44 +44,30 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     still = [torch.optim.SGD(network.parameters(), lr=0.0) for network in (G, D)]
     prepared = accelerator.prepare(TrainedGenerator(G), D, *still)
     ada = AdaptiveAugment(start=0.5)
-    redraw = None
-    if redraws:
-        encoder = Encoder.of(G, width=8)
-        torch.nn.init.normal_(encoder.w.weight, std=0.1)  # so that all its layers get gradients
-        torch.nn.init.normal_(encoder.offsets.weight, std=0.1)
-        redraw = Redraw.begin(5.0, encoder, 8, accelerator)
-        for group in redraw.optimizer.param_groups:
-            group["lr"] = 0.0
-    state = ada, torch.zeros(())
-    run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw)
     config = TrainConfig(data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8)
     rank, num_processes = accelerator.process_index, accelerator.num_processes
-    dealer = Dealer(
-        config,
-        num_labels=2,
-        rank=rank,
-        num_processes=num_processes,
-        device=accelerator.device,
-    )
+    where, redraw = dict(rank=rank, num_processes=num_processes), None
+    if redraws:
+        redraw = Redraw(5.0, Percept(reals), torch.randn(BATCH, 8), labels, 0)
+    state = ada, torch.zeros(())
+    run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw)
+    order = dict(batch=BATCH, first=0, seed=0, mirror=True)
+    sampler = EndlessSampler([range(BATCH)], **order, **where)
+    where |= dict(device=accelerator.device, sampler=sampler, redraw=redraw)
+    dealer = Dealer(config, num_labels=2, **where)
     mine = slice(rank, None, num_processes)
     shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
     kind = dict(augment="fixed" if critic == "features" else "ada")
     kind |= dict(r1_weight=1.0) if critic == "pixels" else {}
     kind |= {} if redraws else dict(labels=torch.tensor(0.5))
-    with ExitStack() as patched:
-        if redraws:
-            # G's gains move with the last part of a batch, before its faces are drawn again, and
-            # absolute differences have kinks: the gains stay then
-            patched.enter_context(
-                mock.patch.object(stylegan.generator, "MAGNITUDE_HALF_LIFE", math.inf)
-            )
-            # each part compares the w of its own faces with each other: alike only on average
-            patched.enter_context(mock.patch.object(training.steps, "APART", 0.0))
-        take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
+    stats = take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
-    networks = {"G": G, "D": D} | ({"E": redraw.raw} if redraws else {})
+    if redraws:
+        faces = torch.cat([share.faces for share in shares])
+        redraw.learn(*accelerator.gather((faces, stats["grad/z"])), 0, BATCH)
+        result["G.z of faces"] = redraw.z
     running = "w_avg", "ema"
-    for prefix, network in networks.items():
+    for prefix, network in {"G": G, "D": D}.items():
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
         buffers = {f"running {prefix}.{name}": b for name, b in network.named_buffers()}
         result |= {name: b for name, b in buffers.items() if name.endswith(running)}

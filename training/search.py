@@ -1,0 +1,107 @@
+"""The z from which a generator that stands still draws real faces best: where redrawing begins.
+
+Every face gets the z of the random face that is most like it. Then all z are made normal together,
+and follow the gradient of how unlike their faces are, in rounds.
+
+Legend: M faces, K z_dim, N images of a batch.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+from torch import Tensor
+
+from evaluation.dataset import ImageDataset
+from stylegan import Generator
+from training.percept import COARSE, PIXELS, Percept
+from training.redraw import A_PART, OFTEN, Redraw, real_faces
+
+RANDOM, DRAWN = 8192, 64  # random faces among which the nearest are looked for; drawn at once
+FIRST_MOVES, FIRST_PART = 60, 0.5  # of these z towards normal ones; how far of the way
+ROUNDS, AT_ONCE = 8, 16  # times that all faces are gone through; faces of a step
+LONGEST, SHORTEST = 0.12, 0.03  # a step in each number of z; in between it falls evenly
+SEARCH = 10  # stream beside those of training.data, draws, lesson, train_encoder and redraw
+
+Draw = Callable[[Tensor], Tensor]  # z (N, K) -> (N, C, H, H)
+
+
+def looks(percept: Percept, img: Tensor) -> Tensor:
+    """What tells quickly how unlike faces are: their distance (N, C, H, H) -> (N, ...)."""
+    found = F.normalize(percept.maps(img)[-1], dim=1)
+    pixels = F.adaptive_avg_pool2d(img.float(), COARSE // 2)
+    parts = found / found.shape[2], PIXELS * pixels / math.sqrt(pixels[0].numel())
+    return torch.cat([x.flatten(1) for x in parts], dim=1)
+
+
+@torch.no_grad()
+def nearest(
+    redraw: Redraw, draw: Draw, dataset: ImageDataset, random: np.random.Generator
+) -> Iterator[None]:
+    """Give every face the z of the random face that is most like it; one may stop in between."""
+    device, K = redraw.z.device, redraw.z.shape[1]
+    numbers = torch.arange(len(dataset)).split(DRAWN)
+    wanted = [looks(redraw.percept, real_faces(dataset, part, device)) for part in numbers]
+    wanted = torch.cat(wanted)
+    best = torch.full((len(dataset),), torch.inf, device=device)
+    for _ in range(RANDOM // DRAWN):
+        z = torch.from_numpy(random.standard_normal((DRAWN, K), dtype=np.float32)).to(device)
+        far, which = torch.cdist(wanted, looks(redraw.percept, draw(z))).min(dim=1)
+        nearer = far < best
+        redraw.z[nearer], best[nearer] = z[which[nearer]], far[nearer]
+        yield
+
+
+def rounds(redraw: Redraw, draw: Draw, dataset: ImageDataset, seed: int) -> Iterator[float | None]:
+    """Search; after each round the mean loss of its steps, and None whenever one may stop."""
+    random, device = np.random.default_rng((seed, SEARCH)), redraw.z.device
+    yield from nearest(redraw, draw, dataset, random)
+    for _ in range(FIRST_MOVES):
+        redraw.make_normal(FIRST_PART, random)
+    speed, square, shown = torch.zeros_like(redraw.z), torch.zeros_like(redraw.z), 0
+    for number in range(1, ROUNDS + 1):
+        losses = []
+        for faces in torch.from_numpy(random.permutation(len(dataset))).to(device).split(AT_ONCE):
+            z = redraw.z[faces].requires_grad_()
+            unlike = redraw.percept(draw(z), real_faces(dataset, faces, device))
+            (gradient,) = torch.autograd.grad(unlike.sum(), z)
+            speed[faces] = speed[faces].lerp(gradient, 0.5)
+            square[faces] = square[faces].lerp(gradient.square(), 0.1)
+            size = (square[faces] / (1 - 0.9**number)).mean(dim=1, keepdim=True).sqrt()
+            length = LONGEST + (SHORTEST - LONGEST) * shown / (ROUNDS * len(dataset))
+            step = speed[faces] / (1 - 0.5**number) / size.clamp(min=1e-9)
+            redraw.z[faces] -= length * step
+            before, shown = shown, shown + len(faces)
+            if shown // (2 * OFTEN) > before // (2 * OFTEN):
+                redraw.make_normal(A_PART, random)
+            losses.append(unlike.detach().mean())
+            yield
+        yield torch.stack(losses).mean().item()
+
+
+def search(
+    redraw: Redraw,
+    G: Generator,
+    dataset: ImageDataset,
+    accelerator: Accelerator,
+    stopped: Callable[[], bool],
+) -> bool:
+    """Find z to begin with, the same on every process; False if it was stopped.
+
+    Each process looks by itself, without waiting for others, and takes what the first one found.
+    """
+    told = 0
+    accelerator.print(f"looking for a z of each of {len(dataset)} faces", flush=True)
+    with accelerator.autocast():
+        for loss in rounds(redraw, lambda z: G(z).float(), dataset, redraw.seed):
+            if loss is not None:
+                told += 1
+                accelerator.print(f"round {told} of {ROUNDS}: unlike {loss:.3f}", flush=True)
+            elif stopped():
+                return False
+    redraw.z = broadcast(redraw.z)
+    return True
