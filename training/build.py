@@ -57,10 +57,7 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
         target=config.ada_target, kimg=config.ada_kimg, start=min(config.ada_start, cap), cap=cap
     ).to(accelerator.device)
     mean_path = torch.zeros((), device=accelerator.device)
-    redraw = None
-    if config.redraw:
-        what = dataset, config.z_dim, config.seed, accelerator.device
-        redraw = Redraw.begin(config.redraw, *what)
+    redraw = Redraw.begin(config, dataset, accelerator.device) if config.redraw else None
     return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw)
 
 

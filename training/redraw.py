@@ -4,7 +4,7 @@ A step draws three of four fakes from the z of its real faces. D judges them lik
 they are also to be like their faces. So G learns from each picture more than whether D takes it for
 real. The z of all faces stay normal together, so random z draw what was learnt.
 
-    normal   z a part of the way to where they are normal
+    normal   the numbers that ranks would have in a normal distribution
     Redraw   the z of all faces, and how unlike faces are
 
 Legend: M faces, K z_dim, N images of a batch.
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from evaluation.dataset import ImageDataset
 from stylegan.images import from_uint8
+from training.config import TrainConfig
 from training.percept import Percept
 
 OF_FAKES = 3 / 4  # that are drawn from the z of real faces
@@ -32,20 +33,16 @@ LOOKED_AT = 128  # faces from which the percept takes its deviations
 NORMAL = 9  # stream beside those of training.data, draws, lesson, train_encoder and search
 
 
-def normal(z: Tensor, directions: Tensor, part: float) -> Tensor:
-    """z, each number along orthonormal directions moved a part of the way to the normal quantile of
-    its rank.
+def normal(x: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """What the numbers of each column would be, by their ranks, in a normal distribution or in the
+    part of it between two quantiles.
 
-    Shapes: z (M, K), directions (K, K), one a column -> (M, K).
-    Reference: Laparra et al. 2011 (arXiv:1602.00229), Sec. II.
+    Shapes: x (M, K) -> (M, K).
     """
-    ranks = torch.arange(len(z), device=z.device, dtype=z.dtype)
-    quantiles = torch.special.ndtri((ranks + 0.5) / len(z))
-    with torch.autocast(z.device.type, enabled=False):  # bfloat16 cannot tell many numbers apart
-        along = z @ directions
-        wanted = torch.empty_like(along)
-        wanted.scatter_(0, along.argsort(dim=0), quantiles[:, None].expand_as(along).contiguous())
-        return z + part * (wanted - along) @ directions.T
+    order = x.argsort(dim=0)
+    shares = (torch.arange(len(x), device=x.device, dtype=torch.float64) + 0.5) / len(x)
+    numbers = torch.special.ndtri(low + (high - low) * shares).to(x.dtype)
+    return torch.empty_like(x).scatter_(0, order, numbers[:, None].expand_as(x).contiguous())
 
 
 def real_faces(dataset: ImageDataset, numbers: range | Tensor, device: torch.device) -> Tensor:
@@ -57,24 +54,27 @@ def real_faces(dataset: ImageDataset, numbers: range | Tensor, device: torch.dev
 @dataclass
 class Redraw:
     """`weight` is that of the loss, beside the adversary's; `percept` says how unlike drawn faces
-    and their real ones are, two (N, C, H, H) -> (N,); `z` (M, K) and `labels` (M,) are of all
-    faces. Everything random follows from `seed` and the images shown so far."""
+    and their real ones are, two (N, C, H, H) -> (N,); `z` (M, K) are those of all faces; `folders`
+    say which of them belong to each sub-folder, `shares` how often each is shown. Everything random
+    follows from `seed` and the images shown so far."""
 
     weight: float
     percept: Callable[[Tensor, Tensor], Tensor]
     z: Tensor
-    labels: Tensor
+    folders: list[Tensor]
+    shares: list[float]
     seed: int
 
     @classmethod
-    def begin(
-        cls, weight: float, dataset: ImageDataset, z_dim: int, seed: int, device: torch.device
-    ) -> Self:
+    def begin(cls, config: TrainConfig, dataset: ImageDataset, device: torch.device) -> Self:
         """With z that know nothing of their faces yet."""
         some = range(0, len(dataset), -(-len(dataset) // LOOKED_AT))
         percept = Percept(real_faces(dataset, some, device))
-        labels = torch.tensor(dataset.label_of, device=device)
-        return cls(weight, percept, torch.zeros(len(dataset), z_dim, device=device), labels, seed)
+        z = torch.zeros(len(dataset), config.z_dim, device=device)
+        folders = [torch.tensor(own, device=device) for own in dataset.groups(balance=True)]
+        sizes = [1 if config.balance else len(own) for own in folders]
+        shares = [size / sum(sizes) for size in sizes]
+        return cls(config.redraw, percept, z, folders, shares, config.seed)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"z": self.z}
@@ -83,14 +83,30 @@ class Redraw:
         self.z.copy_(state["z"])
 
     def make_normal(self, part: float, random: np.random.Generator) -> None:
-        """Move all z a part of the way along random directions. The first ones lead from the mean
-        of one sub-folder to those of the others, where z are the least normal."""
+        """Move all z a part of the way to normal ones, along random orthonormal directions.
+
+        The first direction is that along which the means of the sub-folders differ most. There each
+        sub-folder gets a part of the normal distribution for itself, as large as it is often shown.
+        Along the others each is made normal by itself. Made normal together, each kind of faces
+        could keep to directions of its own, and random z, which do not, would draw what is neither.
+
+        Reference: Laparra et al. 2011 (arXiv:1602.00229), Sec. II.
+        """
         directions = random.standard_normal((self.z.shape[1],) * 2, dtype=np.float32)
         directions = torch.from_numpy(directions).to(self.z.device)
-        means = torch.stack([self.z[self.labels == i].mean(dim=0) for i in self.labels.unique()])
-        apart = (means[1:] - means[0])[: len(directions)]
-        directions[:, : len(apart)] = apart.T
-        self.z = normal(self.z, torch.linalg.qr(directions)[0], part)
+        means = torch.stack([self.z[own].mean(dim=0) for own in self.folders])
+        with torch.autocast(self.z.device.type, enabled=False):  # bfloat16 would make numbers equal
+            if len(means) > 1:
+                directions[:, 0] = torch.linalg.svd(means - means.mean(dim=0))[2][0]
+            directions = torch.linalg.qr(directions)[0]
+            along, low = self.z @ directions, 0.0
+            wanted = torch.empty_like(along)
+            for i in (means @ directions[:, 0]).argsort().tolist():
+                own, high = self.folders[i], min(low + self.shares[i], 1.0)
+                wanted[own, :1] = normal(along[own, :1], low, high)
+                wanted[own, 1:] = normal(along[own, 1:])
+                low = high
+            self.z = self.z + part * (wanted - along) @ directions.T
 
     def learn(self, faces: Tensor, gradient: Tensor, before: int, nimg: int) -> None:
         """Turn the z that a step drew by TURN against the loss; after OFTEN images all z move.

@@ -131,7 +131,7 @@ def test_processes_and_parts_together_see_what_one_sees(config, num_processes, a
 def test_the_first_fakes_are_drawn_from_the_z_of_the_real_faces(config, num_processes, accumulate):
     """Three of four of the batch, whoever draws them; the faces are not mirrored."""
     z = torch.arange(40.0)[:, None].expand(40, 8).clone()
-    redraw = Redraw(1.0, None, z, torch.zeros(40), 0)
+    redraw = Redraw(1.0, None, z, [], [], 0)
     config, dealt = dataclasses.replace(config, accumulate=accumulate), []
     for rank in range(num_processes):
         dealt.append(deal(config, rank=rank, num_processes=num_processes, redraw=redraw))

@@ -88,36 +88,60 @@ def test_stopped_while_it_looks_for_z_it_begins_anew(config, monkeypatch, capsys
 # The z of real faces
 
 
-def test_z_become_normal_along_every_direction():
+@pytest.mark.parametrize("shares", [[0.5, 0.3, 0.2], [1.0]])
+def test_z_become_normal_in_every_sub_folder_and_each_has_its_part_of_space(shares):
+    """Half of the faces, of the first two folders, lay among each other; spreads were uneven."""
     torch.manual_seed(0)
-    z = torch.randn(2000, 6).exp() + torch.arange(6.0)
-    random = np.random.default_rng(0)
-    labels = (z[:, 0] > z[:, 0].median()).long()
-    redraw = Redraw(1.0, None, z, labels, 0)
-    for _ in range(300):
+    folders = [torch.arange(3000)[i :: len(shares)] for i in range(len(shares))]
+    z = torch.randn(3000, 6).exp()
+    z[folders[-1]] += torch.tensor([2.0, 0, 5, 0, 0, 0])
+    z[folders[0]] *= torch.tensor([1.0, 3, 1, 1, 0.3, 1])
+    redraw, random = Redraw(1.0, None, z, folders, shares, 0), np.random.default_rng(0)
+    for _ in range(200):
         redraw.make_normal(0.5, random)
-    z = redraw.z
-    assert z.mean(dim=0).abs().max() < 0.02
-    assert (z.T.cov() - torch.eye(6)).abs().max() < 0.1
-    along = torch.nn.functional.normalize(torch.randn(6, 50), dim=0)
-    kurtosis = (z @ along).pow(4).mean(dim=0)
-    assert (kurtosis - 3).abs().max() < 0.9  # as of normal samples; 110 at first
-    apart = z[labels == 1].mean(dim=0) - z[labels == 0].mean(dim=0)
-    assert 1 < apart.norm() < 1.7  # 1.6 of two halves of a normal distribution
+    means = torch.stack([redraw.z[own].mean(dim=0) for own in folders])
+    axis = torch.linalg.svd(means - means.mean(dim=0))[2][0]
+    parts = []
+    for own in folders:
+        z = redraw.z[own]
+        along, rest = z @ axis, z - (z @ axis)[:, None] * axis
+        parts.append((along.min().item(), along.max().item(), len(own)))
+        if len(folders) > 1:
+            assert (rest.T.cov() - torch.eye(6) + axis[:, None] * axis).abs().max() < 0.1
+        random_direction = torch.nn.functional.normalize(torch.randn(6, 50), dim=0)
+        kurtosis = (rest @ random_direction / (rest @ random_direction).std(dim=0)).pow(4)
+        assert (kurtosis.mean(dim=0) - 3).abs().max() < 1.2  # as of normal samples; 100 at first
+    edges = sorted(parts)
+    assert all(edges[i][1] < edges[i + 1][0] + 0.1 for i in range(len(parts) - 1))
+    sizes = [
+        torch.special.ndtr(torch.tensor(high)) - torch.special.ndtr(torch.tensor(low))
+        for low, high, _ in parts
+    ]
+    torch.testing.assert_close(torch.stack(sizes), torch.tensor(shares), rtol=0, atol=0.03)
 
 
-def test_a_whole_move_gives_the_numbers_of_their_ranks():
-    z = torch.tensor([[5.0, 0.0], [7.0, -2.0], [6.0, 9.0]])
+def test_numbers_of_ranks_in_a_normal_distribution():
+    x = torch.tensor([[5.0, 0.0], [7.0, -2.0], [6.0, 9.0]])
     quantiles = torch.special.ndtri(torch.tensor([1 / 6, 3 / 6, 5 / 6]))
     expected = torch.stack([quantiles[[0, 2, 1]], quantiles[[1, 0, 2]]], dim=1)
-    torch.testing.assert_close(normal(z, torch.eye(2), 1.0), expected)
-    torch.testing.assert_close(normal(z, torch.eye(2), 0.25), 0.75 * z + 0.25 * expected)
+    torch.testing.assert_close(normal(x), expected)
+    upper = torch.special.ndtri(torch.tensor([0.5 + 1 / 12, 0.75, 0.5 + 5 / 12]))
+    torch.testing.assert_close(normal(x[:, :1], 0.5, 1.0)[:, 0], upper[[0, 2, 1]])
+
+
+def test_a_move_goes_a_part_of_the_way():
+    torch.manual_seed(0)
+    z, folders = torch.randn(40, 6) * 2, [torch.arange(40)[::2], torch.arange(40)[1::2]]
+    moved = [Redraw(1.0, None, z, folders, [0.5, 0.5], 0) for _ in range(2)]
+    for redraw, part in zip(moved, (1.0, 0.25), strict=True):
+        redraw.make_normal(part, np.random.default_rng(0))
+    torch.testing.assert_close(moved[1].z, z.lerp(moved[0].z, 0.25), rtol=1e-4, atol=1e-5)
 
 
 def test_a_step_turns_the_z_that_it_drew_and_no_others():
     torch.manual_seed(0)
     z = torch.randn(5, 8)
-    redraw = Redraw(1.0, None, z.clone(), torch.zeros(5), 0)
+    redraw = Redraw(1.0, None, z.clone(), [torch.arange(5)], [1.0], 0)
     gradient = torch.randn(3, 8)
     redraw.learn(torch.tensor([4, 1, -1]), gradient, 0, 8)
     assert torch.equal(redraw.z[[0, 2, 3]], z[[0, 2, 3]])
@@ -128,7 +152,7 @@ def test_a_step_turns_the_z_that_it_drew_and_no_others():
         assert moved @ g < 0
     before = redraw.z.clone()
     redraw.learn(torch.tensor([-1]), torch.full((1, 8), torch.nan), OFTEN - 8, OFTEN)
-    expected = Redraw(1.0, None, before, torch.zeros(5), 0)
+    expected = Redraw(1.0, None, before, [torch.arange(5)], [1.0], 0)
     expected.make_normal(A_PART, np.random.default_rng((0, training.redraw.NORMAL, OFTEN)))
     assert torch.equal(redraw.z, expected.z) and not torch.equal(redraw.z, before)
 
@@ -160,7 +184,8 @@ def drawn(weights, tmp_path):
 def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch):
     monkeypatch.setattr(training.search, "RANDOM", 256)
     (G, dataset), cpu = drawn, torch.device("cpu")
-    redraw = Redraw.begin(1.0, dataset, G.z_dim, 0, cpu)
+    config = TrainConfig(".", ".", redraw=1.0, init_from="-", z_dim=G.z_dim)
+    redraw = Redraw.begin(config, dataset, cpu)
     img = real_faces(dataset, range(16), cpu)
     strangers = redraw.percept(G(sample_z(range(100, 116), G.z_dim)), img).mean()
     assert search(redraw, G, dataset, Accelerator(cpu=True), lambda: False)

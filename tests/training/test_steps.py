@@ -111,7 +111,7 @@ def test_a_step_gets_images_and_their_styles(tiny):
 
 @pytest.fixture
 def redraw():
-    return Redraw(5.0, Percept(torch.rand(8, 3, 32, 32) * 2 - 1), torch.randn(4, 8), None, 0)
+    return Redraw(5.0, Percept(torch.rand(8, 3, 32, 32) * 2 - 1), torch.randn(4, 8), [], [], 0)
 
 
 def of_faces(share, redraw, faces):

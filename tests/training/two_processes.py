@@ -48,7 +48,8 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     rank, num_processes = accelerator.process_index, accelerator.num_processes
     where, redraw = dict(rank=rank, num_processes=num_processes), None
     if redraws:
-        redraw = Redraw(5.0, Percept(reals), torch.randn(BATCH, 8), labels, 0)
+        folders = [torch.arange(BATCH)[labels == i] for i in (0, 1)]
+        redraw = Redraw(5.0, Percept(reals), torch.randn(BATCH, 8), folders, [0.5, 0.5], 0)
     state = ada, torch.zeros(())
     run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw)
     order = dict(batch=BATCH, first=0, seed=0, mirror=True)
