@@ -35,8 +35,7 @@ PRESETS = {
         snapshot_kimg=5.0,
         eval_kimg=5.0,
     ),
-    # what `tiny` has learnt goes on, and draws every real face again; the rates are those at which
-    # `tiny` ends
+    # what `tiny` has learnt goes on, and draws every real face again; at low rates that stay
     "redraw": dict(
         g_lr=0.00117,
         d_lr=0.00156,
