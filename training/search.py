@@ -95,7 +95,11 @@ def search(
     Each process looks by itself, without waiting for others, and takes what the first one found.
     """
     told = 0
-    accelerator.print(f"looking for a z of each of {len(dataset)} faces", flush=True)
+    accelerator.print(
+        f"looking for a z of each of {len(dataset)} faces: that of the nearest of {RANDOM} random "
+        f"faces, which takes minutes, then {ROUNDS} rounds",
+        flush=True,
+    )
     with accelerator.autocast():
         for loss in rounds(redraw, lambda z: G(z).float(), dataset, redraw.seed):
             if loss is not None:
