@@ -13,6 +13,16 @@ from stylegan import DiscriminatorConfig, GeneratorConfig
 
 PROGRAM = "python training/train.py"
 PLAIN = dict(mirror=False, balance=False, ada_max=0.0)
+SMALL = dict(  # networks that two cores train, and how often one looks at them
+    channel_base=2048,
+    channel_max=64,
+    z_dim=64,
+    d_channel_base=4096,
+    d_channel_max=128,
+    batch=8,
+    snapshot_kimg=5.0,
+    eval_kimg=5.0,
+)
 
 PRESETS = {
     # the published widths and no help for small data, as the first team ran it at 64 px
@@ -25,15 +35,8 @@ PRESETS = {
         d_lr=0.004,
         rate_kimg=20.0,
         ada_start=0.0,
-        channel_base=2048,
-        channel_max=64,
-        z_dim=64,
-        d_channel_base=4096,
-        d_channel_max=128,
-        batch=8,
         total_kimg=300.0,
-        snapshot_kimg=5.0,
-        eval_kimg=5.0,
+        **SMALL,
     ),
     # what `tiny` has learnt goes on, and draws every real face again; at low rates that stay
     "redraw": dict(
@@ -42,15 +45,8 @@ PRESETS = {
         gamma=5.0,
         ada_max=0.0,
         redraw=3.0,
-        channel_base=2048,
-        channel_max=64,
-        z_dim=64,
-        d_channel_base=4096,
-        d_channel_max=128,
-        batch=8,
         total_kimg=60.0,
-        snapshot_kimg=5.0,
-        eval_kimg=5.0,
+        **SMALL,
     ),
     # what a Space on a CPU draws in real time; trained on a GPU
     "space": dict(),

@@ -25,6 +25,7 @@ RANDOM, DRAWN = 8192, 64  # random faces among which the nearest are looked for;
 FIRST_MOVES, FIRST_PART = 60, 0.5  # of these z towards normal ones; how far of the way
 ROUNDS, AT_ONCE = 8, 16  # times that all faces are gone through; faces of a step
 LONGEST, SHORTEST = 0.12, 0.03  # a step in each number of z; in between it falls evenly
+MOMENTUM, SQUARES = 0.5, 0.9  # how much of the means of gradients and of their squares stays
 SEARCH = 10  # stream beside those of training.data, draws, lesson, train_encoder and redraw
 
 Draw = Callable[[Tensor], Tensor]  # z (N, K) -> (N, C, H, H)
@@ -56,9 +57,13 @@ def nearest(
         yield
 
 
-def rounds(redraw: Redraw, draw: Draw, dataset: ImageDataset, seed: int) -> Iterator[float | None]:
-    """Search; after each round the mean loss of its steps, and None whenever one may stop."""
-    random, device = np.random.default_rng((seed, SEARCH)), redraw.z.device
+def rounds(redraw: Redraw, draw: Draw, dataset: ImageDataset) -> Iterator[float | None]:
+    """Search; after each round the mean loss of its steps, and None whenever one may stop.
+
+    Steps are Adam's, but that all numbers of a z share one scale.
+    Reference: Kingma and Ba 2014 (arXiv:1412.6980), Alg. 1.
+    """
+    random, device = np.random.default_rng((redraw.seed, SEARCH)), redraw.z.device
     yield from nearest(redraw, draw, dataset, random)
     for _ in range(FIRST_MOVES):
         redraw.make_normal(FIRST_PART, random)
@@ -69,11 +74,11 @@ def rounds(redraw: Redraw, draw: Draw, dataset: ImageDataset, seed: int) -> Iter
             z = redraw.z[faces].requires_grad_()
             unlike = redraw.percept(draw(z), real_faces(dataset, faces, device))
             (gradient,) = torch.autograd.grad(unlike.sum(), z)
-            speed[faces] = speed[faces].lerp(gradient, 0.5)
-            square[faces] = square[faces].lerp(gradient.square(), 0.1)
-            size = (square[faces] / (1 - 0.9**number)).mean(dim=1, keepdim=True).sqrt()
+            speed[faces] = speed[faces].lerp(gradient, 1 - MOMENTUM)
+            square[faces] = square[faces].lerp(gradient.square(), 1 - SQUARES)
+            size = (square[faces] / (1 - SQUARES**number)).mean(dim=1, keepdim=True).sqrt()
             length = LONGEST + (SHORTEST - LONGEST) * shown / (ROUNDS * len(dataset))
-            step = speed[faces] / (1 - 0.5**number) / size.clamp(min=1e-9)
+            step = speed[faces] / (1 - MOMENTUM**number) / size.clamp(min=1e-9)
             redraw.z[faces] -= length * step
             before, shown = shown, shown + len(faces)
             if shown // (2 * OFTEN) > before // (2 * OFTEN):
@@ -101,7 +106,7 @@ def search(
         flush=True,
     )
     with accelerator.autocast():
-        for loss in rounds(redraw, lambda z: G(z).float(), dataset, redraw.seed):
+        for loss in rounds(redraw, lambda z: G(z).float(), dataset):
             if loss is not None:
                 told += 1
                 accelerator.print(f"round {told} of {ROUNDS}: unlike {loss:.3f}", flush=True)
