@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stylegan import Generator
 from stylegan.cost import generator_cost
-from training.redraw import OF_FAKES, Redraw
+from training.redraw import Redraw
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ def training_flops(cost: Costs, r1_interval: int | None) -> float:
     the others; maps compare them as reals and fakes are seen.
     """
     r1 = 5 / r1_interval if r1_interval else 0
-    redrawn = 3 * OF_FAKES * cost.maps.flops if cost.maps else 0.0
+    redrawn = 3 * cost.maps.flops if cost.maps else 0.0
     return redrawn + 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

@@ -7,7 +7,6 @@ groups of images that are compared stay together, too.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +17,9 @@ from torch import Tensor
 from training.augment import draw_numbers
 from training.config import TrainConfig
 from training.data import EndlessSampler
-from training.redraw import OF_FAKES, Redraw
+from training.redraw import MOST_NOISE, Redraw
 
-FAKES, REALS, PATHS = 3, 5, 6  # streams beside those of training.data
+FAKES, REALS, PATHS, NOISE = 3, 5, 6, 11  # streams beside those of training.data and redraw
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,9 @@ class Share:
 
     Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, z (N, z_dim) of the
     fakes; numbers and numbers_fake (N, K) of the augmentation of reals and fakes; paths
-    (N, C, H, W) standard normal, or None. Where faces are drawn again: faces (N,), the number of
-    the real face that a fake is to be, or -1; wanted (K, C, H, W), the faces of the first K.
+    (N, C, H, W) standard normal, or None. Where faces are drawn again: faces (N,), the numbers of
+    the real faces that fakes are to be; noise (N,), the part of it in their z; wanted
+    (N, C, H, W), these faces.
     """
 
     reals: Tensor
@@ -40,6 +40,7 @@ class Share:
     numbers_fake: Tensor
     paths: Tensor | None
     faces: Tensor | None = None
+    noise: Tensor | None = None
     wanted: Tensor | None = None
 
 
@@ -84,17 +85,16 @@ class Dealer:
         return send(torch.as_tensor(numbers)[self._places(part)], self.device)
 
     def _of_faces(self, share: Share, nimg: int, part: int) -> Share:
-        """The share, with the z of its real faces for those of its first fakes."""
+        """The share, its z mixed with those of its real faces."""
         batch = self.config.batch
         items = [self.sampler.item(nimg + n) for n in range(batch)]
         columns = (np.array(column) for column in zip(*items, strict=True))
         faces, mirrored = (self._send(column, part) for column in columns)
-        num_wanted = len(range(math.ceil(OF_FAKES * batch))[self._places(part)])
-        faces[num_wanted:] = -1
-        z = torch.cat([self.redraw.z[faces[:num_wanted]], share.z[num_wanted:]])
-        reals, flip = share.reals[:num_wanted], mirrored[:num_wanted, None, None, None]
-        wanted = torch.where(flip, reals.flip(3), reals)
-        return dataclasses.replace(share, z=z, faces=faces, wanted=wanted)
+        noise = self._stream(nimg, NOISE).random(batch, dtype=np.float32)
+        noise = self._send(MOST_NOISE * noise, part)
+        z = self.redraw.near(faces, share.z, noise)
+        wanted = torch.where(mirrored[:, None, None, None], share.reals.flip(3), share.reals)
+        return dataclasses.replace(share, z=z, faces=faces, noise=noise, wanted=wanted)
 
     def deal(self, nimg: int, reals: Tensor, labels: Tensor, *, paths: bool) -> list[Share]:
         """The shares of the batch that begins at image `nimg`.

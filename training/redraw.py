@@ -1,15 +1,17 @@
 """Real faces that G has to draw again, each from a z of its own: G and the z learn.
 
-A step draws three of four fakes from the z of its real faces. D judges them like the others, and
-they are also to be like their faces. So G learns from each picture more than whether D takes it for
-real. The z of all faces stay normal together, so random z draw what was learnt.
+A step draws its fakes from z near those of its real faces: noise takes a part of each. D judges
+them, and they are also to be like their faces, the less so the more noise there is. So G learns
+from each picture more than whether D takes it for real, and it learns what lies between the z of
+faces, too. The z of all faces stay normal together, so random z draw what was learnt.
 
     normal   the numbers that ranks would have in a normal distribution
     Redraw   the z of all faces, and how unlike faces are
 
 Legend: M faces, K z_dim, N images of a batch.
 
-Reference: Bojanowski et al. 2018 (arXiv:1707.05776), Sec. 2, for a z of every picture.
+Reference: Bojanowski et al. 2018 (arXiv:1707.05776), Sec. 2, for a z of every picture; Kingma and
+Welling 2013 (arXiv:1312.6114), Sec. 2.4, for noise in it.
 """
 
 from collections.abc import Callable
@@ -26,23 +28,27 @@ from stylegan.images import from_uint8
 from training.config import TrainConfig
 from training.percept import Percept
 
-OF_FAKES = 3 / 4  # that are drawn from the z of real faces
+MOST_NOISE = 0.9  # in the z of a fake, where 1 is a random z
 TURN = 0.04  # radians by which a step turns a z
 OFTEN, A_PART = 80, 0.1  # images between two moves of all z towards normal ones; how far of the way
 LOOKED_AT = 128  # faces from which the percept takes its deviations
 NORMAL = 9  # stream beside those of training.data, draws, lesson, train_encoder and search
 
 
-def normal(x: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """What the numbers of each column would be, by their ranks, in a normal distribution or in the
-    part of it between two quantiles.
+def normal(x: Tensor) -> Tensor:
+    """What the numbers of each column would be, by their ranks, in a normal distribution.
 
     Shapes: x (M, K) -> (M, K).
     """
     order = x.argsort(dim=0)
     shares = (torch.arange(len(x), device=x.device, dtype=torch.float64) + 0.5) / len(x)
-    numbers = torch.special.ndtri(low + (high - low) * shares).to(x.dtype)
+    numbers = torch.special.ndtri(shares).to(x.dtype)
     return torch.empty_like(x).scatter_(0, order, numbers[:, None].expand_as(x).contiguous())
+
+
+def moved(z: Tensor, axis: Tensor, to: Tensor) -> Tensor:
+    """z (M, K), along the axis (K,) where `to` (M,) says, else where they are."""
+    return z + (to - z @ axis).to(z.dtype)[:, None] * axis
 
 
 def real_faces(dataset: ImageDataset, numbers: range | Tensor, device: torch.device) -> Tensor:
@@ -82,39 +88,53 @@ class Redraw:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         self.z.copy_(state["z"])
 
+    def axis(self) -> Tensor:
+        """The direction (K,) along which the means of sub-folders differ most; 0 of one alone."""
+        means = torch.stack([self.z[own].mean(dim=0) for own in self.folders])
+        if len(means) < 2:
+            return torch.zeros_like(means[0])
+        return torch.linalg.svd(means - means.mean(dim=0))[2][0]
+
+    def near(self, faces: Tensor, random: Tensor, noise: Tensor) -> Tensor:
+        """z of faces, random ones in the place of a part of each. Along the axis nothing is mixed,
+        so that every face stays in the part of its own sub-folder.
+
+        Shapes: faces (N,), random (N, K) standard normal, noise (N,) in [0, 1] -> (N, K).
+        """
+        z, axis, noise = self.z[faces], self.axis(), noise[:, None]
+        along, across = (z @ axis)[:, None] * axis, random - (random @ axis)[:, None] * axis
+        return along + (1 - noise.square()).sqrt() * (z - along) + noise * across
+
     def make_normal(self, part: float, random: np.random.Generator) -> None:
         """Move all z a part of the way to normal ones, along random orthonormal directions.
 
-        The first direction is that along which the means of the sub-folders differ most. There each
-        sub-folder gets a part of the normal distribution for itself, as large as it is often shown.
-        Along the others each is made normal by itself. Made normal together, each kind of faces
-        could keep to directions of its own, and random z, which do not, would draw what is neither.
+        Along the axis each sub-folder gets a part of the normal distribution for itself, as large
+        as it is often shown. There its z count by their ranks, and so it is made normal by itself
+        along every direction. Made normal together, each kind of faces could keep to directions of
+        its own, and random z, which do not, would draw what is neither.
 
         Reference: Laparra et al. 2011 (arXiv:1602.00229), Sec. II.
         """
         directions = random.standard_normal((self.z.shape[1],) * 2, dtype=np.float32)
-        directions = torch.from_numpy(directions).to(self.z.device)
-        means = torch.stack([self.z[own].mean(dim=0) for own in self.folders])
         with torch.autocast(self.z.device.type, enabled=False):  # bfloat16 would make numbers equal
-            if len(means) > 1:
-                directions[:, 0] = torch.linalg.svd(means - means.mean(dim=0))[2][0]
-            directions = torch.linalg.qr(directions)[0]
-            along, low = self.z @ directions, 0.0
-            wanted = torch.empty_like(along)
-            for i in (means @ directions[:, 0]).argsort().tolist():
+            directions = torch.linalg.qr(torch.from_numpy(directions).to(self.z.device))[0]
+            axis, low = self.axis(), 0.0
+            along = self.z @ axis
+            for i in torch.stack([along[own].mean() for own in self.folders]).argsort().tolist():
                 own, high = self.folders[i], min(low + self.shares[i], 1.0)
-                wanted[own, :1] = normal(along[own, :1], low, high)
-                wanted[own, 1:] = normal(along[own, 1:])
+                z = moved(self.z[own], axis, normal(along[own, None])[:, 0])
+                turned = z @ directions
+                z = z + part * (normal(turned) - turned) @ directions.T
+                ranks = torch.special.ndtr((z @ axis).double())
+                self.z[own] = moved(z, axis, torch.special.ndtri(low + (high - low) * ranks))
                 low = high
-            self.z = self.z + part * (wanted - along) @ directions.T
 
     def learn(self, faces: Tensor, gradient: Tensor, before: int, nimg: int) -> None:
         """Turn the z that a step drew by TURN against the loss; after OFTEN images all z move.
 
-        Shapes: faces (N,), numbers of real faces, -1 for other fakes; gradient (N, K).
+        Shapes: faces (N,), numbers of real faces; gradient (N, K).
         """
-        own = faces >= 0
-        faces, gradient = faces[own], torch.nan_to_num(gradient[own])
+        gradient = torch.nan_to_num(gradient)
         radius = self.z[faces].norm(dim=1, keepdim=True)
         outwards = self.z[faces] / radius
         gradient = gradient - (gradient * outwards).sum(dim=1, keepdim=True) * outwards

@@ -174,17 +174,9 @@ def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tenso
     return (lengths - run.mean_path).square().mean(), mean
 
 
-def _unlike(run: Run, img: Tensor, wanted: Tensor) -> Tensor:
-    """How unlike the first fakes and the faces that they are to be are, (K,); K can be 0."""
-    if not len(wanted):
-        return img.new_zeros(0)
-    with run.accelerator.autocast():
-        return run.redraw.percept(img[: len(wanted)], wanted)
-
-
 @dataclass(frozen=True)
 class Drawn:
-    """Fakes: their z, which want a gradient where they are of real faces, and what D judges."""
+    """Fakes: their z, which want a gradient where faces are drawn again, and what D judges."""
 
     z: Tensor
     img: Tensor
@@ -268,10 +260,11 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
                 loss = loss + recipe.path_weight * penalty
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
             if run.redraw:
-                unlike = _unlike(run, drawn.img, share.wanted)
-                loss = loss + run.redraw.weight * unlike.sum() / len(drawn.img)
-                sums = torch.stack([unlike.sum(), torch.ones_like(unlike).sum()])
-                stats["loss/redraw"] = sums.detach()
+                with run.accelerator.autocast():
+                    unlike = run.redraw.percept(drawn.img, share.wanted)
+                clear = 1 - share.noise.square()
+                loss = loss + run.redraw.weight * (clear * unlike).mean()
+                stats["loss/redraw"] = unlike.detach().mean()
             run.accelerator.backward(loss / len(shares))
             parts.append(stats)
             z.append(drawn.z)

@@ -75,7 +75,7 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
     judge = "judged by features"
     if config.critic == "pixels":
         judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
-    judge += ", three of four fakes are real faces drawn again" if run.redraw else ""
+    judge += ", fakes are real faces drawn again" if run.redraw else ""
     looks = "now it looks at all pictures, to measure faces by them; " if config.eval_kimg else ""
     accelerator.print(
         f"preset {config.preset}: G {cost.g}\n"

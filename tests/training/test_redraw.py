@@ -107,6 +107,8 @@ def test_z_become_normal_in_every_sub_folder_and_each_has_its_part_of_space(shar
         along, rest = z @ axis, z - (z @ axis)[:, None] * axis
         parts.append((along.min().item(), along.max().item(), len(own)))
         if len(folders) > 1:
+            ranks = normal(along[:, None])[:, 0]
+            assert (rest.T @ ranks / len(own)).abs().max() < 0.1  # place does not foretell the rest
             assert (rest.T.cov() - torch.eye(6) + axis[:, None] * axis).abs().max() < 0.1
         random_direction = torch.nn.functional.normalize(torch.randn(6, 50), dim=0)
         kurtosis = (rest @ random_direction / (rest @ random_direction).std(dim=0)).pow(4)
@@ -125,17 +127,56 @@ def test_numbers_of_ranks_in_a_normal_distribution():
     quantiles = torch.special.ndtri(torch.tensor([1 / 6, 3 / 6, 5 / 6]))
     expected = torch.stack([quantiles[[0, 2, 1]], quantiles[[1, 0, 2]]], dim=1)
     torch.testing.assert_close(normal(x), expected)
-    upper = torch.special.ndtri(torch.tensor([0.5 + 1 / 12, 0.75, 0.5 + 5 / 12]))
-    torch.testing.assert_close(normal(x[:, :1], 0.5, 1.0)[:, 0], upper[[0, 2, 1]])
 
 
 def test_a_move_goes_a_part_of_the_way():
     torch.manual_seed(0)
-    z, folders = torch.randn(40, 6) * 2, [torch.arange(40)[::2], torch.arange(40)[1::2]]
-    moved = [Redraw(1.0, None, z, folders, [0.5, 0.5], 0) for _ in range(2)]
+    z = torch.randn(40, 6) * 2
+    moved = [Redraw(1.0, None, z.clone(), [torch.arange(40)], [1.0], 0) for _ in range(2)]
     for redraw, part in zip(moved, (1.0, 0.25), strict=True):
         redraw.make_normal(part, np.random.default_rng(0))
     torch.testing.assert_close(moved[1].z, z.lerp(moved[0].z, 0.25), rtol=1e-4, atol=1e-5)
+
+
+def test_the_smallest_move_brings_every_face_into_its_part_of_space():
+    torch.manual_seed(0)
+    z, folders = torch.randn(40, 6), [torch.arange(40)[::2], torch.arange(40)[1::2]]
+    z[folders[0], 2] += 1
+    redraw = Redraw(1.0, None, z.clone(), folders, [0.25, 0.75], 0)
+    axis = redraw.axis() * redraw.axis()[2].sign()
+    redraw.make_normal(1e-6, np.random.default_rng(0))
+    assert (redraw.z[folders[0]] @ axis > torch.special.ndtri(torch.tensor(0.75))).all()
+    assert (redraw.z[folders[1]] @ axis < torch.special.ndtri(torch.tensor(0.75))).all()
+    way = redraw.z - z
+    torch.testing.assert_close(way, (way @ axis)[:, None] * axis, atol=1e-4, rtol=0)
+
+
+def test_noise_takes_a_part_of_a_z_but_not_of_what_tells_its_kind():
+    torch.manual_seed(0)
+    folders = [torch.arange(0, 400), torch.arange(400, 1000)]
+    z = torch.randn(1000, 8)
+    z[folders[0], 3] += 4
+    redraw = Redraw(1.0, None, z.clone(), folders, [0.5, 0.5], 0)
+    axis = redraw.axis()
+    torch.testing.assert_close(axis.norm(), torch.tensor(1.0))
+    assert axis[3].abs() > 0.98
+    faces, noise = torch.randperm(1000), torch.randn(1000, 8)
+    mixed = redraw.near(faces, noise, torch.linspace(0, 1, 1000))
+    torch.testing.assert_close(mixed @ axis, z[faces] @ axis)
+    rest = torch.eye(8) - axis[:, None] * axis
+    own, random, mixed = z[faces] @ rest, noise @ rest, mixed @ rest
+    torch.testing.assert_close(mixed[0], own[0])
+    torch.testing.assert_close(mixed[-1], random[-1])
+    part = torch.linspace(0, 1, 1000)[:, None]
+    torch.testing.assert_close(mixed, (1 - part**2).sqrt() * own + part * random)
+    assert torch.equal(redraw.z, z)
+
+
+def test_of_one_folder_all_of_a_z_mixes_with_noise():
+    z, noise = torch.randn(5, 8), torch.randn(2, 8)
+    redraw = Redraw(1.0, None, z, [torch.arange(5)], [1.0], 0)
+    mixed = redraw.near(torch.tensor([3, 1]), noise, torch.tensor([1.0, 0.6]))
+    torch.testing.assert_close(mixed, torch.stack([noise[0], 0.8 * z[1] + 0.6 * noise[1]]))
 
 
 def test_a_step_turns_the_z_that_it_drew_and_no_others():
@@ -143,16 +184,16 @@ def test_a_step_turns_the_z_that_it_drew_and_no_others():
     z = torch.randn(5, 8)
     redraw = Redraw(1.0, None, z.clone(), [torch.arange(5)], [1.0], 0)
     gradient = torch.randn(3, 8)
-    redraw.learn(torch.tensor([4, 1, -1]), gradient, 0, 8)
-    assert torch.equal(redraw.z[[0, 2, 3]], z[[0, 2, 3]])
-    for face, g in ((4, gradient[0]), (1, gradient[1])):
+    redraw.learn(torch.tensor([4, 1, 2]), gradient, 0, 8)
+    assert torch.equal(redraw.z[[0, 3]], z[[0, 3]])
+    for face, g in zip((4, 1, 2), gradient, strict=True):
         moved = redraw.z[face] - z[face]
         torch.testing.assert_close(moved @ z[face], torch.tensor(0.0), atol=1e-5, rtol=0)
         torch.testing.assert_close(moved.norm(), TURN * z[face].norm())
         assert moved @ g < 0
     before = redraw.z.clone()
-    redraw.learn(torch.tensor([-1]), torch.full((1, 8), torch.nan), OFTEN - 8, OFTEN)
-    expected = Redraw(1.0, None, before, [torch.arange(5)], [1.0], 0)
+    redraw.learn(torch.tensor([0]), torch.full((1, 8), torch.nan), OFTEN - 8, OFTEN)
+    expected = Redraw(1.0, None, before.clone(), [torch.arange(5)], [1.0], 0)
     expected.make_normal(A_PART, np.random.default_rng((0, training.redraw.NORMAL, OFTEN)))
     assert torch.equal(redraw.z, expected.z) and not torch.equal(redraw.z, before)
 

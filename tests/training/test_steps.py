@@ -111,40 +111,38 @@ def test_a_step_gets_images_and_their_styles(tiny):
 
 @pytest.fixture
 def redraw():
-    return Redraw(5.0, Percept(torch.rand(8, 3, 32, 32) * 2 - 1), torch.randn(4, 8), [], [], 0)
+    percept = Percept(torch.rand(8, 3, 32, 32) * 2 - 1)
+    return Redraw(5.0, percept, torch.randn(4, 8), [torch.arange(4)], [1.0], 0)
 
 
-def of_faces(share, redraw, faces):
-    """A share whose first fakes are to be real faces, as many as have a number."""
-    count = int((faces >= 0).sum())
-    z = torch.cat([redraw.z[faces[:count]], share.z[count:]])
-    return dataclasses.replace(share, z=z, faces=faces, wanted=share.reals[:count])
+def of_faces(share, redraw, faces, noise):
+    """A share whose fakes are to be real faces."""
+    z = redraw.near(faces, share.z, noise)
+    return dataclasses.replace(share, z=z, faces=faces, noise=noise, wanted=share.reals)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2, 4])
 def test_g_follows_how_unlike_its_fakes_of_real_faces_are_and_tells_how_z_should(
     start, deal, redraw, accumulate
 ):
-    """Three of four are to be a real face; of four parts the last draws none."""
+    """The less so the more noise there is in its z."""
     run, shares = start(g_lr=1.0, redraw=redraw), deal(accumulate=accumulate)
-    faces = torch.tensor([2, 0, 3, -1])
-    shares = [of_faces(x, redraw, faces[part::accumulate]) for part, x in enumerate(shares)]
+    faces, noise = torch.tensor([2, 0, 3, 1]), torch.tensor([0.0, 0.5, 0.9, 1.0])
+    split = [(x[part::accumulate] for x in (faces, noise)) for part in range(accumulate)]
+    shares = [of_faces(share, redraw, *x) for share, x in zip(shares, split, strict=True)]
     twin, D = copy.deepcopy(run.G), copy.deepcopy(run.D)
     z = [share.z.clone().requires_grad_() for share in shares]
     losses = []
     for part, share in enumerate(shares):
         fakes, _ = twin(z[part], ema_images=4 if part == accumulate - 1 else 0)
-        loss = logistic_g(D(fakes))
-        if len(share.wanted):
-            unlike = redraw.percept(fakes[: len(share.wanted)], share.wanted)
-            loss = loss + 5 * unlike.sum() / len(fakes)
-            losses.append(unlike.detach())
+        unlike = redraw.percept(fakes, share.wanted)
+        loss = logistic_g(D(fakes)) + 5 * ((1 - share.noise**2) * unlike).mean()
+        losses.append(unlike.detach())
         (loss / accumulate).backward()
     stats = take_step(run, shares, plain(), NAMES)
     assert_stepped(run.G, twin)
     torch.testing.assert_close(stats["grad/z"], torch.cat([x.grad for x in z]))
-    total = torch.cat(losses)
-    torch.testing.assert_close(stats["loss/redraw"], torch.stack([total.sum(), torch.tensor(3.0)]))
+    torch.testing.assert_close(stats["loss/redraw"], torch.cat(losses).mean())
 
 
 def test_g_follows_its_loss_and_leaves_d_alone(start, deal):
@@ -436,7 +434,7 @@ def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, redraw, monk
     R1, path lengths, faces drawn again, the controller and the average included. Whether anything
     is clamped is asked on a CPU only (test_ops.py)."""
     monkeypatch.setattr(ops, "may_clamp", lambda *_: True)
-    shares = [of_faces(deal(paths=True)[0], redraw, torch.tensor([0, 1, 2, -1]))]
+    shares = [of_faces(deal(paths=True)[0], redraw, torch.arange(4), torch.rand(4))]
     extras = dict(augment="ada", blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
     for run, labels in ((start(c_dim=2), torch.tensor(0.5)), (start(redraw=redraw), None)):
         with NoReading():
