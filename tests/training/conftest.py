@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -98,6 +99,8 @@ def start() -> Callable[..., subprocess.Popen]:
     for process in started:
         for running in family(process):
             running.kill()
+        with suppress(ProcessLookupError):  # whom a launcher that was killed has left
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
 
 
