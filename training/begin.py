@@ -20,6 +20,7 @@ from training.precision import fastest_precision
 from training.processes import on_main
 from training.push import check_repository
 from training.snapshot import save_run_card
+from training.transfer import size_of_z
 
 
 def open_alike(config: TrainConfig) -> ImageDataset:
@@ -71,6 +72,9 @@ def settle(config: TrainConfig, dataset: ImageDataset, device: torch.device) -> 
     if config.mixed_precision == "auto":
         precision = begun.get("mixed_precision") or fastest_precision(device)
         config = dataclasses.replace(config, mixed_precision=precision)
+    if config.z_dim is None:
+        z_dim = begun.get("z_dim") or size_of_z(config.init_from)
+        config = dataclasses.replace(config, z_dim=z_dim)
     if begun and has_state(config):
         check_flags(config, dataset, begun)
     if config.push_to_hub:

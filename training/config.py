@@ -105,7 +105,7 @@ class TrainConfig:
     d_channel_max: int | None = option(
         "most features in a layer of the discriminator; left out: --channel-max", None
     )
-    z_dim: int = option("size of z and w", 512)
+    z_dim: int | None = option("size of z and w; left out: that of --init-from", 512)
     total_kimg: float = option("length of the run, in thousands of real images shown", 1000.0)
     batch: int = option("images per step, all processes together", 32)
     accumulate: int = option("parts that a process makes of its share of a batch, for memory", 1)
@@ -228,8 +228,7 @@ class TrainConfig:
         return preset(
             img_resolution,
             img_channels=img_channels,
-            z_dim=self.z_dim,
-            w_dim=self.z_dim,
+            **({} if self.z_dim is None else {"z_dim": self.z_dim, "w_dim": self.z_dim}),
             c_dim=num_labels if self.conditional else 0,
             num_layers=self.num_layers,
             channel_base=self.channel_base,
@@ -282,8 +281,10 @@ def parse_args(argv: Sequence[str] | None = None) -> TrainConfig:
     """Flags to a TrainConfig; prints what is wrong and exits with 2 if a value is refused."""
     chosen = argparse.ArgumentParser(prog=PROGRAM, add_help=False, allow_abbrev=False)
     chosen.add_argument("--preset", choices=PRESETS, default="space")
-    preset = chosen.parse_known_args(argv)[0].preset
-    parser = flags_of(TrainConfig, PROGRAM, PRESETS[preset])
+    chosen.add_argument("--init-from")
+    known = chosen.parse_known_args(argv)[0]
+    size = {"z_dim": None} if known.init_from else {}  # not the preset's
+    parser = flags_of(TrainConfig, PROGRAM, PRESETS[known.preset] | size)
     try:
         return TrainConfig(**vars(parser.parse_args(argv)))
     except ValueError as e:

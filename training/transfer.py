@@ -53,6 +53,14 @@ def freeze(D: nn.Module, num_blocks: int) -> None:
         D.get_submodule(name).requires_grad_(False)
 
 
+def size_of_z(folder_or_repo: str) -> int:
+    """Of the generator there.
+
+    Raises: as `stylegan.find.find_pretrained`; ValueError naming a damaged file.
+    """
+    return read_config(find_pretrained(folder_or_repo) / CONFIG).z_dim
+
+
 def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
     """Load the weights of `config.init_from`, those of a narrower generator too.
 

@@ -267,7 +267,9 @@ def test_going_on_does_not_need_the_weights_it_began_with(config, tmp_path):
     run(dataclasses.replace(config, total_kimg=0.024))
     weights = Path(config.out) / "weights/kimg-000000.024"
     second = dataclasses.replace(config, out=str(tmp_path / "second"), init_from=str(weights))
+    second = dataclasses.replace(second, z_dim=None)  # as they have it
     run(dataclasses.replace(second, total_kimg=0.008))
+    assert json.loads((Path(second.out) / "config.json").read_text())["z_dim"] == config.z_dim
     shutil.rmtree(weights)
     run(second)
     assert state_of(second)["nimg"] == 64

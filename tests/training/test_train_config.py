@@ -127,8 +127,13 @@ def test_without_a_preset_the_defaults_are_those_of_space(tmp_path):
 def test_a_preset_changes_its_defaults_and_nothing_else(tmp_path, preset):
     config = parse(tmp_path, f"--preset {preset} --init-from weights")
     given = dict(preset=preset, init_from="weights")
-    expected = TrainConfig(str(tmp_path), "o", **given, **PRESETS[preset])
+    expected = TrainConfig(str(tmp_path), "o", **PRESETS[preset] | given | {"z_dim": None})
     assert config == expected
+
+
+def test_the_size_of_z_is_the_presets_or_that_of_the_weights_to_begin_with(tmp_path):
+    for words, z_dim in (("", 64), (" --init-from a/b", None), (" --init-from a/b --z-dim 9", 9)):
+        assert parse(tmp_path, f"--preset tiny{words}").z_dim == z_dim
 
 
 def test_widths_batches_and_lengths_of_the_presets(tmp_path):
