@@ -73,8 +73,8 @@ def settle(config: TrainConfig, dataset: ImageDataset, device: torch.device) -> 
         precision = begun.get("mixed_precision") or fastest_precision(device)
         config = dataclasses.replace(config, mixed_precision=precision)
     if config.z_dim is None:
-        z_dim = begun.get("z_dim") or size_of_z(config.init_from)
-        config = dataclasses.replace(config, z_dim=z_dim)
+        z_dim = begun.get("z_dim") if has_state(config) else None
+        config = dataclasses.replace(config, z_dim=z_dim or size_of_z(config.init_from))
     if begun and has_state(config):
         check_flags(config, dataset, begun)
     if config.push_to_hub:
