@@ -43,6 +43,7 @@ PRESETS = {
         g_lr=0.00117,
         d_lr=0.00156,
         gamma=5.0,
+        mirror=False,
         ada_max=0.0,
         redraw=3.0,
         total_kimg=60.0,
@@ -175,6 +176,11 @@ class TrainConfig:
             raise ValueError(
                 "--redraw looks for faces that G can draw already: train without it first, then "
                 "give the weights as --init-from"
+            )
+        if self.redraw and self.mirror:
+            raise ValueError(
+                "--redraw draws every face as it is, and D must not take its mirror image for "
+                "real: add --no-mirror"
             )
         if self.push_to_hub and not HUB_NAME.fullmatch(self.push_to_hub):
             raise ValueError(

@@ -28,9 +28,8 @@ class Share:
 
     Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, z (N, z_dim) of the
     fakes; numbers and numbers_fake (N, K) of the augmentation of reals and fakes; paths
-    (N, C, H, W) standard normal, or None. Where faces are drawn again: faces (N,), the numbers of
-    the real faces that fakes are to be; noise (N,), the part of it in their z; wanted
-    (N, C, H, W), these faces.
+    (N, C, H, W) standard normal, or None. Where faces are drawn again, fakes are to be the reals:
+    faces (N,), the numbers of these; noise (N,), the part of it in the z of the fakes.
     """
 
     reals: Tensor
@@ -41,7 +40,6 @@ class Share:
     paths: Tensor | None
     faces: Tensor | None = None
     noise: Tensor | None = None
-    wanted: Tensor | None = None
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:
@@ -87,14 +85,12 @@ class Dealer:
     def _of_faces(self, share: Share, nimg: int, part: int) -> Share:
         """The share, its z mixed with those of its real faces."""
         batch = self.config.batch
-        items = [self.sampler.item(nimg + n) for n in range(batch)]
-        columns = (np.array(column) for column in zip(*items, strict=True))
-        faces, mirrored = (self._send(column, part) for column in columns)
+        faces = [self.sampler.item(nimg + n)[0] for n in range(batch)]
+        faces = self._send(np.array(faces), part)
         noise = self._stream(nimg, NOISE).random(batch, dtype=np.float32)
         noise = self._send(MOST_NOISE * noise, part)
         z = self.redraw.near(faces, share.z, noise)
-        wanted = torch.where(mirrored[:, None, None, None], share.reals.flip(3), share.reals)
-        return dataclasses.replace(share, z=z, faces=faces, noise=noise, wanted=wanted)
+        return dataclasses.replace(share, z=z, faces=faces, noise=noise)
 
     def deal(self, nimg: int, reals: Tensor, labels: Tensor, *, paths: bool) -> list[Share]:
         """The shares of the batch that begins at image `nimg`.

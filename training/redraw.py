@@ -6,6 +6,7 @@ from each picture more than whether D takes it for real, and it learns what lies
 faces, too. The z of all faces stay normal together, so random z draw what was learnt.
 
     normal   the numbers that ranks would have in a normal distribution
+    white    z that vary alike along all directions
     Redraw   the z of all faces, and how unlike faces are
 
 Legend: M faces, K z_dim, N images of a batch.
@@ -31,6 +32,7 @@ from training.percept import Percept
 MOST_NOISE = 0.9  # in the z of a fake, where 1 is a random z
 TURN = 0.04  # radians by which a step turns a z
 OFTEN, A_PART = 80, 0.1  # images between two moves of all z towards normal ones; how far of the way
+FLAT = 0.01  # a variance of z below which nothing is stretched to 1
 LOOKED_AT = 128  # faces from which the percept takes its deviations
 NORMAL = 9  # stream beside those of training.data, draws, lesson, train_encoder and search
 
@@ -44,6 +46,15 @@ def normal(x: Tensor) -> Tensor:
     shares = (torch.arange(len(x), device=x.device, dtype=torch.float64) + 0.5) / len(x)
     numbers = torch.special.ndtri(shares).to(x.dtype)
     return torch.empty_like(x).scatter_(0, order, numbers[:, None].expand_as(x).contiguous())
+
+
+def white(z: Tensor) -> Tensor:
+    """z (M, K), stretched along their principal directions until they vary alike along all.
+
+    Random directions alone would hardly see that one of many numbers varies too much.
+    """
+    variances, directions = torch.linalg.eigh(z.T @ z / len(z))  # about 0, where they are to lie
+    return z @ (directions * variances.clamp(min=FLAT).rsqrt()) @ directions.T
 
 
 def moved(z: Tensor, axis: Tensor, to: Tensor) -> Tensor:
@@ -106,7 +117,8 @@ class Redraw:
         return along + (1 - noise.square()).sqrt() * (z - along) + noise * across
 
     def make_normal(self, part: float, random: np.random.Generator) -> None:
-        """Move all z a part of the way to normal ones, along random orthonormal directions.
+        """Move all z a part of the way to normal ones: white ones, each number of which, along
+        random orthonormal directions, then is what its rank says.
 
         Along the axis each sub-folder gets a part of the normal distribution for itself, as large
         as it is often shown. There its z count by their ranks, and so it is made normal by itself
@@ -123,8 +135,7 @@ class Redraw:
             for i in torch.stack([along[own].mean() for own in self.folders]).argsort().tolist():
                 own, high = self.folders[i], min(low + self.shares[i], 1.0)
                 z = moved(self.z[own], axis, normal(along[own, None])[:, 0])
-                turned = z @ directions
-                z = z + part * (normal(turned) - turned) @ directions.T
+                z = z.lerp(normal(white(z) @ directions) @ directions.T, part)
                 ranks = torch.special.ndtr((z @ axis).double())
                 self.z[own] = moved(z, axis, torch.special.ndtri(low + (high - low) * ranks))
                 low = high

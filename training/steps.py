@@ -261,7 +261,7 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
             if run.redraw:
                 with run.accelerator.autocast():
-                    unlike = run.redraw.percept(drawn.img, share.wanted)
+                    unlike = run.redraw.percept(drawn.img, share.reals)
                 clear = 1 - share.noise.square()
                 loss = loss + run.redraw.weight * (clear * unlike).mean()
                 stats["loss/redraw"] = unlike.detach().mean()

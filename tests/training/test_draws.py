@@ -24,7 +24,7 @@ def config(tmp_path):
 def deal(config, nimg=48, rank=0, num_processes=1, paths=True, redraw=None):
     """A process's shares of a batch whose image n is filled with n and has the label n % 3 % 2.
 
-    With `redraw` each is a slope instead, up to the number of the face, and down if it is mirrored.
+    With `redraw` each is a slope instead, up to the number of the face.
     """
     where = dict(rank=rank, num_processes=num_processes)
     how = dict(batch=config.batch, first=nimg, seed=config.seed, mirror=config.mirror)
@@ -34,9 +34,7 @@ def deal(config, nimg=48, rank=0, num_processes=1, paths=True, redraw=None):
     mine = torch.arange(config.batch)[rank::num_processes]
     reals = mine.float()[:, None, None, None].expand(-1, 3, 4, 4)
     if redraw:
-        items = next(iter(sampler))
-        slopes = [slope(face).flip(2) if mirrored else slope(face) for face, mirrored in items]
-        reals = torch.stack(slopes)
+        reals = torch.stack([slope(face) for face, _ in next(iter(sampler))])
     return dealer.deal(nimg, reals, mine % 3 % 2, paths=paths)
 
 
@@ -129,7 +127,7 @@ def test_processes_and_parts_together_see_what_one_sees(config, num_processes, a
 
 @pytest.mark.parametrize("num_processes, accumulate", [(1, 1), (2, 1), (2, 2), (1, 16)])
 def test_fakes_are_drawn_from_z_near_those_of_the_real_faces(config, num_processes, accumulate):
-    """Whoever draws them; the faces are not mirrored."""
+    """Whoever draws them; these faces are the reals of the step."""
     z = torch.arange(40.0)[:, None].expand(40, 8).clone()
     redraw = Redraw(1.0, None, z, [torch.arange(40)], [1.0], 0)
     config, dealt = dataclasses.replace(config, accumulate=accumulate), []
@@ -145,12 +143,9 @@ def test_fakes_are_drawn_from_z_near_those_of_the_real_faces(config, num_process
     drawn = in_turns([share.z for share in shares])
     expected = (1 - noise.square()).sqrt()[:, None] * z[faces] + noise[:, None] * plain.z
     torch.testing.assert_close(drawn, expected)
-    mirrored = 0
     for share in shares:
-        for face, wanted, real in zip(share.faces, share.wanted, share.reals, strict=True):
-            assert torch.equal(wanted, slope(face))
-            mirrored += not torch.equal(wanted, real)
-    assert 0 < mirrored < 16
+        for face, real in zip(share.faces, share.reals, strict=True):
+            assert torch.equal(real, slope(face))
 
 
 @pytest.mark.parametrize("num_processes, accumulate", [(2, 1), (1, 2), (2, 2), (1, 4)])

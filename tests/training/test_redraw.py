@@ -20,7 +20,7 @@ from stylegan.images import to_uint8
 from stylegan.latents import sample_z
 from training.config import TrainConfig
 from training.percept import Percept
-from training.redraw import A_PART, OFTEN, TURN, Redraw, normal, real_faces
+from training.redraw import A_PART, OFTEN, TURN, Redraw, normal, real_faces, white
 from training.search import search
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
@@ -31,7 +31,8 @@ def config(faces, tmp_path, monkeypatch):
     """Eight steps of eight images, a snapshot of the last; the search is short."""
     monkeypatch.setattr(training.search, "RANDOM", 64)
     monkeypatch.setattr(training.search, "ROUNDS", 2)
-    size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=8, redraw=5.0)
+    size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=8)
+    size |= dict(redraw=5.0, mirror=False)
     kimg = dict(total_kimg=0.064, snapshot_kimg=0.064, eval_kimg=0.0, mixed_precision="no")
     begin = TrainConfig(str(faces), "", init_from="-", **size)
     torch.manual_seed(5)
@@ -138,6 +139,24 @@ def test_a_move_goes_a_part_of_the_way():
     torch.testing.assert_close(moved[1].z, z.lerp(moved[0].z, 0.25), rtol=1e-4, atol=1e-5)
 
 
+def test_among_many_numbers_one_that_varies_too_much_is_soon_like_the_others():
+    """Along random directions alone, which all have a little of it, its variance would stay 3.4."""
+    torch.manual_seed(0)
+    z = torch.randn(2000, 64)
+    z[:, 5] *= 2
+    redraw, random = Redraw(1.0, None, z, [torch.arange(2000)], [1.0], 0), np.random.default_rng(0)
+    for _ in range(20):
+        redraw.make_normal(0.1, random)
+    variances = redraw.z.var(dim=0)
+    assert variances.min() > 0.9 and variances[5] == variances.max() < 1.5
+
+
+def test_numbers_that_hardly_vary_stay_calm():
+    """Fewer faces than numbers, one face, all faces alike."""
+    for z in (torch.randn(5, 8), torch.randn(1, 8), torch.ones(5, 8)):
+        assert (white(z).norm(dim=1) < 10.01 * z.norm(dim=1)).all()
+
+
 def test_the_smallest_move_brings_every_face_into_its_part_of_space():
     torch.manual_seed(0)
     z, folders = torch.randn(40, 6), [torch.arange(40)[::2], torch.arange(40)[1::2]]
@@ -225,7 +244,7 @@ def drawn(weights, tmp_path):
 def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch):
     monkeypatch.setattr(training.search, "RANDOM", 256)
     (G, dataset), cpu = drawn, torch.device("cpu")
-    config = TrainConfig(".", ".", redraw=1.0, init_from="-", z_dim=G.z_dim)
+    config = TrainConfig(".", ".", redraw=1.0, mirror=False, init_from="-", z_dim=G.z_dim)
     redraw = Redraw.begin(config, dataset, cpu)
     img = real_faces(dataset, range(16), cpu)
     strangers = redraw.percept(G(sample_z(range(100, 116), G.z_dim)), img).mean()

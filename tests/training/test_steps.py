@@ -118,7 +118,7 @@ def redraw():
 def of_faces(share, redraw, faces, noise):
     """A share whose fakes are to be real faces."""
     z = redraw.near(faces, share.z, noise)
-    return dataclasses.replace(share, z=z, faces=faces, noise=noise, wanted=share.reals)
+    return dataclasses.replace(share, z=z, faces=faces, noise=noise)
 
 
 @pytest.mark.parametrize("accumulate", [1, 2, 4])
@@ -135,7 +135,7 @@ def test_g_follows_how_unlike_its_fakes_of_real_faces_are_and_tells_how_z_should
     losses = []
     for part, share in enumerate(shares):
         fakes, _ = twin(z[part], ema_images=4 if part == accumulate - 1 else 0)
-        unlike = redraw.percept(fakes, share.wanted)
+        unlike = redraw.percept(fakes, share.reals)
         loss = logistic_g(D(fakes)) + 5 * ((1 - share.noise**2) * unlike).mean()
         losses.append(unlike.detach())
         (loss / accumulate).backward()

@@ -101,6 +101,7 @@ def test_flags_are_read_with_their_types(tmp_path):
         ("--freeze-d 2", "--freeze-d needs --init-from"),
         ("--redraw 5 --conditional", "leave out --redraw or --conditional"),
         ("--redraw 5", "train without it first, then give the weights as --init-from"),
+        ("--redraw 5 --init-from .", "add --no-mirror"),
     ],
 )
 def test_wrong_flags_end_with_a_sentence(tmp_path, capsys, argv, sentence):

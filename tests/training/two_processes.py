@@ -52,7 +52,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
         redraw = Redraw(5.0, Percept(reals), torch.randn(BATCH, 8), folders, [0.5, 0.5], 0)
     state = ada, torch.zeros(())
     run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw)
-    order = dict(batch=BATCH, first=0, seed=0, mirror=True)
+    order = dict(batch=BATCH, first=0, seed=0, mirror=not redraws)
     sampler = EndlessSampler([range(BATCH)], **order, **where)
     where |= dict(device=accelerator.device, sampler=sampler, redraw=redraw)
     dealer = Dealer(config, num_labels=2, **where)
