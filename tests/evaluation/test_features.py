@@ -92,7 +92,7 @@ def test_a_lesson_teaches_to_find_the_other_view(drawn, monkeypatch, capsys):
     monkeypatch.setattr(features, "BATCH", 32)
     img = from_uint8(drawn)
     shown, others = img[:60], img[60:]
-    network = teach(shown, kimg=1.6)
+    network = teach(shown, kimg=3.2)
     torch.manual_seed(1)
     views = view(others), view(others)
 
@@ -103,7 +103,7 @@ def test_a_lesson_teaches_to_find_the_other_view(drawn, monkeypatch, capsys):
         return ((a @ b.T).argmax(dim=1) == torch.arange(len(a))).float().mean().item()
 
     assert found(network) > 1.3 * found(random_network(shown))
-    assert "step 49/50" in capsys.readouterr().out
+    assert "step 99/100" in capsys.readouterr().out
 
 
 def test_the_network_in_the_repository(drawn):
