@@ -117,8 +117,8 @@ class Redraw:
         return along + (1 - noise.square()).sqrt() * (z - along) + noise * across
 
     def make_normal(self, part: float, random: np.random.Generator) -> None:
-        """Move all z a part of the way to normal ones: white ones, each number of which, along
-        random orthonormal directions, then is what its rank says.
+        """Move all z a part of the way to normal ones. These are white, and along random
+        orthonormal directions each number is the normal one of its rank.
 
         Along the axis each sub-folder gets a part of the normal distribution for itself, as large
         as it is often shown. There its z count by their ranks, and so it is made normal by itself

@@ -155,6 +155,9 @@ def test_numbers_that_hardly_vary_stay_calm():
     """Fewer faces than numbers, one face, all faces alike."""
     for z in (torch.randn(5, 8), torch.randn(1, 8), torch.ones(5, 8)):
         assert (white(z).norm(dim=1) < 10.01 * z.norm(dim=1)).all()
+    z = torch.randn(500, 8)
+    z[:, 0] *= 1e-3  # becomes ten times as much, not 1
+    torch.testing.assert_close(white(z)[:, 0].std(), torch.tensor(1e-2), rtol=0.1, atol=0)
 
 
 def test_the_smallest_move_brings_every_face_into_its_part_of_space():
