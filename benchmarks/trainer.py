@@ -68,7 +68,7 @@ VARIANTS = {
 
 def per_step(config: TrainConfig) -> dict[str, float]:
     """How many of each part a step has, on average."""
-    r1 = 1 / config.r1_interval if config.critic == "pixels" else 0.0
+    r1 = 1 / config.r1_interval if config.critic != "features" else 0.0
     return {"deal": 1, "step": 1 - r1, "step with R1": r1, "adjust": 1 / ADA_INTERVAL, "EMA": 1}
 
 
@@ -93,8 +93,8 @@ class Trainer:
         if config.cuda_graphs:
             self.step = Graphed(self.step)
         self.G = accelerator.unwrap_model(run.G).G
-        cost = costs(self.G, accelerator.unwrap_model(run.D), run.see, run.redraw)
-        r1_interval = config.r1_interval if config.critic == "pixels" else None
+        cost = costs(self.G, accelerator.unwrap_model(run.D), run.see, run.redraw, run.heads)
+        r1_interval = config.r1_interval if config.critic != "features" else None
         self.flops = training_flops(cost, r1_interval)  # per image shown
         self.with_r1, self.plain = (
             recipe_at(config, dataset.resolution, nimg, self.device) for nimg in (0, config.batch)

@@ -1,22 +1,32 @@
-"""What G is trained against: a discriminator of pixels, or a critic on frozen features.
+"""What G is trained against: a discriminator of pixels, a critic on frozen features, or both.
 
 `Adversary.see` turns images into what D judges, `loss` says what D and G are to do with its logits.
+Beside a discriminator of pixels, `Heads` judge what faces are compared by that are drawn again: the
+maps are there already, so it costs little.
+
+Reference: Sauer et al. 2021 (arXiv:2111.01007), Sec. 3.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from evaluation.dataset import ImageDataset
 from stylegan import Discriminator
 from stylegan.images import from_uint8
 from training.config import TrainConfig
-from training.critic import GROUP, FeatureCritic
+from training.critic import GROUP, FeatureCritic, MapCritic
 from training.losses import HINGE, LOGISTIC, Loss
+from training.percept import SIDE, Percept
 
 CALIBRATION = 128  # reals over which the features are brought to unit size
+HEADS_LR = 0.0005
+HEADS_WEIGHT = 0.1  # of what the heads say to G, beside D
 
 
 class Adversary(NamedTuple):
@@ -27,11 +37,23 @@ class Adversary(NamedTuple):
     loss: Loss
 
 
+@dataclass
+class Heads:
+    """The critic on features beside D, as accelerate prepared it, and its optimizer; `see` turns
+    the maps of a `Percept` into what it judges, by the hinge loss."""
+
+    critic: nn.Module
+    see: Callable[[list[Tensor]], list[Tensor]]
+    opt: Optimizer
+
+
 def images_compared(config: TrainConfig, dataset: ImageDataset) -> int:
-    """How many images D compares with each other."""
-    if config.critic == "features":
-        return GROUP
-    return config.discriminator(dataset.resolution, len(dataset.labels)).mbstd_group_size
+    """How many images are compared with each other."""
+    groups = [GROUP] if config.critic != "pixels" else []
+    if config.critic != "features":
+        D = config.discriminator(dataset.resolution, len(dataset.labels))
+        groups.append(D.mbstd_group_size)
+    return math.lcm(*groups)
 
 
 def spread(dataset: ImageDataset, n: int) -> Tensor:
@@ -52,9 +74,18 @@ def build_adversary(config: TrainConfig, dataset: ImageDataset) -> Adversary:
     Raises: FileNotFoundError if the weights of the features are missing.
     """
     num_labels = len(dataset.labels)
-    if config.critic == "pixels":
+    if config.critic != "features":
         D = Discriminator(config.discriminator(dataset.resolution, num_labels, dataset.channels))
         return Adversary(D.eval(), identity, LOGISTIC)
     D = FeatureCritic(dataset.resolution, num_labels if config.conditional else 0)
-    D.calibrate(spread(dataset, CALIBRATION))
+    with torch.no_grad():
+        D.calibrate(D.found(spread(dataset, CALIBRATION)))
     return Adversary(D.eval(), D.see, HINGE)
+
+
+def build_map_critic(percept: Percept, dataset: ImageDataset, device: torch.device) -> MapCritic:
+    """For what `percept` finds, untrained, in eval mode."""
+    critic = MapCritic(SIDE).to(device)
+    with torch.no_grad():
+        critic.calibrate(percept.maps(spread(dataset, CALIBRATION).to(device)))
+    return critic.eval()

@@ -7,7 +7,7 @@ from accelerate import Accelerator
 
 from evaluation.dataset import ImageDataset
 from stylegan import Generator
-from training.adversary import build_adversary
+from training.adversary import HEADS_LR, Heads, build_adversary, build_map_critic
 from training.augment import AdaptiveAugment
 from training.blur import blur_taps
 from training.checkpoint import has_state
@@ -16,7 +16,7 @@ from training.draws import send
 from training.precision import weight_layout
 from training.processes import on_main
 from training.redraw import Redraw
-from training.steps import Recipe, Run, TrainedGenerator
+from training.run import Recipe, Run, TrainedGenerator
 from training.transfer import begin_with, freeze, go_on_from
 
 PATH_INTERVAL = 4  # steps between two measurements of path lengths
@@ -47,18 +47,23 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
         return torch.optim.Adam([group], lr=lr, betas=(0.0, 0.99**lazy), **how)
 
     G_opt = adam(G, config.g_lr, PATH_INTERVAL if config.path_length else 0)
-    D_opt = adam(D, config.d_lr, config.r1_interval if config.critic == "pixels" else 0)
-    raw = G, D
+    D_opt = adam(D, config.d_lr, config.r1_interval if config.critic != "features" else 0)
     G, D, G_opt, D_opt = accelerator.prepare(TrainedGenerator(G), D, G_opt, D_opt)
-    if begins_with_weights:
-        go_on_from(config, *raw, G_opt, D_opt)
-    cap = config.ada_max if config.critic == "pixels" else 0.0
+    cap = config.ada_max if config.critic != "features" else 0.0
     ada = AdaptiveAugment(
         target=config.ada_target, kimg=config.ada_kimg, start=min(config.ada_start, cap), cap=cap
     ).to(accelerator.device)
     mean_path = torch.zeros((), device=accelerator.device)
     redraw = Redraw.begin(config, dataset, accelerator.device) if config.redraw else None
-    return Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw)
+    heads = None
+    if config.critic == "both":
+        critic = build_map_critic(redraw.percept, dataset, accelerator.device)
+        prepared = accelerator.prepare(critic, adam(critic, HEADS_LR, 0))
+        heads = Heads(prepared[0], critic.mixed, prepared[1])
+    run = Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw, heads)
+    if begins_with_weights:
+        go_on_from(config, run.parts)
+    return run
 
 
 def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.device) -> Recipe:
@@ -82,8 +87,9 @@ def recipe_at(config: TrainConfig, resolution: int, nimg: int, device: torch.dev
 
 
 def set_rates(run: Run, share: float) -> None:
-    """Let both optimizers take steps of this share of their learning rates."""
-    for optimizer in (run.G_opt, run.D_opt):
+    """Let all optimizers take steps of this share of their learning rates."""
+    heads = [run.heads.opt] if run.heads else []
+    for optimizer in (run.G_opt, run.D_opt, *heads):
         for group in optimizer.param_groups:
             lr = share * group["initial_lr"]
             if isinstance(group["lr"], torch.Tensor):

@@ -108,8 +108,9 @@ def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
     resolution = dataset.resolution
     start = f", beginning with {origin(config)}" if config.init_from else ""
     judge = "judged by frozen features"
-    if config.critic == "pixels":
+    if config.critic != "features":
         judge = f"R1 gamma {config.r1_gamma(resolution):g}"
+        judge += ", frozen features judged beside it" if config.critic == "both" else ""
     return (
         f"Config {config.config.upper()}, {resolution}x{resolution} pixels"
         f"{', grey' if dataset.channels == 1 else ''}, "

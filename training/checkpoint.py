@@ -23,7 +23,7 @@ from stylegan.find import newest_weights
 from stylegan.layout import CARD
 from training.config import TrainConfig
 from training.processes import on_main
-from training.steps import Run
+from training.run import Run
 
 # What the networks, the optimizers, the data's order and the latents depend on: fixed when a run
 # begins.
@@ -235,22 +235,11 @@ class States:
 
 
 class Checkpoint(States):
-    """Those of a generator's training: networks, optimizers, augmentation, progress; with --redraw
-    the z of real faces, too."""
+    """Those of a generator's training: its parts, and progress."""
 
     def __init__(self, run: Run, config: TrainConfig):
         self.run = run
-        parts = {
-            "G": run.accelerator.unwrap_model(run.G).G,
-            "D": run.accelerator.unwrap_model(run.D),
-            "G_ema": run.G_ema,
-            "G_opt": run.G_opt,
-            "D_opt": run.D_opt,
-            "ada": run.ada,
-        }
-        if run.redraw:
-            parts["redraw"] = run.redraw
-        super().__init__(config.out, config.keep, parts)
+        super().__init__(config.out, config.keep, run.parts)
 
     def save(self, nimg: int) -> None:
         """As `States.save`."""

@@ -43,6 +43,7 @@ PRESETS = {
         g_lr=0.00117,
         d_lr=0.00156,
         gamma=5.0,
+        critic="both",
         mirror=False,
         ada_max=0.0,
         redraw=3.0,
@@ -92,9 +93,9 @@ class TrainConfig:
     out: str = option("folder of the run; its README.md says what it holds")
     preset: str = option("sizes and recipe to start from", "space", tuple(PRESETS))
     critic: str = option(
-        "what judges: pixels, or features of a network that knows pictures",
+        "what is judged: pixels, features that a network which knows pictures finds, or both",
         "pixels",
-        ("pixels", "features"),
+        ("pixels", "features", "both"),
     )
     config: str = option("t: equivariant to translation; r: to rotation as well", "t", ("t", "r"))
     num_layers: int = option("synthesis layers without ToRGB", 10)
@@ -166,7 +167,12 @@ class TrainConfig:
         self._check("seed", 0 <= self.seed < 2**31, "0 to 2147483647")
         for name in ("gamma", "freeze_d"):
             if self.critic == "features" and getattr(self, name):
-                raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels")
+                raise ValueError(f"--{name.replace('_', '-')} is for --critic pixels or both")
+        if self.critic == "both" and not self.redraw:
+            raise ValueError(
+                "--critic both judges the features by which --redraw compares faces: add --redraw, "
+                "or choose pixels or features"
+            )
         if self.redraw and self.conditional:
             raise ValueError(
                 "--redraw gives all faces z that are normal together, whatever their labels: "

@@ -1,7 +1,8 @@
 """A critic on frozen features: what a trained network sees in a picture is judged, not its pixels.
 
-    FeatureCritic.see   images -> mixed features: frozen, and differentiable by the images
-    FeatureCritic       mixed features -> logits: the heads, which learn
+    MapCritic.mixed     a trunk's maps -> mixed features, frozen
+    MapCritic           mixed features -> logits: the heads, which learn
+    FeatureCritic.see   images -> mixed features, differentiable by the images
 
 The features of four scales are mixed by fixed random convolutions, across channels and from coarse
 to fine, so that no head can do with a few of them. Each head judges one scale, 16 places and the
@@ -74,21 +75,18 @@ class Head(nn.Module):
         return torch.cat([places, whole.expand(-1, PLACES)], dim=1).float()
 
 
-class FeatureCritic(nn.Module):
-    """Judge what `see` finds in images.
+class MapCritic(nn.Module):
+    """Judge the maps that a `Trunk` found in images of `side` pixels, once they are mixed.
 
     With labels the logits for the whole picture get the projection of a head's features on the
     label's direction (Miyato and Koyama 2018, arXiv:1802.05637, Sec. 3).
 
-    Shapes: img (N, 3, S, S), or (N, 1, S, S) -> see -> four maps (N, C, s, s) -> forward -> logits
+    Shapes: four maps (N, C, s, s) -> mixed -> four maps (N, C, s, s) -> forward -> logits
     (N, 8 PLACES).
-    Raises: FileNotFoundError if the trunk's weights are missing.
     """
 
-    def __init__(self, img_resolution: int, c_dim: int = 0):
+    def __init__(self, side: int, c_dim: int = 0):
         super().__init__()
-        self.side = max(SIDE, img_resolution)
-        self.trunk = Trunk()
         random = torch.Generator().manual_seed(0)  # the same mixing for every run
 
         def fixed(n_in: int, n_out: int, kernel: int) -> Tensor:
@@ -102,18 +100,14 @@ class FeatureCritic(nn.Module):
         self.register_buffer("gain_in", torch.ones(4))
         self.register_buffer("gain_out", torch.ones(4))
         self.heads = nn.ModuleList(
-            Head(width, self.side // stride) for width, stride in zip(WIDTHS, STRIDES, strict=True)
+            Head(width, side // stride) for width, stride in zip(WIDTHS, STRIDES, strict=True)
         )
         self.c_dim = c_dim
         self.embed = spectral_norm(nn.Linear(c_dim, 2 * HEAD_WIDTH, bias=False)) if c_dim else None
 
-    def _features(self, img: Tensor) -> list[Tensor]:
+    def _features(self, maps: list[Tensor]) -> list[Tensor]:
         """Fine to coarse, in one channel count per scale, before they meet."""
-        img = img.expand(-1, 3, -1, -1)  # the trunk sees grey as colours that are alike
-        if img.shape[2] < self.side:
-            img = F.interpolate(img, size=(self.side, self.side), mode="bilinear")
-        maps = zip(self.trunk(img), range(4), strict=True)
-        return [F.conv2d(x, getattr(self, f"across_channels{i}")) for x, i in maps]
+        return [F.conv2d(x, getattr(self, f"across_channels{i}")) for i, x in enumerate(maps)]
 
     def _mix(self, features: list[Tensor]) -> list[Tensor]:
         """Let each scale see the coarser ones."""
@@ -124,15 +118,15 @@ class FeatureCritic(nn.Module):
             mixed.insert(0, (features[i] * self.gain_in[i] + coarse) * math.sqrt(0.5))
         return mixed
 
-    def see(self, img: Tensor) -> list[Tensor]:
+    def mixed(self, maps: list[Tensor]) -> list[Tensor]:
         """What the heads judge."""
-        mixed = self._mix(self._features(img))
+        mixed = self._mix(self._features(maps))
         return [x * self.gain_out[i] for i, x in enumerate(mixed)]
 
     @torch.no_grad()
-    def calibrate(self, img: Tensor) -> None:
-        """Let every map have a mean square of 1 over these images, before and after mixing."""
-        features = self._features(img)
+    def calibrate(self, maps: list[Tensor]) -> None:
+        """Let what is found in some images have a mean square of 1, before and after mixing."""
+        features = self._features(maps)
         self.gain_in.copy_(torch.stack([x.float().square().mean().rsqrt() for x in features]))
         self.gain_out.fill_(1)
         # a map is mixed before its gain, so a coarser one's gain changes no finer one
@@ -150,3 +144,29 @@ class FeatureCritic(nn.Module):
             direction = self.embed(c) * label_weight
         logits = [head(x, direction) for head, x in zip(self.heads, maps, strict=True)]
         return torch.cat(logits, dim=1)
+
+
+class FeatureCritic(MapCritic):
+    """Judge what `see` finds in images.
+
+    Shapes: img (N, 3, S, S), or (N, 1, S, S) -> see -> four maps (N, C, s, s) -> forward -> logits
+    (N, 8 PLACES).
+    Raises: FileNotFoundError if the trunk's weights are missing.
+    """
+
+    def __init__(self, img_resolution: int, c_dim: int = 0):
+        side = max(SIDE, img_resolution)
+        super().__init__(side, c_dim)
+        self.side = side
+        self.trunk = Trunk()
+
+    def found(self, img: Tensor) -> list[Tensor]:
+        """The trunk's maps."""
+        img = img.expand(-1, 3, -1, -1)  # the trunk sees grey as colours that are alike
+        if img.shape[2] < self.side:
+            img = F.interpolate(img, size=(self.side, self.side), mode="bilinear")
+        return self.trunk(img)
+
+    def see(self, img: Tensor) -> list[Tensor]:
+        """What the heads judge."""
+        return self.mixed(self.found(img))

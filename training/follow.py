@@ -125,7 +125,7 @@ class Follower:
         if figures and beats(figures, self.out / BEST):
             version = new_version(self.out)
             self._save(parts, G, nimg, version, figures, domains)
-            state = handover(*(parts[part] for part in ("G", "D", "G_opt", "D_opt")))
+            state = handover(parts)
             write_whole(version / HANDOVER, save(state))
             publish(version, self.out)
         if snapshot:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from training.draws import Share
-from training.steps import Recipe, Stats
+from training.run import Recipe
+from training.steps import Stats
 
 WARM_UP = 2  # steps of a kind that run as usual first: kernels are chosen, Adam gets its state
 

@@ -15,10 +15,20 @@ COARSE = 16  # pixels at which pixels count; finer ones would ask for the mean o
 PIXELS = 6.0  # weight of their distance, beside that of what the network finds
 
 
+def rounded(img: Tensor) -> Tensor:
+    """As a file keeps it, with 256 values in [-1, 1]; gradients pass as if nothing was done.
+
+    Else a critic finds, and G hides, what no picture can show.
+    """
+    kept = (img * 127.5 + 127.5).round().clamp(0, 255) / 127.5 - 1
+    return img + (kept - img).detach()
+
+
 class Percept(nn.Module):
     """Compares faces by what `Trunk` finds in every place, as a direction, and in coarse pixels.
 
-    Each of its channels counts in parts of its deviation over `reals`.
+    It sees faces as files keep them. Each of the trunk's channels counts in parts of its deviation
+    over `reals`.
 
     Shapes: reals (M, C, H, H) in [-1, 1]; drawn, img (N, C, H, H) -> (N,).
     """
@@ -34,11 +44,16 @@ class Percept(nn.Module):
     def maps(self, img: Tensor) -> list[Tensor]:
         """What the network finds, four maps (N, C, S, S)."""
         how = dict(mode="bilinear", align_corners=False, antialias=img.shape[2] > SIDE)
-        x = F.interpolate(img.expand(-1, 3, -1, -1), size=(SIDE, SIDE), **how)
+        img = rounded(img.float()).expand(-1, 3, -1, -1)
+        x = F.interpolate(img, size=(SIDE, SIDE), **how)
         return [x.float() / s for x, s in zip(self.trunk(x), self.scale, strict=True)]
+
+    def unlike(self, drawn: Tensor, img: Tensor, maps: list[Tensor], of: list[Tensor]) -> Tensor:
+        """`maps` and `of` were found in `drawn` and `img`."""
+        coarse = (F.adaptive_avg_pool2d(x.float(), COARSE) for x in (drawn, img))
+        return feature_distance(maps, of) + PIXELS * pyramid_distance(*coarse)
 
     def forward(self, drawn: Tensor, img: Tensor) -> Tensor:
         with torch.no_grad():
-            target = self.maps(img)
-        coarse = (F.adaptive_avg_pool2d(x.float(), COARSE) for x in (drawn, img))
-        return feature_distance(self.maps(drawn), target) + PIXELS * pyramid_distance(*coarse)
+            of = self.maps(img)
+        return self.unlike(drawn, img, self.maps(drawn), of)

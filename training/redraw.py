@@ -15,7 +15,6 @@ Reference: Bojanowski et al. 2018 (arXiv:1707.05776), Sec. 2, for a z of every p
 Welling 2013 (arXiv:1312.6114), Sec. 2.4, for noise in it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -76,7 +75,7 @@ class Redraw:
     follows from `seed` and the images shown so far."""
 
     weight: float
-    percept: Callable[[Tensor, Tensor], Tensor]
+    percept: Percept
     z: Tensor
     folders: list[Tensor]
     shares: list[float]

@@ -1,107 +1,35 @@
 """One training step of both networks, over the parts of a batch.
 
-The fakes of a step are drawn once: D learns on them, then judges the same ones again for G. A batch
-taken in parts, to save memory, draws each part twice, alike.
+The fakes of a step are drawn once: D learns on them, and so do the heads beside it, if there are
+any; then they judge the same ones again for G. A batch taken in parts, to save memory, draws each
+part anew each time, alike.
 
 Reference: Goodfellow et al. 2014 (arXiv:1406.2661), Alg. 1; Karras et al. 2020 (arXiv:1912.04958),
 App. B, for lazy regularization.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from stylegan import Generator
 from stylegan.layers import mean_over_processes
-from training.augment import AdaptiveAugment, augment
+from training.adversary import HEADS_WEIGHT
+from training.augment import augment
 from training.blur import blur
 from training.draws import Share
-from training.losses import Loss, path_lengths, r1_penalty
-from training.redraw import Redraw
+from training.losses import HINGE, path_lengths, r1_penalty
+from training.run import Recipe, Run, Seen
 from training.variety import vary
 
 PATH_DECAY = 0.01  # share of a step in the running mean of path lengths
 PATH_SHRINK = 2  # path lengths are measured on the first half of the images
 
-Seen = Tensor | list[Tensor]  # images, or maps of features
 Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every image has
-
-
-class TrainedGenerator(nn.Module):
-    """The generator as a training step calls it: one pass, styles returned too.
-
-    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim).
-    """
-
-    def __init__(self, G: Generator):
-        super().__init__()
-        self.G = G
-
-    def forward(
-        self,
-        z: Tensor,
-        c: Tensor | None = None,
-        label_weight: float | Tensor = 1.0,
-        ema_images: int = 0,
-    ) -> tuple[Tensor, Tensor]:
-        ws = self.G.mapping(z, c, ema_images=ema_images, label_weight=label_weight)
-        return self.G.synthesis(ws, ema_images=ema_images), ws
-
-
-@dataclass
-class Run:
-    """What changes while a run goes on; networks and optimizers as accelerate prepared them.
-
-    `see` turns images into what D judges and `loss` says what D and G are to do with the logits:
-    both belong to the kind of D. `redraw` is None where faces are not drawn again.
-    """
-
-    accelerator: Accelerator
-    G: nn.Module  # a TrainedGenerator
-    D: nn.Module
-    G_ema: Generator
-    G_opt: Optimizer
-    D_opt: Optimizer
-    ada: AdaptiveAugment
-    mean_path: Tensor  # (), running mean of path lengths
-    see: Callable[[Tensor], Seen]
-    loss: Loss
-    redraw: Redraw | None = None
-
-    def __post_init__(self):
-        self.trained_d = [p for p in self.D.parameters() if p.requires_grad]
-
-    @contextmanager
-    def fixed_d(self) -> Iterator[None]:
-        """Inside, gradients pass through D and none are kept for it."""
-        for parameter in self.trained_d:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in self.trained_d:
-                parameter.requires_grad_(True)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How this step is taken; a weight of 0 leaves its term out.
-
-    `labels` is None for a network without labels, else their weight, a scalar.
-    """
-
-    batch: int  # of all processes
-    augment: str = "no"  # "ada": as much as D bears; "fixed": always
-    labels: Tensor | None = None
-    blur: Tensor | None = None  # taps (n,)
-    r1_weight: float = 0.0
-    path_weight: float = 0.0
 
 
 def _draw(
@@ -176,11 +104,14 @@ def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tenso
 
 @dataclass(frozen=True)
 class Drawn:
-    """Fakes: their z, which want a gradient where faces are drawn again, and what D judges."""
+    """Fakes: their z, which want a gradient where faces are drawn again, and what D judges; there
+    also the maps that are found in them and in the real faces that they are to be."""
 
     z: Tensor
     img: Tensor
     seen: Seen
+    maps: list[Tensor]
+    of: list[Tensor]
 
 
 class Fakes:
@@ -195,7 +126,18 @@ class Fakes:
         ema_images = self.recipe.batch if share is self.last else 0
         z = share.z.detach().requires_grad_(self.run.redraw is not None)
         img, _ = _draw(self.run, z, share.labels, self.recipe, ema_images)
-        return Drawn(z, img, _see(self.run, img, share.numbers_fake, self.recipe))
+        seen = _see(self.run, img, share.numbers_fake, self.recipe)
+        return Drawn(z, img, seen, *self._found(img, share))
+
+    def _found(self, img: Tensor, share: Share) -> tuple[list[Tensor], list[Tensor]]:
+        """In fakes and in the real faces that they are to be."""
+        if not self.run.redraw:
+            return [], []
+        maps = self.run.redraw.percept.maps
+        with self.run.accelerator.autocast():
+            with torch.no_grad():
+                of = maps(share.reals)
+            return maps(img), of
 
     def for_d(self, share: Share) -> Seen:
         """Without gradients."""
@@ -204,6 +146,16 @@ class Fakes:
         with torch.no_grad():
             img, _ = _draw(self.run, share.z, share.labels, self.recipe)
             return _see(self.run, img, share.numbers_fake, self.recipe)
+
+    def for_heads(self, share: Share) -> tuple[Seen, Seen]:
+        """What heads see of fakes and of reals, without gradients."""
+        drawn, see = self.kept.get(id(share)), self.run.heads.see
+        with torch.no_grad(), self.run.accelerator.autocast():
+            if drawn:
+                return see(drawn.maps), see(drawn.of)
+            img, _ = _draw(self.run, share.z, share.labels, self.recipe)
+            maps, of = self._found(img, share)
+            return see(maps), see(of)
 
     def for_g(self, share: Share) -> Drawn:
         """With gradients, once."""
@@ -247,10 +199,27 @@ def _discriminator_step(
     return _total(parts)
 
 
+def _heads_step(run: Run, shares: list[Share], fakes: Fakes) -> Stats:
+    """Update the heads beside D once."""
+    parts, critic = [], run.heads.critic
+    critic.train()  # as D
+    with _gradients(run, critic, run.heads.opt, shares) as handed:
+        for share in handed:
+            fake, real = fakes.for_heads(share)
+            fake_logits = critic(fake)
+            critic.eval()
+            real_logits = critic(real)
+            loss = HINGE.of_d(real_logits, fake_logits)
+            run.accelerator.backward(loss / len(shares))
+            stats = {"loss/heads": loss, "heads/real": real_logits, "heads/fake": fake_logits}
+            parts.append({name: x.detach().mean() for name, x in stats.items()})
+    return _total(parts)
+
+
 def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes) -> Stats:
     """Update G once; with `redraw` also "grad/z", by which the z of real faces are to learn."""
     parts, z = [], []
-    with run.fixed_d(), _gradients(run, run.G, run.G_opt, shares) as handed:
+    with run.fixed_judges(), _gradients(run, run.G, run.G_opt, shares) as handed:
         for share in handed:
             drawn = fakes.for_g(share)
             loss = run.loss.of_g(_judge(run, drawn.seen, share.labels, recipe))
@@ -260,11 +229,15 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
                 loss = loss + recipe.path_weight * penalty
                 stats |= {"path/penalty": penalty.detach(), "path/length": length}
             if run.redraw:
-                with run.accelerator.autocast():
-                    unlike = run.redraw.percept(drawn.img, share.reals)
+                percept = run.redraw.percept
+                unlike = percept.unlike(drawn.img, share.reals, drawn.maps, drawn.of)
                 clear = 1 - share.noise.square()
                 loss = loss + run.redraw.weight * (clear * unlike).mean()
                 stats["loss/redraw"] = unlike.detach().mean()
+            if run.heads:
+                with run.accelerator.autocast():
+                    seen = run.heads.see(drawn.maps)
+                loss = loss + HEADS_WEIGHT * HINGE.of_g(run.heads.critic(seen))
             run.accelerator.backward(loss / len(shares))
             parts.append(stats)
             z.append(drawn.z)
@@ -272,7 +245,9 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
 
 
 def take_step(run: Run, shares: list[Share], recipe: Recipe, label_names: list[str]) -> Stats:
-    """Update D once, then G once by what D judges now, and G's running averages."""
+    """Update D and heads once, then G once by what they judge now, and G's running averages."""
     fakes = Fakes(run, shares, recipe)
     stats = _discriminator_step(run, shares, recipe, label_names, fakes)
+    if run.heads:
+        stats |= _heads_step(run, shares, fakes)
     return stats | _generator_step(run, shares, recipe, fakes)

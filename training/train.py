@@ -42,8 +42,9 @@ from training.graphs import Graphed
 from training.processes import leave, leave_out_warnings, on_main
 from training.push import Pusher
 from training.report import JsonLines, Reporter, log_pictures
+from training.run import Recipe, Run
 from training.search import search
-from training.steps import Recipe, Run, Stats, take_step
+from training.steps import Stats, take_step
 from training.stop import Stopper, stop_with_launcher
 from training.verify import verify
 
@@ -68,13 +69,14 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
     """Say what is about to run."""
     accelerator, resolution = run.accelerator, dataset.resolution
     raw = accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D)
-    cost = costs(*raw, run.see, run.redraw)
-    flops = training_flops(cost, config.r1_interval if config.critic == "pixels" else None)
+    cost = costs(*raw, run.see, run.redraw, run.heads)
+    flops = training_flops(cost, config.r1_interval if config.critic != "features" else None)
     kind = "grey pictures" if dataset.channels == 1 else "pictures"
     version = f" ({config.data} at commit {dataset.commit[:7]})" if dataset.commit else ""
     judge = "judged by features"
-    if config.critic == "pixels":
+    if config.critic != "features":
         judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
+        judge += ", and by features" if run.heads else ""
     judge += ", fakes are real faces drawn again" if run.redraw else ""
     looks = "now it looks at all pictures, to measure faces by them; " if config.eval_kimg else ""
     accelerator.print(

@@ -6,7 +6,6 @@ Reference: Mo et al. 2020 (arXiv:2002.10964), Sec. 3, for freezing the discrimin
 import sys
 
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from stylegan import Generator
 from stylegan.config_file import read_config
@@ -118,10 +117,10 @@ def begin_with(G: Generator, D: nn.Module, config: TrainConfig) -> None:
                 )
 
 
-def go_on_from(
-    config: TrainConfig, G: Generator, D: nn.Module, G_opt: Optimizer, D_opt: Optimizer
-) -> None:
+def go_on_from(config: TrainConfig, parts: dict[str, object]) -> None:
     """Take what `config.init_from` has for training to go on, the averaged generator being loaded.
+
+    `parts` are those of a run.
 
     Raises: ValueError if the file is not whole.
     """
@@ -129,6 +128,6 @@ def go_on_from(
     if not (folder / HANDOVER).exists():
         return
     state, theirs = read_tensors(folder / HANDOVER), read_config(folder / CONFIG)
-    if can_grow(theirs, G.config):
-        state = grown_handover(state, theirs, G)
-    take_over(state, G, D, G_opt, D_opt)
+    if can_grow(theirs, parts["G"].config):
+        state = grown_handover(state, theirs, parts["G"])
+    take_over(state, parts)

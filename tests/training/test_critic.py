@@ -72,7 +72,7 @@ def test_the_whole_is_judged_by_the_variation_of_its_group(critic):
 
 
 def test_maps_have_unit_size_over_the_images_of_calibration(critic, img):
-    critic.calibrate(img)
+    critic.calibrate(critic.found(img))
     maps = critic.see(img)
     assert [x.shape[1:] for x in maps] == [(64, 32, 32), (64, 16, 16), (128, 8, 8), (256, 4, 4)]
     for x in maps:

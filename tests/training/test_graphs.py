@@ -24,7 +24,8 @@ from training.config import TrainConfig
 from training.draws import Dealer
 from training.graphs import WARM_UP, Graphed, kind_of, map_tensors, tensors_of
 from training.losses import LOGISTIC
-from training.steps import Recipe, Run, TrainedGenerator, take_step
+from training.run import Recipe, Run, TrainedGenerator
+from training.steps import take_step
 
 pytestmark = pytest.mark.usefixtures("no_precision_left_behind")
 

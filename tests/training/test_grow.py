@@ -58,8 +58,8 @@ def test_a_run_goes_on_from_narrower_weights(faces, tmp_path, capsys):
     folder, dataset = tmp_path / "first/weights/kimg-000000.064", open_dataset(str(faces))
     parts = Checkpoint(run := build(first, Accelerator(cpu=True), dataset), first)
     parts.load()
-    trained = (run.accelerator.unwrap_model(run.G).G, run.D, run.G_opt, run.D_opt)
-    save_file(handover(*trained), folder / HANDOVER)
+    trained = run.parts["G"]
+    save_file(handover(run.parts), folder / HANDOVER)
     wide = dict(channel_base=256, channel_max=16, d_channel_base=128, d_channel_max=8)
     second = dataclasses.replace(first, out=str(tmp_path / "b"), init_from=str(folder), **wide)
     capsys.readouterr()
@@ -67,7 +67,7 @@ def test_a_run_goes_on_from_narrower_weights(faces, tmp_path, capsys):
     assert f"the generator of {folder} is narrower; it goes on wider" in capsys.readouterr().err
     z, raw = sample_z(range(4), 8), run.accelerator.unwrap_model(run.G).G
     near = dict(rtol=1e-2, atol=1e-3)  # half precision
-    torch.testing.assert_close(raw(z), trained[0](z), **near)
+    torch.testing.assert_close(raw(z), trained(z), **near)
     torch.testing.assert_close(run.G_ema(z), Generator.from_pretrained(folder)(z), **near)
     assert not torch.allclose(raw(z), run.G_ema(z), **near)
     for parameter in raw.parameters():

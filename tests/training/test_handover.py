@@ -27,57 +27,71 @@ def step(network, optimizer, seed):
 
 @pytest.fixture
 def trained():
-    """Two networks after 300 steps, with their optimizers."""
-    networks = [nn.Sequential(nn.Linear(6, 5), nn.Linear(5, width)) for width in (4, 1)]
-    optimizers = [adam(network) for network in networks]
+    """The parts of a run: networks after 300 steps, and their optimizers."""
+    widths = {"G": 4, "D": 1, "heads": 2}
+    parts = {name: nn.Sequential(nn.Linear(6, 5), nn.Linear(5, n)) for name, n in widths.items()}
+    parts |= {f"{name}_opt": adam(parts[name]) for name in widths}
     for seed in range(300):
-        for pair in zip(networks, optimizers, strict=True):
-            step(*pair, seed)
-    return *networks, *optimizers
+        for name in widths:
+            step(parts[name], parts[f"{name}_opt"], seed)
+    return parts
+
+
+def fresh(parts):
+    """The same weights, and new optimizers."""
+    networks = {name: copy.deepcopy(x) for name, x in parts.items() if isinstance(x, nn.Module)}
+    return networks | {f"{name}_opt": adam(network) for name, network in networks.items()}
 
 
 def test_the_next_steps_are_nearly_those_of_the_unbroken_run(trained, tmp_path):
     """Half precision keeps 3 digits of weights and 2 of moments, of which a step takes the root;
     with new moments the first step is wrong by a factor."""
-    G, D, G_opt, D_opt = trained
-    save_file(handover(*trained), tmp_path / HANDOVER)
-    G2, D2 = copy.deepcopy(G), copy.deepcopy(D)
-    for p in G2.parameters():
-        nn.init.zeros_(p)
-    optimizers = adam(G2), adam(D2)
-    take_over(load_file(tmp_path / HANDOVER), G2, D2, *optimizers)
-    for ours, theirs in zip(G2.parameters(), G.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
-    G2.load_state_dict(G.state_dict())
-    fresh = copy.deepcopy(G), copy.deepcopy(D)
-    for old, new, anew, old_opt, new_opt in zip(
-        (G, D), (G2, D2), fresh, (G_opt, D_opt), optimizers, strict=True
-    ):
-        before = [p.detach().clone() for p in old.parameters()]
-        for network, optimizer in ((old, old_opt), (new, new_opt), (anew, adam(anew))):
-            step(network, optimizer, 1000)
-        moves = [
-            torch.cat([(p - b).flatten() for p, b in zip(n.parameters(), before, strict=True)])
-            for n in (old, new, anew)
-        ]
+    save_file(handover(trained), tmp_path / HANDOVER)
+    taken, anew = fresh(trained), fresh(trained)
+    for name in ("G", "heads"):
+        for p in taken[name].parameters():
+            nn.init.zeros_(p)
+    take_over(load_file(tmp_path / HANDOVER), taken)
+    for name in ("G", "heads"):
+        for ours, theirs in zip(taken[name].parameters(), trained[name].parameters(), strict=True):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+        taken[name].load_state_dict(trained[name].state_dict())
+    for name in ("G", "D", "heads"):
+        before, moves = copy.deepcopy(list(trained[name].parameters())), []
+        for parts in (trained, taken, anew):
+            step(parts[name], parts[f"{name}_opt"], 1000)
+            pairs = zip(parts[name].parameters(), before, strict=True)
+            moves.append(torch.cat([(p - b).detach().flatten() for p, b in pairs]))
         error, without = ((m - moves[0]).norm() / moves[0].norm() for m in moves[1:])
         assert error < 0.08 < 0.3 < without
 
 
 def test_what_fits_other_networks_no_more_is_left_out(trained, tmp_path):
-    G, D, G_opt, D_opt = trained
-    save_file(handover(*trained), tmp_path / HANDOVER)
-    other = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
-    before, optimizer = copy.deepcopy(other.state_dict()), adam(other)
-    take_over(load_file(tmp_path / HANDOVER), other, D, optimizer, D_opt)
-    assert all(torch.equal(x, before[name]) for name, x in other.state_dict().items())
-    assert not optimizer.state
+    save_file(handover(trained), tmp_path / HANDOVER)
+    for name in ("G", "heads"):
+        parts = fresh(trained)
+        parts[name] = other = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 3))
+        before, parts[f"{name}_opt"] = copy.deepcopy(other.state_dict()), adam(other)
+        take_over(load_file(tmp_path / HANDOVER), parts)
+        assert all(torch.equal(x, before[n]) for n, x in other.state_dict().items())
+        assert not parts[f"{name}_opt"].state
+        assert bool(parts["D_opt"].state) == (name == "heads")  # one belongs to its G
+
+
+def test_a_run_without_heads_leaves_them_and_one_with_them_begins_anew(trained, tmp_path):
+    parts = fresh(trained)
+    plain = {name: x for name, x in parts.items() if not name.startswith("heads")}
+    take_over(handover(trained), plain)
+    assert plain["G_opt"].state
+    before = copy.deepcopy(parts["heads"].state_dict())
+    take_over(handover(plain), parts)
+    assert all(torch.equal(x, before[name]) for name, x in parts["heads"].state_dict().items())
 
 
 def test_a_torn_file_is_named(trained, tmp_path):
     path = tmp_path / HANDOVER
-    save_file(handover(*trained), path)
+    save_file(handover(trained), path)
     path.write_bytes(path.read_bytes()[:-50])
     config = TrainConfig(str(tmp_path), "out", init_from=str(tmp_path))
     with pytest.raises(ValueError, match=f"{path} is not a whole safetensors file"):
-        go_on_from(config, *trained)
+        go_on_from(config, trained)

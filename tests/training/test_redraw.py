@@ -16,10 +16,10 @@ import training.train
 from evaluation.dataset import ImageDataset
 from evaluation.grids import save_picture
 from stylegan import Generator
-from stylegan.images import to_uint8
+from stylegan.images import from_uint8, to_uint8
 from stylegan.latents import sample_z
 from training.config import TrainConfig
-from training.percept import Percept
+from training.percept import Percept, rounded
 from training.redraw import A_PART, OFTEN, TURN, Redraw, normal, real_faces, white
 from training.search import search
 
@@ -52,7 +52,9 @@ def z_of(run):
 def test_a_run_that_went_on_ends_as_if_it_had_not_stopped(
     config, tmp_path, assert_same, monkeypatch, capsys
 ):
-    """The search is made once; z move to normal ones after 32 and 64 images, too."""
+    """With a critic on features beside D. The search is made once; z move to normal ones after 32
+    and 64 images, too."""
+    config = dataclasses.replace(config, critic="both")
     monkeypatch.setattr(training.redraw, "OFTEN", 32)
     training.train.start(config)
     broken = dataclasses.replace(config, out=str(tmp_path / "broken"))
@@ -63,6 +65,7 @@ def test_a_run_that_went_on_ends_as_if_it_had_not_stopped(
     assert capsys.readouterr().out.count("looking for a z of each of 8 faces") == 2
     lines = (tmp_path / "run/log.jsonl").read_text().splitlines()
     assert all(json.loads(line)["loss/redraw"] > 0 for line in lines)
+    assert all(json.loads(line)["heads/real"] != 0 for line in lines)
     assert z_of(tmp_path / "run").norm(dim=1).min() > 0.5
 
 
@@ -221,6 +224,14 @@ def test_a_step_turns_the_z_that_it_drew_and_no_others():
 
 
 # How unlike faces are
+
+
+def test_faces_are_seen_as_files_keep_them():
+    img = (torch.rand(2, 3, 8, 8) * 2.4 - 1.2).requires_grad_()
+    kept = from_uint8(torch.from_numpy(to_uint8(img.detach()))).permute(0, 3, 1, 2)
+    torch.testing.assert_close(rounded(img), kept, rtol=0, atol=1e-6)
+    (gradient,) = torch.autograd.grad((rounded(img) * img.detach()).sum(), img)
+    torch.testing.assert_close(gradient, img.detach())
 
 
 def test_a_percept_sees_a_shape_that_moved_and_no_fine_noise(faces):

@@ -13,16 +13,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import stylegan.generator
 import training.steps
 from stylegan import Discriminator, DiscriminatorConfig, Generator, ops
-from training.adversary import identity
+from training.adversary import HEADS_WEIGHT, Heads, identity
 from training.augment import AdaptiveAugment, augment
 from training.config import TrainConfig
-from training.critic import FeatureCritic
+from training.critic import FeatureCritic, MapCritic
 from training.draws import Dealer
 from training.ema import update_ema
 from training.losses import HINGE, LOGISTIC, logistic_d, logistic_g, path_lengths, r1_penalty
-from training.percept import Percept
+from training.percept import SIDE, Percept
 from training.redraw import Redraw
-from training.steps import Recipe, Run, TrainedGenerator, take_step
+from training.run import Recipe, Run, TrainedGenerator
+from training.steps import take_step
 from training.variety import vary
 
 NAMES = ["a", "b"]
@@ -33,7 +34,7 @@ def start(tiny):
     """Build a run of plain gradient descent: with a rate of 1 a step is the negative gradient, with
     a rate of 0 a network stands still."""
 
-    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, redraw=None, p=0.5, D=None):
+    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, redraw=None, heads=None, p=0.5, D=None):
         torch.manual_seed(1)
         G = Generator(tiny(c_dim=c_dim))
         D = D or Discriminator(
@@ -45,7 +46,7 @@ def start(tiny):
         accelerator = Accelerator(cpu=True)
         parts = accelerator, TrainedGenerator(G), D, G_ema, G_opt, D_opt, ada, torch.tensor(0.5)
         kind = (D.see, HINGE) if isinstance(D, FeatureCritic) else (identity, LOGISTIC)
-        return Run(*parts, *kind, redraw)
+        return Run(*parts, *kind, redraw, heads)
 
     return start
 
@@ -143,6 +144,39 @@ def test_g_follows_how_unlike_its_fakes_of_real_faces_are_and_tells_how_z_should
     assert_stepped(run.G, twin)
     torch.testing.assert_close(stats["grad/z"], torch.cat([x.grad for x in z]))
     torch.testing.assert_close(stats["loss/redraw"], torch.cat(losses).mean())
+
+
+@pytest.fixture
+def heads(redraw):
+    """A critic on what `redraw` compares faces by, of plain gradient descent."""
+    torch.manual_seed(4)
+    critic = MapCritic(SIDE).eval()
+    critic.calibrate(redraw.percept.maps(torch.rand(8, 3, 32, 32) * 2 - 1))
+    return Heads(critic, critic.mixed, torch.optim.SGD(critic.parameters(), lr=1.0))
+
+
+def test_heads_learn_beside_d_and_then_judge_for_g(start, deal, redraw, heads):
+    """What they judge is what faces are compared by; spectral norms are renewed once a step."""
+    run, (share,) = start(g_lr=1.0, redraw=redraw, heads=heads), deal()
+    share = of_faces(share, redraw, torch.arange(4), torch.ones(4))  # as unlike as they may be
+    critic, D = copy.deepcopy(heads.critic), copy.deepcopy(run.D)
+    fakes, twin = draw(run, share)
+    maps = critic.mixed(redraw.percept.maps(fakes))
+    fake_logits = critic.train()([x.detach() for x in maps])
+    real_logits = critic.eval()(critic.mixed(redraw.percept.maps(share.reals)))
+    loss = HINGE.of_d(real_logits, fake_logits)
+    loss.backward()
+    with torch.no_grad():
+        for p in critic.parameters():
+            p -= p.grad
+    (logistic_g(D(fakes)) + HEADS_WEIGHT * HINGE.of_g(critic(maps))).backward()
+    stats = take_step(run, [share], plain(), NAMES)
+    torch.testing.assert_close(stats["loss/heads"], loss.detach())
+    torch.testing.assert_close(stats["heads/real"], real_logits.detach().mean())
+    torch.testing.assert_close(stats["heads/fake"], fake_logits.detach().mean())
+    assert_equal(parameters(heads.critic), parameters(critic))
+    assert all(p.requires_grad for p in heads.critic.parameters())
+    assert_stepped(run.G.G, twin)
 
 
 def test_g_follows_its_loss_and_leaves_d_alone(start, deal):
@@ -429,14 +463,15 @@ def test_the_guard_against_reading_sees_a_value_read():
         torch.ones(1).item()
 
 
-def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, redraw, monkeypatch):
+def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, redraw, heads, monkeypatch):
     """No result is waited for (copies to a device are not seen here): augmentation, labels, blur,
-    R1, path lengths, faces drawn again, the controller and the average included. Whether anything
-    is clamped is asked on a CPU only (test_ops.py)."""
+    R1, path lengths, faces drawn again, heads, the controller and the average included. Whether
+    anything is clamped is asked on a CPU only (test_ops.py)."""
     monkeypatch.setattr(ops, "may_clamp", lambda *_: True)
     shares = [of_faces(deal(paths=True)[0], redraw, torch.arange(4), torch.rand(4))]
     extras = dict(augment="ada", blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
-    for run, labels in ((start(c_dim=2), torch.tensor(0.5)), (start(redraw=redraw), None)):
+    again = start(redraw=redraw, heads=heads)
+    for run, labels in ((start(c_dim=2), torch.tensor(0.5)), (again, None)):
         with NoReading():
             take_step(run, shares, plain(labels=labels, **extras), NAMES)
             run.ada.adjust(16)

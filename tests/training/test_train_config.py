@@ -102,6 +102,7 @@ def test_flags_are_read_with_their_types(tmp_path):
         ("--redraw 5 --conditional", "leave out --redraw or --conditional"),
         ("--redraw 5", "train without it first, then give the weights as --init-from"),
         ("--redraw 5 --init-from .", "add --no-mirror"),
+        ("--critic both", "add --redraw, or choose pixels or features"),
     ],
 )
 def test_wrong_flags_end_with_a_sentence(tmp_path, capsys, argv, sentence):
@@ -230,6 +231,6 @@ def test_networks_follow_the_flags(tmp_path):
 def test_what_only_a_discriminator_of_pixels_has_is_refused_for_features(tmp_path):
     for name, flags in (("gamma", {}), ("freeze-d", {"init_from": "w"})):
         flags = flags | {"critic": "features", name.replace("-", "_"): 1}
-        with pytest.raises(ValueError, match=f"--{name} is for --critic pixels"):
+        with pytest.raises(ValueError, match=f"--{name} is for --critic pixels or both"):
             TrainConfig(str(tmp_path), "o", **flags)
     assert parse(tmp_path, "--critic features").r1_gamma(64) == 0

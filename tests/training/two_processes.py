@@ -1,5 +1,5 @@
 """What every process of a run does in test_launch.py: one step of all networks, by either critic,
-and by pixels with real faces drawn again.
+and by both with real faces drawn again.
 
 Usage: two_processes.py FOLDER, which gets rank0.pt, rank1.pt ...
 """
@@ -14,17 +14,18 @@ from accelerate import Accelerator
 
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from stylegan.layers import mean_over_processes
-from training.adversary import Adversary, identity
+from training.adversary import Adversary, Heads, identity
 from training.augment import AdaptiveAugment
 from training.config import TrainConfig
-from training.critic import FeatureCritic
+from training.critic import FeatureCritic, MapCritic
 from training.data import EndlessSampler
 from training.draws import Dealer
 from training.losses import HINGE, LOGISTIC
-from training.percept import Percept
+from training.percept import SIDE, Percept
 from training.processes import leave
 from training.redraw import Redraw
-from training.steps import Recipe, Run, TrainedGenerator, take_step
+from training.run import Recipe, Run, TrainedGenerator
+from training.steps import take_step
 
 BATCH, KINDS = 16, ("pixels", "features", "redraw")
 
@@ -46,12 +47,16 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     ada = AdaptiveAugment(start=0.5)
     config = TrainConfig(data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8)
     rank, num_processes = accelerator.process_index, accelerator.num_processes
-    where, redraw = dict(rank=rank, num_processes=num_processes), None
+    where, redraw, heads = dict(rank=rank, num_processes=num_processes), None, None
     if redraws:
         folders = [torch.arange(BATCH)[labels == i] for i in (0, 1)]
         redraw = Redraw(5.0, Percept(reals), torch.randn(BATCH, 8), folders, [0.5, 0.5], 0)
+        judge = MapCritic(SIDE)
+        judge.calibrate(redraw.percept.maps(reals))
+        opt = torch.optim.SGD(judge.parameters(), lr=0.0)
+        heads = Heads(accelerator.prepare(judge), judge.mixed, accelerator.prepare(opt))
     state = ada, torch.zeros(())
-    run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw)
+    run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw, heads)
     order = dict(batch=BATCH, first=0, seed=0, mirror=not redraws)
     sampler = EndlessSampler([range(BATCH)], **order, **where)
     where |= dict(device=accelerator.device, sampler=sampler, redraw=redraw)
@@ -68,7 +73,8 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
         redraw.learn(*accelerator.gather((faces, stats["grad/z"])), 0, BATCH)
         result["G.z of faces"] = redraw.z
     running = "w_avg", "ema"
-    for prefix, network in {"G": G, "D": D}.items():
+    networks = {"G": G, "D": D} | ({"heads": judge} if redraws else {})
+    for prefix, network in networks.items():
         result |= {f"{prefix}.{name}": p.grad for name, p in network.named_parameters()}
         buffers = {f"running {prefix}.{name}": b for name, b in network.named_buffers()}
         result |= {name: b for name, b in buffers.items() if name.endswith(running)}
