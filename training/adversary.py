@@ -21,7 +21,7 @@ from stylegan import Discriminator
 from stylegan.images import from_uint8
 from training.config import TrainConfig
 from training.critic import GROUP, FeatureCritic, MapCritic
-from training.losses import HINGE, LOGISTIC, Loss
+from training.losses import HINGE, LOGISTIC, PAIRED, Loss
 from training.percept import SIDE, Percept
 
 CALIBRATION = 128  # reals over which the features are brought to unit size
@@ -76,7 +76,7 @@ def build_adversary(config: TrainConfig, dataset: ImageDataset) -> Adversary:
     num_labels = len(dataset.labels)
     if config.critic != "features":
         D = Discriminator(config.discriminator(dataset.resolution, num_labels, dataset.channels))
-        return Adversary(D.eval(), identity, LOGISTIC)
+        return Adversary(D.eval(), identity, PAIRED if config.redraw else LOGISTIC)
     D = FeatureCritic(dataset.resolution, num_labels if config.conditional else 0)
     with torch.no_grad():
         D.calibrate(D.found(spread(dataset, CALIBRATION)))

@@ -19,7 +19,8 @@ REPORTS = 8  # fewest of which something is said; a tenth of all is looked at, n
 FEW = 300  # images of a folder that D learns by heart sooner or later
 SURE = 0.85  # mean sign of D on reals from which it knows them; 0.6 is what augmentation aims at
 OFTEN = 10  # times that each picture was shown before D can know it by heart
-WINS, LOSES = 0.2, 1.3  # losses of D; 2 ln 2 = 1.39 is that of one that only guesses
+WINS, LOSES = 0.15, 0.94  # losses of D, in parts of that of one that only guesses
+GUESS, GUESS_PAIRS = 1.39, 0.69  # those: 2 ln 2; ln 2 where fakes are faces drawn again
 HINGE_WINS, HINGE_LOSES = 0.05, 1.8  # of a critic on features; 2 is that of one that only guesses
 EARLY = 10.0  # kimg before which a critic on features always wins
 STEEP, FLAT = 10.0, 0.003  # mean squared gradient of D at reals: R1
@@ -99,11 +100,12 @@ def balance(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
             what = f"the critic can hardly tell drawn from real ({loss}, guessing 2)"
             return [Finding(what, "halve --g-lr, or double --d-lr")]
         return []
-    if now["loss/D"] < WINS:
-        what = f"D tells drawn from real without effort (its loss is {now['loss/D']:.2f})"
+    loss, guess = now["loss/D"], GUESS_PAIRS if "r2" in now else GUESS
+    if loss < WINS * guess:
+        what = f"D tells drawn from real without effort (its loss is {loss:.2f})"
         return [Finding(what, "raise --gamma four times or halve --d-lr, so that G learns from it")]
-    if now["loss/D"] > LOSES:
-        what = f"D can hardly tell drawn from real (its loss is {now['loss/D']:.2f}, guessing 1.39)"
+    if loss > LOSES * guess:
+        what = f"D can hardly tell drawn from real (its loss is {loss:.2f}, guessing {guess})"
         return [Finding(what, "halve --g-lr, or lower --gamma to a quarter")]
     return []
 
@@ -120,7 +122,7 @@ def slope(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
         steep = f"D is steep at the real faces (R1 is {r1:.3g}, good runs stay below 1)"
         advice = "raise it ten times: a steep D breaks G's faces sooner or later"
         return [Finding(f"{steep} and {is_gamma}", advice)]
-    if r1 < FLAT and now["loss/D"] > 1:
+    if r1 < FLAT and now["loss/D"] > (0.5 if "r2" in now else 1):
         what = f"D is flat at the real faces (R1 is {r1:.2g}) and {is_gamma}"
         return [Finding(what, "lower it to a tenth: faces stay blurred with it")]
     if not 1 / ODD < gamma / usual < ODD:

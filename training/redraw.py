@@ -5,8 +5,7 @@ them, and they are also to be like their faces, the less so the more noise there
 from each picture more than whether D takes it for real, and it learns what lies between the z of
 faces, too. The z of all faces stay normal together, so random z draw what was learnt.
 
-    normal   the numbers that ranks would have in a normal distribution
-    white    z that vary alike along all directions
+    looks    what tells roughly what each of some faces looks like
     Redraw   the z of all faces, and how unlike faces are
 
 Legend: M faces, K z_dim, N images of a batch.
@@ -26,39 +25,16 @@ from torch import Tensor
 from evaluation.dataset import ImageDataset
 from stylegan.images import from_uint8
 from training.config import TrainConfig
+from training.normal import moved, normal, rotation, telling, white, within
 from training.percept import Percept
 
 MOST_NOISE = 0.9  # in the z of a fake, where 1 is a random z
 TURN = 0.04  # radians by which a step turns a z
 OFTEN, A_PART = 80, 0.1  # images between two moves of all z towards normal ones; how far of the way
-FLAT = 0.01  # a variance of z below which nothing is stretched to 1
+SMALL, LOOKS = 8, 8  # pixels at which looks are compared; how many numbers tell them
 LOOKED_AT = 128  # faces from which the percept takes its deviations
+AT_ONCE = 256  # faces that are read at once
 NORMAL = 9  # stream beside those of training.data, draws, lesson, train_encoder and search
-
-
-def normal(x: Tensor) -> Tensor:
-    """What the numbers of each column would be, by their ranks, in a normal distribution.
-
-    Shapes: x (M, K) -> (M, K).
-    """
-    order = x.argsort(dim=0)
-    shares = (torch.arange(len(x), device=x.device, dtype=torch.float64) + 0.5) / len(x)
-    numbers = torch.special.ndtri(shares).to(x.dtype)
-    return torch.empty_like(x).scatter_(0, order, numbers[:, None].expand_as(x).contiguous())
-
-
-def white(z: Tensor) -> Tensor:
-    """z (M, K), stretched along their principal directions until they vary alike along all.
-
-    Random directions alone would hardly see that one of many numbers varies too much.
-    """
-    variances, directions = torch.linalg.eigh(z.T @ z / len(z))  # about 0, where they are to lie
-    return z @ (directions * variances.clamp(min=FLAT).rsqrt()) @ directions.T
-
-
-def moved(z: Tensor, axis: Tensor, to: Tensor) -> Tensor:
-    """z (M, K), along the axis (K,) where `to` (M,) says, else where they are."""
-    return z + (to - z @ axis).to(z.dtype)[:, None] * axis
 
 
 def real_faces(dataset: ImageDataset, numbers: range | Tensor, device: torch.device) -> Tensor:
@@ -67,17 +43,30 @@ def real_faces(dataset: ImageDataset, numbers: range | Tensor, device: torch.dev
     return from_uint8(torch.stack(pixels).to(device))
 
 
+def looks(dataset: ImageDataset, faces: Tensor) -> Tensor:
+    """Principal components of small faces, each with a mean of 0 and a variance of 1, (N, LOOKS);
+    fewer of few faces. They tell light, ground, hair and outline.
+
+    Reference: Turk and Pentland 1991 (doi:10.1162/jocn.1991.3.1.71).
+    """
+    parts = [real_faces(dataset, part, faces.device) for part in faces.split(AT_ONCE)]
+    small = torch.cat([F.adaptive_avg_pool2d(img, SMALL).flatten(1) for img in parts])
+    components = torch.linalg.svd(small - small.mean(dim=0), full_matrices=False)[0]
+    return components[:, :LOOKS] * len(faces) ** 0.5
+
+
 @dataclass
 class Redraw:
     """`weight` is that of the loss, beside the adversary's; `percept` says how unlike drawn faces
     and their real ones are, two (N, C, H, H) -> (N,); `z` (M, K) are those of all faces; `folders`
-    say which of them belong to each sub-folder, `shares` how often each is shown. Everything random
-    follows from `seed` and the images shown so far."""
+    say which of them belong to each sub-folder, `looks` what these look like, `shares` how often
+    each is shown. Everything random follows from `seed` and the images shown so far."""
 
     weight: float
     percept: Percept
     z: Tensor
     folders: list[Tensor]
+    looks: list[Tensor]
     shares: list[float]
     seed: int
 
@@ -90,7 +79,8 @@ class Redraw:
         folders = [torch.tensor(own, device=device) for own in dataset.groups(balance=True)]
         sizes = [1 if config.balance else len(own) for own in folders]
         shares = [size / sum(sizes) for size in sizes]
-        return cls(config.redraw, percept, z, folders, shares, config.seed)
+        seen = [looks(dataset, own) for own in folders]
+        return cls(config.redraw, percept, z, folders, seen, shares, config.seed)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"z": self.z}
@@ -116,25 +106,26 @@ class Redraw:
         return along + (1 - noise.square()).sqrt() * (z - along) + noise * across
 
     def make_normal(self, part: float, random: np.random.Generator) -> None:
-        """Move all z a part of the way to normal ones. These are white, and along random
-        orthonormal directions each number is the normal one of its rank.
+        """Move all z a part of the way to normal ones, first along the directions that tell most of
+        what faces look like, then along all. The normal ones are white, and along random
+        orthonormal directions each number is the normal one of its rank. Among many directions
+        random ones hardly see that z crowd along one; along the few that tell looks it counts.
 
         Along the axis each sub-folder gets a part of the normal distribution for itself, as large
         as it is often shown. There its z count by their ranks, and so it is made normal by itself
         along every direction. Made normal together, each kind of faces could keep to directions of
         its own, and random z, which do not, would draw what is neither.
-
-        Reference: Laparra et al. 2011 (arXiv:1602.00229), Sec. II.
         """
-        directions = random.standard_normal((self.z.shape[1],) * 2, dtype=np.float32)
         with torch.autocast(self.z.device.type, enabled=False):  # bfloat16 would make numbers equal
-            directions = torch.linalg.qr(torch.from_numpy(directions).to(self.z.device))[0]
+            directions = rotation(self.z.shape[1], random, self.z.device)
             axis, low = self.axis(), 0.0
             along = self.z @ axis
             for i in torch.stack([along[own].mean() for own in self.folders]).argsort().tolist():
                 own, high = self.folders[i], min(low + self.shares[i], 1.0)
                 z = moved(self.z[own], axis, normal(along[own, None])[:, 0])
-                z = z.lerp(normal(white(z) @ directions) @ directions.T, part)
+                there = within(z, telling(z, axis, self.looks[i]), random)
+                there = normal(white(there) @ directions) @ directions.T
+                z = z.lerp(there, part)
                 ranks = torch.special.ndtr((z @ axis).double())
                 self.z[own] = moved(z, axis, torch.special.ndtri(low + (high - low) * ranks))
                 low = high

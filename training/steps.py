@@ -164,20 +164,25 @@ class Fakes:
 
 def _discriminator_step(
     run: Run, shares: list[Share], recipe: Recipe, label_names: list[str], fakes: Fakes
-) -> Stats:
-    """Update D once; the augmentation notes the signs of the reals."""
-    parts = []
+) -> tuple[Stats, list[Tensor]]:
+    """Update D once; the augmentation notes the signs of the reals. Also the logits that the reals
+    of each share had before."""
+    parts, logits = [], []
     penalize = recipe.r1_weight > 0
     run.D.train()  # its first pass renews spectral norms, the others of the step keep them
     with _gradients(run, run.D, run.D_opt, shares) as handed:
         for share in handed:
-            fake_logits = _judge(run, fakes.for_d(share), share.labels, recipe)
+            fakes_seen = fakes.for_d(share)
+            if penalize and run.loss.in_pairs:
+                fakes_seen.requires_grad_()
+            fake_logits = _judge(run, fakes_seen, share.labels, recipe)
             run.D.eval()
             reals = share.reals.detach().requires_grad_(penalize)
             seen = _see(run, reals, share.numbers, recipe)
             real_logits = _judge(run, seen, share.labels, recipe)
             loss = run.loss.of_d(real_logits, fake_logits)
-            signs = real_logits.detach().sign().mean(dim=1, keepdim=True)  # (N, 1)
+            middle = (real_logits.mean() + fake_logits.mean()) / 2 if run.loss.in_pairs else 0.0
+            signs = (real_logits - middle).detach().sign().mean(dim=1, keepdim=True)  # (N, 1)
             run.ada.observe(signs)
             stats = {
                 "loss/D": loss.detach(),
@@ -194,9 +199,13 @@ def _discriminator_step(
             if penalize:
                 stats["r1"] = r1_penalty(real_logits, reals)
                 loss = loss + recipe.r1_weight * stats["r1"]
+            if penalize and run.loss.in_pairs:
+                stats["r2"] = r1_penalty(fake_logits, fakes_seen)
+                loss = loss + recipe.r1_weight * stats["r2"]
             run.accelerator.backward(loss / len(shares))
             parts.append({name: value.detach() for name, value in stats.items()})
-    return _total(parts)
+            logits.append(real_logits.detach())
+    return _total(parts), logits
 
 
 def _heads_step(run: Run, shares: list[Share], fakes: Fakes) -> Stats:
@@ -216,13 +225,17 @@ def _heads_step(run: Run, shares: list[Share], fakes: Fakes) -> Stats:
     return _total(parts)
 
 
-def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes) -> Stats:
-    """Update G once; with `redraw` also "grad/z", by which the z of real faces are to learn."""
+def _generator_step(
+    run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes, logits: list[Tensor]
+) -> Stats:
+    """Update G once; with `redraw` also "grad/z", by which the z of real faces are to learn. The
+    logits are those of the reals of each share."""
     parts, z = [], []
     with run.fixed_judges(), _gradients(run, run.G, run.G_opt, shares) as handed:
-        for share in handed:
+        for share, real_logits in zip(handed, logits, strict=True):
             drawn = fakes.for_g(share)
-            loss = run.loss.of_g(_judge(run, drawn.seen, share.labels, recipe))
+            fake_logits = _judge(run, drawn.seen, share.labels, recipe)
+            loss = run.loss.of_g(fake_logits, real_logits)
             stats = {"loss/G": loss.detach()}
             if recipe.path_weight:
                 penalty, length = _path_penalty(run, share, recipe)
@@ -247,7 +260,7 @@ def _generator_step(run: Run, shares: list[Share], recipe: Recipe, fakes: Fakes)
 def take_step(run: Run, shares: list[Share], recipe: Recipe, label_names: list[str]) -> Stats:
     """Update D and heads once, then G once by what they judge now, and G's running averages."""
     fakes = Fakes(run, shares, recipe)
-    stats = _discriminator_step(run, shares, recipe, label_names, fakes)
+    stats, logits = _discriminator_step(run, shares, recipe, label_names, fakes)
     if run.heads:
         stats |= _heads_step(run, shares, fakes)
-    return stats | _generator_step(run, shares, recipe, fakes)
+    return stats | _generator_step(run, shares, recipe, fakes, logits)

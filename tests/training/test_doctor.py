@@ -86,6 +86,7 @@ def test_a_small_folder_is_named_before_it_is_known_by_heart():
     [
         ({"loss/D": 0.05}, "without effort (its loss is 0.05)", "raise --gamma four times"),
         ({"loss/D": 1.38}, "D can hardly tell", "lower --gamma to a quarter"),
+        ({"loss/D": 0.68, "r2": 0.1}, "its loss is 0.68, guessing 0.69", "halve --g-lr"),
         ({"r1": 210.0}, "steep at the real faces (R1 is 210", "raise it ten times"),
         ({"r1": 0.001, "loss/D": 1.2}, "flat at the real faces", "lower it to a tenth"),
     ],

@@ -129,7 +129,7 @@ def test_processes_and_parts_together_see_what_one_sees(config, num_processes, a
 def test_fakes_are_drawn_from_z_near_those_of_the_real_faces(config, num_processes, accumulate):
     """Whoever draws them; these faces are the reals of the step."""
     z = torch.arange(40.0)[:, None].expand(40, 8).clone()
-    redraw = Redraw(1.0, None, z, [torch.arange(40)], [1.0], 0)
+    redraw = Redraw(1.0, None, z, [torch.arange(40)], [torch.zeros(40, 0)], [1.0], 0)
     config, dealt = dataclasses.replace(config, accumulate=accumulate), []
     for rank in range(num_processes):
         dealt.append(deal(config, rank=rank, num_processes=num_processes, redraw=redraw))

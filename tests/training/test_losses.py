@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from training.losses import logistic_d, logistic_g, path_lengths, r1_penalty
+from training.losses import LOGISTIC, PAIRED, logistic_d, logistic_g, path_lengths, r1_penalty
 
 
 def test_undecided_logits_cost_log_2():
@@ -21,6 +21,16 @@ def test_losses_are_cross_entropies():
     expected = -math.log(3 / 4) - math.log(1 / 4)  # reals right, fakes called real
     torch.testing.assert_close(logistic_d(logits, logits), torch.tensor(expected))
     torch.testing.assert_close(logistic_d(logits, -logits), torch.tensor(-2 * math.log(3 / 4)))
+
+
+def test_pairs_are_judged_by_their_difference():
+    """sigmoid(log 3) = 3/4: a fake that leads by log 3 is what G wants, and not D."""
+    real, fake = torch.tensor([[5.0], [-2.0]]), torch.tensor([[5.0], [-2.0]]) + math.log(3)
+    torch.testing.assert_close(PAIRED.of_g(fake, real), torch.tensor(-math.log(3 / 4)))
+    torch.testing.assert_close(PAIRED.of_d(real, fake), torch.tensor(-math.log(1 / 4)))
+    crossed = PAIRED.of_g(fake.flip(0), real)  # other pairs, another loss
+    assert crossed > 2.9
+    assert LOGISTIC.of_g(fake, real) == LOGISTIC.of_g(fake.flip(0), real)
 
 
 def test_large_logits_stay_finite():

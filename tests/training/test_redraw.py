@@ -19,8 +19,9 @@ from stylegan import Generator
 from stylegan.images import from_uint8, to_uint8
 from stylegan.latents import sample_z
 from training.config import TrainConfig
+from training.normal import normal, telling, white, within
 from training.percept import Percept, rounded
-from training.redraw import A_PART, OFTEN, TURN, Redraw, normal, real_faces, white
+from training.redraw import A_PART, LOOKS, OFTEN, TURN, Redraw, looks, real_faces
 from training.search import search
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
@@ -92,6 +93,17 @@ def test_stopped_while_it_looks_for_z_it_begins_anew(config, monkeypatch, capsys
 # The z of real faces
 
 
+def blind(folders):
+    """Looks of which nothing is known."""
+    return [torch.zeros(len(own), 0) for own in folders]
+
+
+def alone(size):
+    """Folders, looks and shares of one folder."""
+    folders = [torch.arange(size)]
+    return folders, blind(folders), [1.0]
+
+
 @pytest.mark.parametrize("shares", [[0.5, 0.3, 0.2], [1.0]])
 def test_z_become_normal_in_every_sub_folder_and_each_has_its_part_of_space(shares):
     """Half of the faces, of the first two folders, lay among each other; spreads were uneven."""
@@ -100,7 +112,10 @@ def test_z_become_normal_in_every_sub_folder_and_each_has_its_part_of_space(shar
     z = torch.randn(3000, 6).exp()
     z[folders[-1]] += torch.tensor([2.0, 0, 5, 0, 0, 0])
     z[folders[0]] *= torch.tensor([1.0, 3, 1, 1, 0.3, 1])
-    redraw, random = Redraw(1.0, None, z, folders, shares, 0), np.random.default_rng(0)
+    redraw, random = (
+        Redraw(1.0, None, z, folders, blind(folders), shares, 0),
+        np.random.default_rng(0),
+    )
     for _ in range(200):
         redraw.make_normal(0.5, random)
     means = torch.stack([redraw.z[own].mean(dim=0) for own in folders])
@@ -136,7 +151,7 @@ def test_numbers_of_ranks_in_a_normal_distribution():
 def test_a_move_goes_a_part_of_the_way():
     torch.manual_seed(0)
     z = torch.randn(40, 6) * 2
-    moved = [Redraw(1.0, None, z.clone(), [torch.arange(40)], [1.0], 0) for _ in range(2)]
+    moved = [Redraw(1.0, None, z.clone(), *alone(40), 0) for _ in range(2)]
     for redraw, part in zip(moved, (1.0, 0.25), strict=True):
         redraw.make_normal(part, np.random.default_rng(0))
     torch.testing.assert_close(moved[1].z, z.lerp(moved[0].z, 0.25), rtol=1e-4, atol=1e-5)
@@ -147,11 +162,70 @@ def test_among_many_numbers_one_that_varies_too_much_is_soon_like_the_others():
     torch.manual_seed(0)
     z = torch.randn(2000, 64)
     z[:, 5] *= 2
-    redraw, random = Redraw(1.0, None, z, [torch.arange(2000)], [1.0], 0), np.random.default_rng(0)
+    redraw, random = Redraw(1.0, None, z, *alone(2000), 0), np.random.default_rng(0)
     for _ in range(20):
         redraw.make_normal(0.1, random)
     variances = redraw.z.var(dim=0)
     assert variances.min() > 0.9 and variances[5] == variances.max() < 1.5
+
+
+def test_z_that_crowd_where_looks_differ_become_normal_there():
+    """Two crowds along one of 64 directions, of which random ones see little; looks tell it."""
+    torch.manual_seed(0)
+    z = torch.randn(2000, 64)
+    z[:, 5] = torch.where(torch.rand(2000) < 0.5, -1.0, 1.0) + 0.2 * z[:, 5]
+    crowds = (z[:, 5:6] - z[:, 5].mean()) / z[:, 5].std()
+
+    def moved(looks):
+        redraw = Redraw(1.0, None, z.clone(), [torch.arange(2000)], [looks], [1.0], 0)
+        random = np.random.default_rng(0)
+        for _ in range(20):
+            redraw.make_normal(0.1, random)
+        x = redraw.z[:, 5] / redraw.z[:, 5].std()
+        return (x.abs() < 0.3).float().mean()
+
+    assert moved(torch.zeros(2000, 0)) < 0.05  # hardly anybody between them
+    assert moved(crowds) > 0.15  # of normal numbers 0.236
+
+
+def test_numbers_along_few_directions_become_normal_together_and_the_others_stay():
+    torch.manual_seed(0)
+    z = torch.randn(3000, 8)
+    z[:, 1] = z[:, 0].square() + 0.1 * z[:, 1]
+    directions = torch.linalg.qr(torch.randn(8, 2) * 0.01 + torch.eye(8)[:, :2])[0]
+    made = within(z, directions, np.random.default_rng(0))
+    x = made @ directions
+    for turn in torch.linspace(0, torch.pi, 12):
+        along = x @ torch.stack([turn.cos(), turn.sin()])
+        both = along.sort()[0], normal(x)[:, 0].sort()[0]
+        torch.testing.assert_close(*(x[30:-30] for x in both), rtol=0, atol=0.15)
+    rest = torch.eye(8) - directions @ directions.T
+    torch.testing.assert_close(made @ rest, z @ rest, rtol=0, atol=1e-4)
+
+
+def test_directions_that_tell_looks():
+    torch.manual_seed(0)
+    z, axis = torch.randn(500, 8), torch.eye(8)[:, 2]
+    seen = z[:, [5]] - z[:, [5]].mean() + 0.1 * torch.randn(500, 1)
+    directions = telling(z, axis, seen)
+    torch.testing.assert_close(directions.T @ directions, torch.eye(2), atol=1e-5, rtol=0)
+    assert directions[2, 0].abs() > 0.999 and directions[5, 1].abs() > 0.95
+
+
+def test_looks_are_alike_where_faces_are(faces, tmp_path):
+    """Of the same pictures in two shades; so light comes first."""
+    for shade in (0, 60):
+        for number in range(6):
+            face = np.random.default_rng(number).integers(0, 40, (16, 16, 3))
+            path = tmp_path / "a" / f"{shade}-{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            save_picture((face + shade).astype(np.uint8), path)
+    dataset = ImageDataset(tmp_path)
+    seen = looks(dataset, torch.arange(12))
+    assert seen.shape == (12, LOOKS)
+    torch.testing.assert_close(seen.T @ seen / 12, torch.eye(LOOKS), atol=1e-4, rtol=0)
+    dark = seen[:6, 0] if dataset.names[0].startswith("0") else seen[6:, 0]
+    assert (dark.sign() == dark[0].sign()).all() and dark.abs().min() > 0.8
 
 
 def test_numbers_that_hardly_vary_stay_calm():
@@ -167,7 +241,7 @@ def test_the_smallest_move_brings_every_face_into_its_part_of_space():
     torch.manual_seed(0)
     z, folders = torch.randn(40, 6), [torch.arange(40)[::2], torch.arange(40)[1::2]]
     z[folders[0], 2] += 1
-    redraw = Redraw(1.0, None, z.clone(), folders, [0.25, 0.75], 0)
+    redraw = Redraw(1.0, None, z.clone(), folders, blind(folders), [0.25, 0.75], 0)
     axis = redraw.axis() * redraw.axis()[2].sign()
     redraw.make_normal(1e-6, np.random.default_rng(0))
     assert (redraw.z[folders[0]] @ axis > torch.special.ndtri(torch.tensor(0.75))).all()
@@ -181,7 +255,7 @@ def test_noise_takes_a_part_of_a_z_but_not_of_what_tells_its_kind():
     folders = [torch.arange(0, 400), torch.arange(400, 1000)]
     z = torch.randn(1000, 8)
     z[folders[0], 3] += 4
-    redraw = Redraw(1.0, None, z.clone(), folders, [0.5, 0.5], 0)
+    redraw = Redraw(1.0, None, z.clone(), folders, blind(folders), [0.5, 0.5], 0)
     axis = redraw.axis()
     torch.testing.assert_close(axis.norm(), torch.tensor(1.0))
     assert axis[3].abs() > 0.98
@@ -199,7 +273,7 @@ def test_noise_takes_a_part_of_a_z_but_not_of_what_tells_its_kind():
 
 def test_of_one_folder_all_of_a_z_mixes_with_noise():
     z, noise = torch.randn(5, 8), torch.randn(2, 8)
-    redraw = Redraw(1.0, None, z, [torch.arange(5)], [1.0], 0)
+    redraw = Redraw(1.0, None, z, *alone(5), 0)
     mixed = redraw.near(torch.tensor([3, 1]), noise, torch.tensor([1.0, 0.6]))
     torch.testing.assert_close(mixed, torch.stack([noise[0], 0.8 * z[1] + 0.6 * noise[1]]))
 
@@ -207,7 +281,7 @@ def test_of_one_folder_all_of_a_z_mixes_with_noise():
 def test_a_step_turns_the_z_that_it_drew_and_no_others():
     torch.manual_seed(0)
     z = torch.randn(5, 8)
-    redraw = Redraw(1.0, None, z.clone(), [torch.arange(5)], [1.0], 0)
+    redraw = Redraw(1.0, None, z.clone(), *alone(5), 0)
     gradient = torch.randn(3, 8)
     redraw.learn(torch.tensor([4, 1, 2]), gradient, 0, 8)
     assert torch.equal(redraw.z[[0, 3]], z[[0, 3]])
@@ -218,7 +292,7 @@ def test_a_step_turns_the_z_that_it_drew_and_no_others():
         assert moved @ g < 0
     before = redraw.z.clone()
     redraw.learn(torch.tensor([0]), torch.full((1, 8), torch.nan), OFTEN - 8, OFTEN)
-    expected = Redraw(1.0, None, before.clone(), [torch.arange(5)], [1.0], 0)
+    expected = Redraw(1.0, None, before.clone(), *alone(5), 0)
     expected.make_normal(A_PART, np.random.default_rng((0, training.redraw.NORMAL, OFTEN)))
     assert torch.equal(redraw.z, expected.z) and not torch.equal(redraw.z, before)
 

@@ -19,7 +19,15 @@ from training.config import TrainConfig
 from training.critic import FeatureCritic, MapCritic
 from training.draws import Dealer
 from training.ema import update_ema
-from training.losses import HINGE, LOGISTIC, logistic_d, logistic_g, path_lengths, r1_penalty
+from training.losses import (
+    HINGE,
+    LOGISTIC,
+    PAIRED,
+    logistic_d,
+    logistic_g,
+    path_lengths,
+    r1_penalty,
+)
 from training.percept import SIDE, Percept
 from training.redraw import Redraw
 from training.run import Recipe, Run, TrainedGenerator
@@ -113,7 +121,8 @@ def test_a_step_gets_images_and_their_styles(tiny):
 @pytest.fixture
 def redraw():
     percept = Percept(torch.rand(8, 3, 32, 32) * 2 - 1)
-    return Redraw(5.0, percept, torch.randn(4, 8), [torch.arange(4)], [1.0], 0)
+    z, looks = torch.randn(4, 8), torch.zeros(4, 0)
+    return Redraw(5.0, percept, z, [torch.arange(4)], [looks], [1.0], 0)
 
 
 def of_faces(share, redraw, faces, noise):
@@ -306,6 +315,29 @@ def test_both_networks_judge_augmented_images(start, deal):
     assert_stepped(run.G.G, twin)
     for name, parameter in D.named_parameters():
         torch.testing.assert_close(run.D.get_parameter(name), parameter, msg=name)
+
+
+def test_pairs_are_judged_by_their_difference_and_d_is_not_steep_at_either(start, deal):
+    """G follows the logits that reals had when D learned; signs count from the middle between
+    reals and fakes, for in pairs all logits may be far from 0."""
+    run, (share,) = start(g_lr=1.0, d_lr=1.0), deal()
+    run.loss, run.D.b4.out.bias.data[0] = PAIRED, 30.0
+    D = copy.deepcopy(run.D)
+    fakes, twin = draw(run, share)
+    reals, seen = share.reals.clone().requires_grad_(), fakes.detach().requires_grad_()
+    real_logits, fake_logits = D(reals), D(seen)
+    r1, r2 = r1_penalty(real_logits, reals), r1_penalty(fake_logits, seen)
+    (PAIRED.of_d(real_logits, fake_logits) + r1 + r2).backward()
+    with torch.no_grad():
+        for parameter in D.parameters():
+            parameter -= parameter.grad
+    PAIRED.of_g(D(fakes), real_logits.detach()).backward()
+    stats = take_step(run, [share], plain(r1_weight=1.0), NAMES)
+    assert_stepped(run.G.G, twin)
+    assert_equal(parameters(run.D), parameters(D))
+    torch.testing.assert_close(stats["r2"], r2.detach())
+    middle = (real_logits.mean() + fake_logits.mean()) / 2
+    assert real_logits.min() > 1 and run.ada.signs[0] == (real_logits - middle).sign().sum()
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])

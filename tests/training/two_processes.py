@@ -50,7 +50,9 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     where, redraw, heads = dict(rank=rank, num_processes=num_processes), None, None
     if redraws:
         folders = [torch.arange(BATCH)[labels == i] for i in (0, 1)]
-        redraw = Redraw(5.0, Percept(reals), torch.randn(BATCH, 8), folders, [0.5, 0.5], 0)
+        looks = [reals[own, 0, :2, :2].flatten(1) for own in folders]
+        z = torch.randn(BATCH, 8)
+        redraw = Redraw(5.0, Percept(reals), z, folders, looks, [0.5, 0.5], 0)
         judge = MapCritic(SIDE)
         judge.calibrate(redraw.percept.maps(reals))
         opt = torch.optim.SGD(judge.parameters(), lr=0.0)
