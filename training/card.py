@@ -110,7 +110,7 @@ def describe(config: TrainConfig, dataset: ImageDataset, nimg: int) -> str:
     judge = "judged by frozen features"
     if config.critic != "features":
         judge = f"R1 gamma {config.r1_gamma(resolution):g}"
-        judge += ", frozen features judged beside it" if config.critic == "both" else ""
+        judge += ", judged by frozen features, too" if config.critic == "both" else ""
     return (
         f"Config {config.config.upper()}, {resolution}x{resolution} pixels"
         f"{', grey' if dataset.channels == 1 else ''}, "
