@@ -95,7 +95,9 @@ class Trainer:
         self.G = accelerator.unwrap_model(run.G).G
         cost = costs(self.G, accelerator.unwrap_model(run.D), run.see, run.redraw, run.heads)
         r1_interval = config.r1_interval if config.critic != "features" else None
-        self.flops = training_flops(cost, r1_interval)  # per image shown
+        self.flops = training_flops(
+            cost, r1_interval, in_pairs=run.loss.in_pairs
+        )  # per image shown
         self.with_r1, self.plain = (
             recipe_at(config, dataset.resolution, nimg, self.device) for nimg in (0, config.batch)
         )
@@ -158,4 +160,5 @@ class Trainer:
         yield "see fwd", torch.no_grad()(lambda: see(share.reals))
         yield "see fwd+bwd", lambda: differentiate(see(reals), reals)
         yield "D fwd", torch.no_grad()(lambda: run.D(seen))
-        yield "D fwd+bwd", lambda: differentiate([run.D(seen)], *run.trained_d)
+        trained = [p for p in run.D.parameters() if p.requires_grad]
+        yield "D fwd+bwd", lambda: differentiate([run.D(seen)], *trained)

@@ -1,8 +1,8 @@
 """What G is trained against: a discriminator of pixels, a critic on frozen features, or both.
 
 `Adversary.see` turns images into what D judges, `loss` says what D and G are to do with its logits.
-Beside a discriminator of pixels, `Heads` judge what faces are compared by that are drawn again: the
-maps are there already, so it costs little.
+Beside a discriminator of pixels, `Heads` judge the maps by which redrawn faces are compared. These
+maps are there already, so the heads cost little.
 
 Reference: Sauer et al. 2021 (arXiv:2111.01007), Sec. 3.
 """

@@ -74,17 +74,18 @@ def costs(
     return cost
 
 
-def training_flops(cost: Costs, r1_interval: int | None) -> float:
+def training_flops(cost: Costs, r1_interval: int | None, *, in_pairs: bool = False) -> float:
     """Operations of a training step, per real image shown.
 
     A backward pass costs as much as a forward pass for the inputs and again for the weights. G: one
     forward and a whole backward pass. D: three forward passes, one backward pass for inputs and two
     whole ones; R1, every `r1_interval` steps, a pass for the inputs and what it takes to
-    differentiate that (twice the passes it differentiates). Reals and fakes are seen once, and the
-    gradient goes back through what is seen of the fakes. Faces that are drawn again are fakes like
-    the others; maps compare them as reals and fakes are seen. Heads judge as D does; what they
-    judge is mixed for fakes twice, for reals once, and the gradient goes back once.
+    differentiate that (twice the passes it differentiates), in pairs for reals and fakes. Reals and
+    fakes are seen once, and the gradient goes back through what is seen of the fakes. Faces that
+    are drawn again are fakes like the others; maps compare them as reals and fakes are seen. Heads
+    judge as D does; what they judge is mixed for fakes twice, for reals once, and the gradient goes
+    back once.
     """
-    r1 = 5 / r1_interval if r1_interval else 0
+    r1 = 5 * (2 if in_pairs else 1) / r1_interval if r1_interval else 0
     redrawn = 3 * cost.maps.flops + 4 * cost.mixing.flops + (3 + 1 + 4) * cost.heads.flops
     return redrawn + 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

@@ -9,10 +9,11 @@ Reference: Kingma and Ba 2014 (arXiv:1412.6980), Alg. 1.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 HANDOVER = "training.safetensors"
 WEIGHTS, OF_G = "G.", "G_opt."  # what the names in it begin with
+FITTED = "gain_"  # what heads measure of the pictures that they are to judge
 MANY_STEPS = 1e6  # after which Adam no longer corrects its moments for a short history
 
 
@@ -26,12 +27,17 @@ def _moments(name: str, parts: dict[str, object]) -> dict[str, Tensor]:
     }
 
 
+def _learned(network: nn.Module) -> dict[str, Tensor]:
+    """Its state, but for what it measured."""
+    return {n: x for n, x in network.state_dict().items() if not n.startswith(FITTED)}
+
+
 def handover(parts: dict[str, object]) -> dict[str, Tensor]:
     """The tensors of the file, by name, from the parts of a run."""
     tensors = {}
     for name in ("G", "heads"):
         if name in parts:
-            weights = parts[name].state_dict()
+            weights = _learned(parts[name])
             tensors |= {f"{name}.{n}": x.half().contiguous() for n, x in weights.items()}
     for name in ("G", "D", "heads"):
         if name in parts:
@@ -41,11 +47,12 @@ def handover(parts: dict[str, object]) -> dict[str, Tensor]:
 
 def _take_weights(name: str, parts: dict[str, object], state: dict[str, Tensor]) -> bool:
     """All of a network's, if they fit it; whether they do."""
-    prefix, own = f"{name}.", parts[name].state_dict()
+    prefix, own = f"{name}.", _learned(parts[name])
     weights = {n.removeprefix(prefix): x for n, x in state.items() if n.startswith(prefix)}
+    weights = {n: x for n, x in weights.items() if not n.startswith(FITTED)}
     if {n: x.shape for n, x in weights.items()} != {n: x.shape for n, x in own.items()}:
         return False
-    parts[name].load_state_dict(weights)
+    parts[name].load_state_dict(weights, strict=False)
     return True
 
 

@@ -52,7 +52,8 @@ def rotation(size: int, random: np.random.Generator, device: torch.device) -> Te
 
 def telling(z: Tensor, axis: Tensor, looks: Tensor) -> Tensor:
     """Orthonormal directions (K, 1 + L): the axis, and those along which z (M, K) change with the
-    numbers (M, L) of what faces look like, which have means of 0."""
+    numbers (M, L) of what faces look like, which have means of 0. An axis of 0 gives any direction
+    in its place."""
     return torch.linalg.qr(torch.cat([axis[:, None], z.T @ looks], dim=1))[0]
 
 

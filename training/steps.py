@@ -181,8 +181,8 @@ def _discriminator_step(
             seen = _see(run, reals, share.numbers, recipe)
             real_logits = _judge(run, seen, share.labels, recipe)
             loss = run.loss.of_d(real_logits, fake_logits)
-            middle = (real_logits.mean() + fake_logits.mean()) / 2 if run.loss.in_pairs else 0.0
-            signs = (real_logits - middle).detach().sign().mean(dim=1, keepdim=True)  # (N, 1)
+            surer = real_logits - fake_logits if run.loss.in_pairs else real_logits
+            signs = surer.detach().sign().mean(dim=1, keepdim=True)  # (N, 1)
             run.ada.observe(signs)
             stats = {
                 "loss/D": loss.detach(),
@@ -199,7 +199,7 @@ def _discriminator_step(
             if penalize:
                 stats["r1"] = r1_penalty(real_logits, reals)
                 loss = loss + recipe.r1_weight * stats["r1"]
-            if penalize and run.loss.in_pairs:
+            if penalize and run.loss.in_pairs:  # by what D sees: the augmented fakes are kept
                 stats["r2"] = r1_penalty(fake_logits, fakes_seen)
                 loss = loss + recipe.r1_weight * stats["r2"]
             run.accelerator.backward(loss / len(shares))

@@ -70,7 +70,8 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
     accelerator, resolution = run.accelerator, dataset.resolution
     raw = accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D)
     cost = costs(*raw, run.see, run.redraw, run.heads)
-    flops = training_flops(cost, config.r1_interval if config.critic != "features" else None)
+    r1_interval = config.r1_interval if config.critic != "features" else None
+    flops = training_flops(cost, r1_interval, in_pairs=run.loss.in_pairs)
     kind = "grey pictures" if dataset.channels == 1 else "pictures"
     version = f" ({config.data} at commit {dataset.commit[:7]})" if dataset.commit else ""
     judge = "judged by features"

@@ -60,6 +60,8 @@ def test_a_training_step_in_passes():
     g, d, see = (Cost(parameters=1, flops=flops) for flops in (100, 1000, 10_000))
     cost = Costs(g, d, see)
     assert training_flops(cost, r1_interval=5) == pytest.approx(3 * 100 + 9 * 1000 + 3 * 10_000)
+    pairs = training_flops(cost, r1_interval=5, in_pairs=True)
+    assert pairs == pytest.approx(3 * 100 + 10 * 1000 + 3 * 10_000)
     assert training_flops(cost, r1_interval=None) == pytest.approx(3 * 100 + 8 * 1000 + 3 * 10_000)
     again = Costs(g, d, see, maps=Cost(1, 4), mixing=Cost(1, 50), heads=Cost(1, 700))
     more = training_flops(again, r1_interval=None) - training_flops(cost, r1_interval=None)

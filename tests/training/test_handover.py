@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from training.config import TrainConfig
+from training.critic import MapCritic
 from training.handover import HANDOVER, handover, take_over
 from training.transfer import go_on_from
 
@@ -83,9 +84,21 @@ def test_a_run_without_heads_leaves_them_and_one_with_them_begins_anew(trained, 
     plain = {name: x for name, x in parts.items() if not name.startswith("heads")}
     take_over(handover(trained), plain)
     assert plain["G_opt"].state
-    before = copy.deepcopy(parts["heads"].state_dict())
+    parts = fresh(trained)
     take_over(handover(plain), parts)
-    assert all(torch.equal(x, before[name]) for name, x in parts["heads"].state_dict().items())
+    assert parts["G_opt"].state and not parts["heads_opt"].state
+
+
+def test_heads_keep_what_they_measured_of_their_own_pictures(trained):
+    judge, other = MapCritic(128), MapCritic(128)
+    judge.gain_in.fill_(3.0)
+    for parts, critic in ((trained, judge), (new := fresh(trained), other)):
+        parts["heads"], parts["heads_opt"] = critic, adam(critic)
+    take_over(handover(trained), new)
+    assert torch.equal(other.gain_in, torch.ones(4))
+    near = dict(rtol=1e-3, atol=1e-4)
+    for (name, p), q in zip(judge.named_parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(q, p, msg=name, **near)
 
 
 def test_a_torn_file_is_named(trained, tmp_path):

@@ -20,7 +20,7 @@ from training.config import TrainConfig
 from training.critic import FeatureCritic, MapCritic
 from training.data import EndlessSampler
 from training.draws import Dealer
-from training.losses import HINGE, LOGISTIC
+from training.losses import HINGE, LOGISTIC, PAIRED
 from training.percept import SIDE, Percept
 from training.processes import leave
 from training.redraw import Redraw
@@ -37,7 +37,8 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     redraws = critic == "redraw"  # for networks without labels
     small = dict(c_dim=0 if redraws else 2, channel_base=128, channel_max=8)
     G = Generator(GeneratorConfig.stylegan3_t(32, z_dim=8, w_dim=12, num_layers=4, **small))
-    adversary = Adversary(Discriminator(DiscriminatorConfig(32, **small)), identity, LOGISTIC)
+    loss = PAIRED if redraws else LOGISTIC
+    adversary = Adversary(Discriminator(DiscriminatorConfig(32, **small)), identity, loss)
     if critic == "features":
         D = FeatureCritic(32, c_dim=2)
         adversary = Adversary(D, D.see, HINGE)
@@ -66,7 +67,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     mine = slice(rank, None, num_processes)
     shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
     kind = dict(augment="fixed" if critic == "features" else "ada")
-    kind |= dict(r1_weight=1.0) if critic == "pixels" else {}
+    kind |= {} if critic == "features" else dict(r1_weight=1.0)
     kind |= {} if redraws else dict(labels=torch.tensor(0.5))
     stats = take_step(run, shares, Recipe(BATCH, **kind), ["a", "b"])
     result = {"own signs": ada.signs.clone(), "signs": mean_over_processes(ada.signs)}
