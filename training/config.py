@@ -188,6 +188,11 @@ class TrainConfig:
                 "--redraw draws every face as it is, and D must not take its mirror image for "
                 "real: add --no-mirror"
             )
+        if self.redraw and self.ada_max and self.critic != "features":
+            raise ValueError(
+                "--redraw lets D judge pairs, and it is sure of most: that says nothing about how "
+                "much augmentation it needs: add --ada-max 0"
+            )
         if self.push_to_hub and not HUB_NAME.fullmatch(self.push_to_hub):
             raise ValueError(
                 f"--push-to-hub must look like user/repository, got {self.push_to_hub}"

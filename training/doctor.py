@@ -76,6 +76,7 @@ def signs(now: dict[str, float], flags: dict[str, object]) -> list[Finding]:
     """What the images and D's judgement of them tell, folder by folder."""
     findings, shares = [], shown_shares(flags)
     pixels = not on_features(flags)  # such a critic is sure of most reals always
+    pixels &= "r2" not in now  # and so is D of most pairs
     for name, count in flags["counts"].items():
         sign = now.get(f"signs/real/{name}", 0.0)
         if pixels and sign > SURE and 1000 * now["kimg"] * shares[name] > OFTEN * count:

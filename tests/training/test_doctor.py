@@ -61,6 +61,8 @@ def test_a_folder_known_by_heart_is_named(flags, p, advice):
     sure = log(**{"signs/real/late": 0.9, "ada/p": p})
     expected = f"D overfits the late folder: 312 images, and it is sure of 95% of them; {advice}"
     assert words(sure, [], **flags) == [expected]
+    in_pairs = log(**{"signs/real/late": 0.9, "ada/p": p, "loss/D": 0.4, "r2": 0.1})
+    assert words(in_pairs, [], **flags) == []  # where D is sure of most
 
 
 def test_what_was_shown_a_few_times_is_not_known_by_heart():

@@ -33,7 +33,7 @@ def config(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(training.search, "RANDOM", 64)
     monkeypatch.setattr(training.search, "ROUNDS", 2)
     size = dict(num_layers=4, channel_base=128, channel_max=8, z_dim=8, batch=8)
-    size |= dict(redraw=5.0, mirror=False)
+    size |= dict(redraw=5.0, mirror=False, ada_max=0.0)
     kimg = dict(total_kimg=0.064, snapshot_kimg=0.064, eval_kimg=0.0, mixed_precision="no")
     begin = TrainConfig(str(faces), "", init_from="-", **size)
     torch.manual_seed(5)
@@ -332,7 +332,8 @@ def drawn(weights, tmp_path):
 def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch):
     monkeypatch.setattr(training.search, "RANDOM", 256)
     (G, dataset), cpu = drawn, torch.device("cpu")
-    config = TrainConfig(".", ".", redraw=1.0, mirror=False, init_from="-", z_dim=G.z_dim)
+    flags = dict(redraw=1.0, mirror=False, ada_max=0.0, init_from="-")
+    config = TrainConfig(".", ".", z_dim=G.z_dim, **flags)
     redraw = Redraw.begin(config, dataset, cpu)
     img = real_faces(dataset, range(16), cpu)
     strangers = redraw.percept(G(sample_z(range(100, 116), G.z_dim)), img).mean()

@@ -102,6 +102,7 @@ def test_flags_are_read_with_their_types(tmp_path):
         ("--redraw 5 --conditional", "leave out --redraw or --conditional"),
         ("--redraw 5", "train without it first, then give the weights as --init-from"),
         ("--redraw 5 --init-from .", "add --no-mirror"),
+        ("--redraw 5 --init-from . --no-mirror", "add --ada-max 0"),
         ("--critic both", "add --redraw, or choose pixels or features"),
     ],
 )
