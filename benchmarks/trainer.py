@@ -95,9 +95,8 @@ class Trainer:
         self.G = accelerator.unwrap_model(run.G).G
         cost = costs(self.G, accelerator.unwrap_model(run.D), run.see, run.redraw, run.heads)
         r1_interval = config.r1_interval if config.critic != "features" else None
-        self.flops = training_flops(
-            cost, r1_interval, in_pairs=run.loss.in_pairs
-        )  # per image shown
+        # per image shown
+        self.flops = training_flops(cost, r1_interval, in_pairs=run.loss.in_pairs)
         self.with_r1, self.plain = (
             recipe_at(config, dataset.resolution, nimg, self.device) for nimg in (0, config.batch)
         )

@@ -1,14 +1,12 @@
 """Numbers of a normal distribution in place of others, moved as little as may be.
 
-    normal   the numbers that ranks would have in a normal distribution
-    white    z that vary alike along all directions
-    moved    z that lie elsewhere along one direction
-    telling  the directions of z that tell most of something else
-    within   z whose numbers along a few directions are normal together
+    normal         the numbers that ranks would have in a normal distribution
+    white          z that vary alike along all directions
+    moved          z that lie elsewhere along one direction
+    telling        the directions of z that tell most of something else
+    gaussianized   z whose numbers along a few directions are normal together
 
 Legend: M faces, K z_dim.
-
-Reference: Laparra et al. 2011 (arXiv:1602.00229), Sec. II.
 """
 
 import numpy as np
@@ -57,8 +55,12 @@ def telling(z: Tensor, axis: Tensor, looks: Tensor) -> Tensor:
     return torch.linalg.qr(torch.cat([axis[:, None], z.T @ looks], dim=1))[0]
 
 
-def within(z: Tensor, directions: Tensor, random: np.random.Generator) -> Tensor:
-    """z (M, K), made normal along the directions (K, L) and all between them, and only there."""
+def gaussianized(z: Tensor, directions: Tensor, random: np.random.Generator) -> Tensor:
+    """z (M, K), normal along the orthonormal directions (K, L) and all between them, moved only
+    there.
+
+    Reference: Laparra et al. 2011 (arXiv:1602.00229), Sec. II: rotation-based Gaussianization.
+    """
     x = before = z @ directions
     for _ in range(TURNS):
         turn = rotation(x.shape[1], random, z.device)

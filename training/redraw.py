@@ -5,8 +5,8 @@ them, and they are also to be like their faces, the less so the more noise there
 from each picture more than whether D takes it for real, and it learns what lies between the z of
 faces, too. The z of all faces stay normal together, so random z draw what was learnt.
 
-    looks    what tells roughly what each of some faces looks like
-    Redraw   the z of all faces, and how unlike faces are
+    eigenfaces   what tells roughly what each of some faces looks like
+    Redraw       the z of all faces, and how unlike faces are
 
 Legend: M faces, K z_dim, N images of a batch.
 
@@ -25,13 +25,13 @@ from torch import Tensor
 from evaluation.dataset import ImageDataset
 from stylegan.images import from_uint8
 from training.config import TrainConfig
-from training.normal import moved, normal, rotation, telling, white, within
+from training.normal import gaussianized, moved, normal, rotation, telling, white
 from training.percept import Percept
 
 MOST_NOISE = 0.9  # in the z of a fake, where 1 is a random z
 TURN = 0.04  # radians by which a step turns a z
 OFTEN, A_PART = 80, 0.1  # images between two moves of all z towards normal ones; how far of the way
-SMALL, LOOKS = 8, 8  # pixels at which looks are compared; how many numbers tell them
+SMALL, EIGENFACES = 8, 8  # pixels at which looks are compared; how many numbers tell them
 LOOKED_AT = 128  # faces from which the percept takes its deviations
 AT_ONCE = 256  # faces that are read at once
 NORMAL = 9  # stream beside those of training.data, draws, lesson, train_encoder and search
@@ -43,16 +43,17 @@ def real_faces(dataset: ImageDataset, numbers: range | Tensor, device: torch.dev
     return from_uint8(torch.stack(pixels).to(device))
 
 
-def looks(dataset: ImageDataset, faces: Tensor) -> Tensor:
-    """Principal components of small faces, each with a mean of 0 and a variance of 1, (N, LOOKS);
-    fewer of few faces. They tell light, ground, hair and outline.
+def eigenfaces(dataset: ImageDataset, faces: Tensor) -> Tensor:
+    """Principal components of small faces, each with a mean of 0 and a variance of 1. They tell
+    light, ground, hair and outline.
 
+    Shapes: faces (N,), their numbers -> (N, EIGENFACES), fewer of few faces.
     Reference: Turk and Pentland 1991 (doi:10.1162/jocn.1991.3.1.71).
     """
     parts = [real_faces(dataset, part, faces.device) for part in faces.split(AT_ONCE)]
     small = torch.cat([F.adaptive_avg_pool2d(img, SMALL).flatten(1) for img in parts])
     components = torch.linalg.svd(small - small.mean(dim=0), full_matrices=False)[0]
-    return components[:, :LOOKS] * len(faces) ** 0.5
+    return components[:, :EIGENFACES] * len(faces) ** 0.5
 
 
 @dataclass
@@ -79,8 +80,8 @@ class Redraw:
         folders = [torch.tensor(own, device=device) for own in dataset.groups(balance=True)]
         sizes = [1 if config.balance else len(own) for own in folders]
         shares = [size / sum(sizes) for size in sizes]
-        seen = [looks(dataset, own) for own in folders]
-        return cls(config.redraw, percept, z, folders, seen, shares, config.seed)
+        looks = [eigenfaces(dataset, own) for own in folders]
+        return cls(config.redraw, percept, z, folders, looks, shares, config.seed)
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"z": self.z}
@@ -123,7 +124,7 @@ class Redraw:
             for i in torch.stack([along[own].mean() for own in self.folders]).argsort().tolist():
                 own, high = self.folders[i], min(low + self.shares[i], 1.0)
                 z = moved(self.z[own], axis, normal(along[own, None])[:, 0])
-                there = within(z, telling(z, axis, self.looks[i]), random)
+                there = gaussianized(z, telling(z, axis, self.looks[i]), random)
                 there = normal(white(there) @ directions) @ directions.T
                 z = z.lerp(there, part)
                 ranks = torch.special.ndtr((z @ axis).double())

@@ -19,9 +19,9 @@ from stylegan import Generator
 from stylegan.images import from_uint8, to_uint8
 from stylegan.latents import sample_z
 from training.config import TrainConfig
-from training.normal import normal, telling, white, within
+from training.normal import gaussianized, normal, telling, white
 from training.percept import Percept, rounded
-from training.redraw import A_PART, LOOKS, OFTEN, TURN, Redraw, looks, real_faces
+from training.redraw import A_PART, EIGENFACES, OFTEN, TURN, Redraw, eigenfaces, real_faces
 from training.search import search
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
@@ -193,7 +193,7 @@ def test_numbers_along_few_directions_become_normal_together_and_the_others_stay
     z = torch.randn(3000, 8)
     z[:, 1] = z[:, 0].square() + 0.1 * z[:, 1]
     directions = torch.linalg.qr(torch.randn(8, 2) * 0.01 + torch.eye(8)[:, :2])[0]
-    made = within(z, directions, np.random.default_rng(0))
+    made = gaussianized(z, directions, np.random.default_rng(0))
     x = made @ directions
     for turn in torch.linspace(0, torch.pi, 12):
         along = x @ torch.stack([turn.cos(), turn.sin()])
@@ -212,8 +212,8 @@ def test_directions_that_tell_looks():
     assert directions[2, 0].abs() > 0.999 and directions[5, 1].abs() > 0.95
 
 
-def test_looks_are_alike_where_faces_are(faces, tmp_path):
-    """Of the same pictures in two shades; so light comes first."""
+def test_the_first_eigenface_is_what_differs_most(tmp_path):
+    """Six pictures, each in two shades: light. All numbers are white."""
     for shade in (0, 60):
         for number in range(6):
             face = np.random.default_rng(number).integers(0, 40, (16, 16, 3))
@@ -221,11 +221,13 @@ def test_looks_are_alike_where_faces_are(faces, tmp_path):
             path.parent.mkdir(exist_ok=True)
             save_picture((face + shade).astype(np.uint8), path)
     dataset = ImageDataset(tmp_path)
-    seen = looks(dataset, torch.arange(12))
-    assert seen.shape == (12, LOOKS)
-    torch.testing.assert_close(seen.T @ seen / 12, torch.eye(LOOKS), atol=1e-4, rtol=0)
-    dark = seen[:6, 0] if dataset.names[0].startswith("0") else seen[6:, 0]
-    assert (dark.sign() == dark[0].sign()).all() and dark.abs().min() > 0.8
+    seen = eigenfaces(dataset, torch.arange(12))
+    assert seen.shape == (12, EIGENFACES)
+    torch.testing.assert_close(seen.T @ seen / 12, torch.eye(EIGENFACES), atol=1e-4, rtol=0)
+    dark = torch.tensor(["/0-" in name for name in dataset.names])
+    assert dark.sum() == 6
+    light = seen[:, 0] * seen[dark, 0][0].sign()
+    assert light[dark].min() > 0.8 and light[~dark].max() < -0.8
 
 
 def test_numbers_that_hardly_vary_stay_calm():
