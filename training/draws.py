@@ -17,7 +17,7 @@ from torch import Tensor
 from training.augment import draw_numbers
 from training.config import TrainConfig
 from training.data import EndlessSampler
-from training.redraw import MOST_NOISE, Redraw
+from training.redraw import Redraw
 
 FAKES, REALS, PATHS, NOISE = 3, 5, 6, 11  # streams beside those of training.data and redraw
 
@@ -29,7 +29,7 @@ class Share:
     Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, z (N, z_dim) of the
     fakes; numbers and numbers_fake (N, K) of the augmentation of reals and fakes; paths
     (N, C, H, W) standard normal, or None. Where faces are drawn again, fakes are to be the reals:
-    faces (N,), the numbers of these; noise (N,), the part of it in the z of the fakes.
+    faces (N,), the numbers of these; noise (N,), its share of the variance of the fakes' z.
     """
 
     reals: Tensor
@@ -88,7 +88,7 @@ class Dealer:
         faces = [self.sampler.item(nimg + n)[0] for n in range(batch)]
         faces = self._send(np.array(faces), part)
         noise = self._stream(nimg, NOISE).random(batch, dtype=np.float32)
-        noise = self._send(MOST_NOISE * noise, part)
+        noise = self._send(noise, part)
         z = self.redraw.near(faces, share.z, noise)
         return dataclasses.replace(share, z=z, faces=faces, noise=noise)
 

@@ -28,7 +28,6 @@ from training.config import TrainConfig
 from training.normal import gaussianized, moved, normal, rotation, telling, white
 from training.percept import Percept
 
-MOST_NOISE = 0.9  # in the z of a fake, where 1 is a random z
 TURN = 0.04  # radians by which a step turns a z
 OFTEN, A_PART = 80, 0.1  # images between two moves of all z towards normal ones; how far of the way
 SMALL, EIGENFACES = 8, 8  # pixels at which looks are compared; how many numbers tell them
@@ -97,12 +96,13 @@ class Redraw:
         return torch.linalg.svd(means - means.mean(dim=0))[2][0]
 
     def near(self, faces: Tensor, random: Tensor, noise: Tensor) -> Tensor:
-        """z of faces, random ones in the place of a part of each. Along the axis nothing is mixed,
-        so that every face stays in the part of its own sub-folder.
+        """z of faces, with random ones mixed in. Along the axis nothing is mixed, so that every
+        face stays in the part of its own sub-folder.
 
-        Shapes: faces (N,), random (N, K) standard normal, noise (N,) in [0, 1] -> (N, K).
+        Shapes: faces (N,), random (N, K) standard normal, noise (N,) in [0, 1], the share of the
+        variance that is random -> (N, K).
         """
-        z, axis, noise = self.z[faces], self.axis(), noise[:, None]
+        z, axis, noise = self.z[faces], self.axis(), noise[:, None].sqrt()
         along, across = (z @ axis)[:, None] * axis, random - (random @ axis)[:, None] * axis
         return along + (1 - noise.square()).sqrt() * (z - along) + noise * across
 

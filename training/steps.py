@@ -244,7 +244,7 @@ def _generator_step(
             if run.redraw:
                 percept = run.redraw.percept
                 unlike = percept.unlike(drawn.img, share.reals, drawn.maps, drawn.of)
-                clear = 1 - share.noise.square()
+                clear = 1 - share.noise
                 loss = loss + run.redraw.weight * (clear * unlike).mean()
                 stats["loss/redraw"] = unlike.detach().mean()
             if run.heads:

@@ -11,7 +11,7 @@ from stylegan.discriminator import minibatch_deviation
 from training.config import TrainConfig
 from training.data import EndlessSampler
 from training.draws import FAKES, PATHS, REALS, Dealer
-from training.redraw import MOST_NOISE, Redraw
+from training.redraw import Redraw
 
 NUM_LABELS = 2
 
@@ -138,10 +138,10 @@ def test_fakes_are_drawn_from_z_near_those_of_the_real_faces(config, num_process
     assert len(faces.unique()) == 16 and (faces >= 0).all()
     (plain,) = deal(dataclasses.replace(config, accumulate=1))
     noise = in_turns([share.noise for share in shares])
-    assert len(noise.unique()) == 16 and (noise >= 0).all() and (noise < MOST_NOISE).all()
-    assert noise.max() - noise.min() > MOST_NOISE / 2
+    assert len(noise.unique()) == 16 and (noise >= 0).all() and (noise < 1).all()
+    assert noise.max() - noise.min() > 0.5
     drawn = in_turns([share.z for share in shares])
-    expected = (1 - noise.square()).sqrt()[:, None] * z[faces] + noise[:, None] * plain.z
+    expected = (1 - noise).sqrt()[:, None] * z[faces] + noise.sqrt()[:, None] * plain.z
     torch.testing.assert_close(drawn, expected)
     for share in shares:
         for face, real in zip(share.faces, share.reals, strict=True):

@@ -252,7 +252,7 @@ def test_the_smallest_move_brings_every_face_into_its_part_of_space():
     torch.testing.assert_close(way, (way @ axis)[:, None] * axis, atol=1e-4, rtol=0)
 
 
-def test_noise_takes_a_part_of_a_z_but_not_of_what_tells_its_kind():
+def test_noise_takes_its_share_of_the_variance_but_not_of_what_tells_its_kind():
     torch.manual_seed(0)
     folders = [torch.arange(0, 400), torch.arange(400, 1000)]
     z = torch.randn(1000, 8)
@@ -269,14 +269,14 @@ def test_noise_takes_a_part_of_a_z_but_not_of_what_tells_its_kind():
     torch.testing.assert_close(mixed[0], own[0])
     torch.testing.assert_close(mixed[-1], random[-1])
     part = torch.linspace(0, 1, 1000)[:, None]
-    torch.testing.assert_close(mixed, (1 - part**2).sqrt() * own + part * random)
+    torch.testing.assert_close(mixed, (1 - part).sqrt() * own + part.sqrt() * random)
     assert torch.equal(redraw.z, z)
 
 
 def test_of_one_folder_all_of_a_z_mixes_with_noise():
     z, noise = torch.randn(5, 8), torch.randn(2, 8)
     redraw = Redraw(1.0, None, z, *alone(5), 0)
-    mixed = redraw.near(torch.tensor([3, 1]), noise, torch.tensor([1.0, 0.6]))
+    mixed = redraw.near(torch.tensor([3, 1]), noise, torch.tensor([1.0, 0.36]))
     torch.testing.assert_close(mixed, torch.stack([noise[0], 0.8 * z[1] + 0.6 * noise[1]]))
 
 

@@ -146,7 +146,7 @@ def test_g_follows_how_unlike_its_fakes_of_real_faces_are_and_tells_how_z_should
     for part, share in enumerate(shares):
         fakes, _ = twin(z[part], ema_images=4 if part == accumulate - 1 else 0)
         unlike = redraw.percept(fakes, share.reals)
-        loss = logistic_g(D(fakes)) + 5 * ((1 - share.noise**2) * unlike).mean()
+        loss = logistic_g(D(fakes)) + 5 * ((1 - share.noise) * unlike).mean()
         losses.append(unlike.detach())
         (loss / accumulate).backward()
     stats = take_step(run, shares, plain(), NAMES)
