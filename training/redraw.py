@@ -102,9 +102,9 @@ class Redraw:
         Shapes: faces (N,), random (N, K) standard normal, noise (N,) in [0, 1], the share of the
         variance that is random -> (N, K).
         """
-        z, axis, noise = self.z[faces], self.axis(), noise[:, None].sqrt()
+        z, axis, noise = self.z[faces], self.axis(), noise[:, None]
         along, across = (z @ axis)[:, None] * axis, random - (random @ axis)[:, None] * axis
-        return along + (1 - noise.square()).sqrt() * (z - along) + noise * across
+        return along + (1 - noise).sqrt() * (z - along) + noise.sqrt() * across
 
     def make_normal(self, part: float, random: np.random.Generator) -> None:
         """Move all z a part of the way to normal ones, first along the directions that tell most of
