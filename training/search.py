@@ -22,6 +22,7 @@ from training.percept import COARSE, PIXELS, Percept
 from training.redraw import A_PART, OFTEN, Redraw, real_faces
 
 RANDOM, DRAWN = 8192, 64  # random faces among which the nearest are looked for; drawn at once
+TOLD = 2048  # of these, between two words about them
 FIRST_MOVES, FIRST_PART = 60, 0.5  # of these z towards normal ones; how far of the way
 ROUNDS, AT_ONCE = 8, 16  # times that all faces are gone through; faces of a step
 LONGEST, SHORTEST = 0.12, 0.03  # a step in each number of z; in between it falls evenly
@@ -31,7 +32,7 @@ SEARCH = 10  # stream beside those of training.data, draws, lesson, train_encode
 Draw = Callable[[Tensor], Tensor]  # z (N, K) -> (N, C, H, H)
 
 
-def looks(percept: Percept, img: Tensor) -> Tensor:
+def sketch(percept: Percept, img: Tensor) -> Tensor:
     """What tells quickly how unlike faces are: their distance (N, C, H, H) -> (N, ...)."""
     found = F.normalize(percept.maps(img)[-1], dim=1)
     pixels = F.adaptive_avg_pool2d(img.float(), COARSE // 2)
@@ -42,23 +43,23 @@ def looks(percept: Percept, img: Tensor) -> Tensor:
 @torch.no_grad()
 def nearest(
     redraw: Redraw, draw: Draw, dataset: ImageDataset, random: np.random.Generator
-) -> Iterator[None]:
-    """Give every face the z of the random face that is most like it; one may stop in between."""
+) -> Iterator[str]:
+    """Give every face the z of the random face that is most like it; yields as `rounds` does."""
     device, K = redraw.z.device, redraw.z.shape[1]
     numbers = torch.arange(len(dataset)).split(DRAWN)
-    wanted = [looks(redraw.percept, real_faces(dataset, part, device)) for part in numbers]
+    wanted = [sketch(redraw.percept, real_faces(dataset, part, device)) for part in numbers]
     wanted = torch.cat(wanted)
     best = torch.full((len(dataset),), torch.inf, device=device)
-    for _ in range(RANDOM // DRAWN):
+    for looked_at in range(DRAWN, RANDOM + 1, DRAWN):
         z = torch.from_numpy(random.standard_normal((DRAWN, K), dtype=np.float32)).to(device)
-        far, which = torch.cdist(wanted, looks(redraw.percept, draw(z))).min(dim=1)
+        far, which = torch.cdist(wanted, sketch(redraw.percept, draw(z))).min(dim=1)
         nearer = far < best
         redraw.z[nearer], best[nearer] = z[which[nearer]], far[nearer]
-        yield
+        yield f"{looked_at} of {RANDOM} random faces drawn" if looked_at % TOLD == 0 else ""
 
 
-def rounds(redraw: Redraw, draw: Draw, dataset: ImageDataset) -> Iterator[float | None]:
-    """Search; after each round the mean loss of its steps, and None whenever one may stop.
+def rounds(redraw: Redraw, draw: Draw, dataset: ImageDataset) -> Iterator[str]:
+    """Search; how far it is, now and then, and "" whenever one may stop.
 
     Steps are Adam's, but that all numbers of a z share one scale.
     Reference: Kingma and Ba 2014 (arXiv:1412.6980), Alg. 1.
@@ -84,8 +85,8 @@ def rounds(redraw: Redraw, draw: Draw, dataset: ImageDataset) -> Iterator[float 
             if shown // (2 * OFTEN) > before // (2 * OFTEN):
                 redraw.make_normal(A_PART, random)
             losses.append(unlike.detach().mean())
-            yield
-        yield torch.stack(losses).mean().item()
+            yield ""
+        yield f"round {number} of {ROUNDS}: unlike {torch.stack(losses).mean():.3f}"
 
 
 def search(
@@ -99,17 +100,15 @@ def search(
 
     Each process looks by itself, without waiting for others, and takes what the first one found.
     """
-    told = 0
     accelerator.print(
         f"looking for a z of each of {len(dataset)} faces: that of the nearest of {RANDOM} random "
-        f"faces, which takes minutes, then {ROUNDS} rounds",
+        f"faces, then {ROUNDS} rounds, which takes many minutes",
         flush=True,
     )
     with accelerator.autocast():
-        for loss in rounds(redraw, lambda z: G(z).float(), dataset):
-            if loss is not None:
-                told += 1
-                accelerator.print(f"round {told} of {ROUNDS}: unlike {loss:.3f}", flush=True)
+        for words in rounds(redraw, lambda z: G(z).float(), dataset):
+            if words:
+                accelerator.print(words, flush=True)
             elif stopped():
                 return False
     redraw.z = broadcast(redraw.z)
