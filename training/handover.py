@@ -49,7 +49,6 @@ def _take_weights(name: str, parts: dict[str, object], state: dict[str, Tensor])
     """All of a network's, if they fit it; whether they do."""
     prefix, own = f"{name}.", _learned(parts[name])
     weights = {n.removeprefix(prefix): x for n, x in state.items() if n.startswith(prefix)}
-    weights = {n: x for n, x in weights.items() if not n.startswith(FITTED)}
     if {n: x.shape for n, x in weights.items()} != {n: x.shape for n, x in own.items()}:
         return False
     parts[name].load_state_dict(weights, strict=False)
