@@ -331,8 +331,10 @@ def drawn(weights, tmp_path):
     return G, ImageDataset(tmp_path / "drawn")
 
 
-def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch):
+def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch, capsys):
+    """And says how far it is."""
     monkeypatch.setattr(training.search, "RANDOM", 256)
+    monkeypatch.setattr(training.search, "TOLD", 128)
     (G, dataset), cpu = drawn, torch.device("cpu")
     flags = dict(redraw=1.0, mirror=False, ada_max=0.0, init_from="-")
     config = TrainConfig(".", ".", z_dim=G.z_dim, **flags)
@@ -340,6 +342,9 @@ def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch):
     img = real_faces(dataset, range(16), cpu)
     strangers = redraw.percept(G(sample_z(range(100, 116), G.z_dim)), img).mean()
     assert search(redraw, G, dataset, Accelerator(cpu=True), lambda: False)
+    told = capsys.readouterr().out
+    counts = [n for n in (64, 128, 192, 256) if f"{n} of 256 random faces drawn\n" in told]
+    assert counts == [128, 256]
     found = redraw.percept(G(redraw.z), img).mean()
     assert found < 0.6 * strangers
     assert redraw.z.square().mean() < 2
