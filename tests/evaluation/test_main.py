@@ -28,10 +28,10 @@ def test_the_command_writes_figures_and_a_page(quick, face_folder, weights, tmp_
     out = tmp_path / "evaluation"
     data = str(face_folder)
     copy = shutil.copytree(weights, tmp_path / "weights")
-    command = [str(copy), "--data", data, "--samples", "150", "--out", str(out), "--card"]
+    command = [str(copy), "--data", data, "--samples", "100", "--out", str(out), "--card"]
     evaluate.main(command)
     metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["samples"] == 150
+    assert metrics["samples"] == 100
     assert [len(name) for name in metrics["features"].split()] == [12, 12]
     assert set(metrics["distances"]) >= {ALL}
     figures = metrics["distances"][ALL]

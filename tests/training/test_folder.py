@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import training.folder
 from evaluation.dataset import ImageDataset
 from stylegan.history import Moment, add_moment
 from training.checkpoint import RECORD, recorded, save_flags
@@ -84,6 +85,19 @@ def test_a_run_that_does_not_begin_leaves_nothing(config, there, tmp_path):
         raise ValueError("refused")
     assert (tmp_path / "runs").exists() == there
     assert not there or not any(Path(config.out).iterdir())
+
+
+def test_one_run_at_a_time_in_a_folder(config, monkeypatch):
+    """Another has seconds to end in."""
+    monkeypatch.setattr(training.folder, "CLAIM_SECONDS", 0.1)
+    sentence = f"--out {config.out} is in use by a run that has not ended"
+    with claim(config):
+        was = files(Path(config.out))
+        with pytest.raises(ValueError, match=sentence):
+            claim(config).__enter__()
+        assert files(Path(config.out)) == was
+    with claim(config):
+        assert (Path(config.out) / "state").is_dir()
 
 
 def test_a_run_that_has_begun_keeps_what_it_has(begun):

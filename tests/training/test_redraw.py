@@ -322,9 +322,9 @@ def test_a_percept_sees_a_shape_that_moved_and_no_fine_noise(faces):
 
 @pytest.fixture
 def drawn(weights, tmp_path):
-    """Sixteen faces that the weights in the repository draw."""
+    """Eight faces that the weights in the repository draw."""
     G = Generator.from_pretrained(weights).requires_grad_(False)
-    for seed, face in enumerate(to_uint8(G(sample_z(range(16), G.z_dim)))):
+    for seed, face in enumerate(to_uint8(G(sample_z(range(8), G.z_dim)))):
         path = tmp_path / "drawn" / ("a" if seed % 2 else "b") / f"{seed:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         save_picture(face, path)
@@ -339,8 +339,8 @@ def test_a_search_finds_z_of_faces_that_the_weights_draw(drawn, monkeypatch, cap
     flags = dict(redraw=1.0, mirror=False, ada_max=0.0, init_from="-")
     config = TrainConfig(".", ".", z_dim=G.z_dim, **flags)
     redraw = Redraw.begin(config, dataset, cpu)
-    img = real_faces(dataset, range(16), cpu)
-    strangers = redraw.percept(G(sample_z(range(100, 116), G.z_dim)), img).mean()
+    img = real_faces(dataset, range(8), cpu)
+    strangers = redraw.percept(G(sample_z(range(100, 108), G.z_dim)), img).mean()
     assert search(redraw, G, dataset, Accelerator(cpu=True), lambda: False)
     told = capsys.readouterr().out
     counts = [n for n in (64, 128, 192, 256) if f"{n} of 256 random faces drawn\n" in told]

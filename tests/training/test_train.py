@@ -105,6 +105,19 @@ def test_the_last_words_name_the_best_and_no_page_for_labels(config, monkeypatch
     assert words.endswith(f"best weights          {tmp_path}/best")
 
 
+def test_a_run_of_which_nothing_is_whole_is_not_begun_anew(config):
+    config = dataclasses.replace(config, total_kimg=0.024)
+    run(config)
+    (path,) = (Path(config.out) / "state").iterdir()
+    path.write_bytes(b"nothing")
+    with pytest.raises(
+        ValueError, match=f"no state in {path.parent} is whole; delete {config.out} "
+    ):
+        run(config)
+    assert path.with_suffix(".torn").read_bytes() == b"nothing"
+    assert [line["kimg"] for line in log_of(config)] == [0.024]
+
+
 @pytest.mark.parametrize("critic", ["pixels", "features"])
 def test_a_finished_run_can_be_made_longer(config, critic, tmp_path, assert_same):
     config = dataclasses.replace(config, critic=critic)
@@ -123,7 +136,7 @@ def test_measuring_leaves_the_training_alone_and_goes_on_with_it(
     """Measured, measured in two parts, and not measured."""
     monkeypatch.setattr(training.follow, "SAMPLES", 60)
     monkeypatch.setattr(evaluation.catalogue, "SEEDS", 50)
-    measured = dataclasses.replace(config, data=str(face_folder), eval_kimg=0.016, total_kimg=0.04)
+    measured = dataclasses.replace(config, data=str(face_folder), eval_kimg=0.016, total_kimg=0.032)
     run(measured)
     parts = dataclasses.replace(measured, out=str(tmp_path / "parts"))
     run(dataclasses.replace(parts, total_kimg=0.024))
@@ -133,10 +146,10 @@ def test_measuring_leaves_the_training_alone_and_goes_on_with_it(
     assert_same(state_of(plain), state_of(measured))
     assert_same(state_of(parts), state_of(measured))
     history = read_history(measured.out)
-    assert [moment.kimg for moment in history] == [0.016, 0.024, 0.032, 0.04]
-    assert [bool(moment.figures) for moment in history] == [True, False, True, True]
+    assert [moment.kimg for moment in history] == [0.016, 0.024, 0.032]
+    assert [bool(moment.figures) for moment in history] == [True, False, True]
     again = {moment.kimg: moment for moment in read_history(parts.out)}
-    assert all(again[moment.kimg].figures == moment.figures for moment in history[2:])
+    assert all(again[moment.kimg].figures == moment.figures for moment in history[::2])
     best = max(moment.figures["score"] for moment in history if moment.figures)
     assert json.loads((Path(measured.out) / "best/metrics.json").read_text())["score"] == best
     assert not any(moment.figures for moment in read_history(plain.out))
@@ -263,11 +276,6 @@ def test_rates_fall_with_the_square_root_of_the_images(config, tmp_path, assert_
     whole = dataclasses.replace(config, out=str(tmp_path / "whole"))
     run(whole)
     assert_same(state_of(config), state_of(whole))
-    steady = dataclasses.replace(config, out=str(tmp_path / "steady"), rate_kimg=0.0)
-    run(steady)
-    assert not state_of(steady)["G"]["mapping.fc0.weight"].equal(
-        state_of(config)["G"]["mapping.fc0.weight"]
-    )
 
 
 def test_config_r_trains_with_a_blur(config, monkeypatch):
