@@ -110,9 +110,8 @@ def test_a_run_of_which_nothing_is_whole_is_not_begun_anew(config):
     run(config)
     (path,) = (Path(config.out) / "state").iterdir()
     path.write_bytes(b"nothing")
-    with pytest.raises(
-        ValueError, match=f"no state in {path.parent} is whole; delete {config.out} "
-    ):
+    sentence = f"no state in {path.parent} is whole; delete {config.out} "
+    with pytest.raises(ValueError, match=sentence):
         run(config)
     assert path.with_suffix(".torn").read_bytes() == b"nothing"
     assert [line["kimg"] for line in log_of(config)] == [0.024]
