@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-import training.folder
 from evaluation.dataset import ImageDataset
 from stylegan.history import Moment, add_moment
 from training.checkpoint import RECORD, recorded, save_flags
@@ -15,6 +16,8 @@ from training.config import TrainConfig
 from training.folder import claim
 from training.snapshot import save_run_card
 from training.verify import verify
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -87,17 +90,17 @@ def test_a_run_that_does_not_begin_leaves_nothing(config, there, tmp_path):
     assert not there or not any(Path(config.out).iterdir())
 
 
-def test_one_run_at_a_time_in_a_folder(config, monkeypatch):
-    """Another has seconds to end in."""
-    monkeypatch.setattr(training.folder, "CLAIM_SECONDS", 0.1)
-    sentence = f"--out {config.out} is in use by a run that has not ended"
-    with claim(config):
-        was = files(Path(config.out))
-        with pytest.raises(ValueError, match=sentence):
-            claim(config).__enter__()
-        assert files(Path(config.out)) == was
-    with claim(config):
-        assert (Path(config.out) / "state").is_dir()
+def test_one_run_at_a_time_in_a_folder(begun):
+    """A trainer ends with a sentence while another process holds the folder, which stays as it is.
+    It would wait half a minute for that one's end."""
+    hurried = "import training.folder as f, training.train as t; f.CLAIM_SECONDS = 0.1; t.main()"
+    command = [sys.executable, "-c", hurried, "--data", begun.data, "--out", begun.out]
+    with claim(begun):
+        was = files(Path(begun.out))
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+        assert files(Path(begun.out)) == was
+    assert second.returncode == 1
+    assert f"error: --out {begun.out} is in use by a run that has not ended" in second.stderr
 
 
 def test_a_run_that_has_begun_keeps_what_it_has(begun):

@@ -106,15 +106,17 @@ def test_the_last_words_name_the_best_and_no_page_for_labels(config, monkeypatch
 
 
 def test_a_run_of_which_nothing_is_whole_is_not_begun_anew(config):
-    config = dataclasses.replace(config, total_kimg=0.024)
+    config = dataclasses.replace(config, total_kimg=0.048)
     run(config)
-    (path,) = (Path(config.out) / "state").iterdir()
-    path.write_bytes(b"nothing")
+    states = sorted((Path(config.out) / "state").iterdir())
+    for path in states:
+        path.write_bytes(b"nothing")
     sentence = f"no state in {path.parent} is whole; delete {config.out} "
     with pytest.raises(ValueError, match=sentence):
         run(config)
-    assert path.with_suffix(".torn").read_bytes() == b"nothing"
-    assert [line["kimg"] for line in log_of(config)] == [0.024]
+    assert len(states) == 2
+    assert all(path.with_suffix(".torn").read_bytes() == b"nothing" for path in states)
+    assert [line["kimg"] for line in log_of(config)] == [0.024, 0.048]
 
 
 @pytest.mark.parametrize("critic", ["pixels", "features"])
@@ -275,6 +277,11 @@ def test_rates_fall_with_the_square_root_of_the_images(config, tmp_path, assert_
     whole = dataclasses.replace(config, out=str(tmp_path / "whole"))
     run(whole)
     assert_same(state_of(config), state_of(whole))
+    steady = dataclasses.replace(config, out=str(tmp_path / "steady"), rate_kimg=0.0)
+    run(steady)
+    assert not state_of(steady)["G"]["mapping.fc0.weight"].equal(
+        state_of(config)["G"]["mapping.fc0.weight"]
+    )
 
 
 def test_config_r_trains_with_a_blur(config, monkeypatch):
