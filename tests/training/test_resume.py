@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.checkpoint import SUM_BYTES
-
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "training/train.py"
 FLAGS = (
@@ -82,29 +80,3 @@ def test_a_run_that_is_stopped_again_and_again_ends_as_the_unbroken_one(
     lines = (broken / "log.jsonl").read_text().splitlines()
     kimg = [json.loads(line)["kimg"] for line in lines]
     assert len(kimg) > 5 and kimg == sorted(set(kimg))  # no step is told twice
-
-
-def test_a_stop_a_full_disk_and_a_torn_state_cost_one_process_only_time(
-    start, launch, stop, faces, tmp_path, assert_same
-):
-    """Ctrl-C, then a state that cannot be saved, then one that is not whole."""
-    flags = f"--data {faces} {FLAGS} --total-kimg {LAST}".split()
-    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
-    launch(SCRIPT, *flags, "--out", str(unbroken), cwd=tmp_path)
-    output = stop([SCRIPT, *flags], broken, signal.SIGINT, cwd=tmp_path)
-    assert "stopped at kimg" in output
-    before = newest(broken)
-    process = start(SCRIPT, *flags, "--out", str(broken), cwd=tmp_path)
-    wait_for(lambda: newest(broken) not in (None, before), process)
-    (broken / "state/.kimg-000000.192.pt.new").symlink_to("/dev/full")
-    output = process.communicate(timeout=200)[0]
-    assert process.returncode == 1
-    assert "kimg-000000.192.pt cannot be saved: No space left on device; once it can" in output
-    kept = sorted(path.name for path in (broken / "state").iterdir())
-    assert kept == ["kimg-000000.096.pt", "kimg-000000.144.pt"]
-    torn = broken / "state/kimg-000000.144.pt"
-    torn.write_bytes(torn.read_bytes()[: -SUM_BYTES - 100])
-    output = launch(SCRIPT, *flags, "--out", str(broken), cwd=tmp_path)
-    assert f"{torn} is torn, looking for the state before it" in output
-    assert "going on at kimg 0.096" in output
-    assert_same(*(torch.load(newest(run), weights_only=True) for run in (unbroken, broken)))

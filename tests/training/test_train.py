@@ -21,6 +21,7 @@ from stylegan import Discriminator, Generator
 from stylegan.history import read_history
 from tests.training.one_run import built, run, state_of
 from training.augment import AdaptiveAugment
+from training.checkpoint import SUM_BYTES
 from training.graphs import Graphed
 
 pytestmark = pytest.mark.usefixtures("fresh_accelerate")
@@ -117,6 +118,37 @@ def test_a_run_of_which_nothing_is_whole_is_not_begun_anew(config):
     assert len(states) == 2
     assert all(path.with_suffix(".torn").read_bytes() == b"nothing" for path in states)
     assert [line["kimg"] for line in log_of(config)] == [0.024, 0.048]
+
+
+def test_a_full_disk_and_a_torn_state_cost_only_time(
+    config, tmp_path, assert_same, monkeypatch, capsys
+):
+    """The state of image 64 cannot be saved; then the one before it is not whole."""
+    whole = dataclasses.replace(config, out=str(tmp_path / "whole"))
+    run(whole)
+    run(dataclasses.replace(config, total_kimg=0.024))
+    states = Path(config.out) / "state"
+    real, new = training.train.take_step, states / ".kimg-000000.064.pt.new"
+
+    def fill_the_disk(*given):
+        if not new.is_symlink():
+            new.symlink_to("/dev/full")
+        return real(*given)
+
+    sentence = r"kimg-000000\.064\.pt cannot be saved: No space left on device; once it can"
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=sentence):
+        patch.setattr(training.train, "take_step", fill_the_disk)
+        run(config)
+    kept = sorted(path.name for path in states.iterdir())
+    assert kept == ["kimg-000000.024.pt", "kimg-000000.048.pt"]
+    torn = states / "kimg-000000.048.pt"
+    torn.write_bytes(torn.read_bytes()[: -SUM_BYTES - 100])
+    capsys.readouterr()
+    run(config)
+    told = capsys.readouterr()
+    assert f"{torn} is torn, looking for the state before it" in told.err
+    assert "going on at kimg 0.024" in told.out
+    assert_same(state_of(config), state_of(whole))
 
 
 @pytest.mark.parametrize("critic", ["pixels", "features"])
