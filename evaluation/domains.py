@@ -34,13 +34,9 @@ class DomainClassifier:
     def _with_one(features: Tensor) -> Tensor:
         return F.pad(features.clone().float(), [0, 1], value=1.0)
 
-    def logits(self, features: Tensor) -> Tensor:
-        """(N, num_labels), differentiable."""
-        return self._with_one(features) @ self.weight
-
     def probabilities(self, features: Tensor) -> Tensor:
         """(N, num_labels), rows sum to 1."""
-        return self.logits(features).softmax(dim=1)
+        return (self._with_one(features) @ self.weight).softmax(dim=1)
 
     def labels(self, features: Tensor) -> Tensor:
         """The most probable one: (N,)."""

@@ -13,7 +13,6 @@ from training.blur import blur_taps
 from training.checkpoint import has_state
 from training.config import TrainConfig
 from training.draws import send
-from training.mixes import Mixes
 from training.precision import weight_layout
 from training.processes import on_main
 from training.redraw import Redraw
@@ -56,15 +55,12 @@ def build(config: TrainConfig, accelerator: Accelerator, dataset: ImageDataset) 
     ).to(accelerator.device)
     mean_path = torch.zeros((), device=accelerator.device)
     redraw = Redraw.begin(config, dataset, accelerator.device) if config.redraw else None
-    several = redraw and len(redraw.folders) > 1
-    mixes, heads = Mixes.begin(redraw, dataset) if several else None, None
+    heads = None
     if config.critic == "both":
         critic = build_map_critic(redraw.percept, dataset, accelerator.device)
         prepared = accelerator.prepare(critic, adam(critic, HEADS_LR, 0))
         heads = Heads(prepared[0], critic.mixed, prepared[1])
-    run = Run(
-        accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw, heads, mixes
-    )
+    run = Run(accelerator, G, D, G_ema, G_opt, D_opt, ada, mean_path, see, loss, redraw, heads)
     if begins_with_weights:
         go_on_from(config, run.parts)
     return run

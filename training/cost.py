@@ -74,9 +74,7 @@ def costs(
     return cost
 
 
-def training_flops(
-    cost: Costs, r1_interval: int | None, *, in_pairs: bool = False, mixed: bool = False
-) -> float:
+def training_flops(cost: Costs, r1_interval: int | None, *, in_pairs: bool = False) -> float:
     """Operations of a training step, per real image shown.
 
     A backward pass costs as much as a forward pass for the inputs and again for the weights. G: one
@@ -86,12 +84,8 @@ def training_flops(
     fakes are seen once, and the gradient goes back through what is seen of the fakes. Faces that
     are drawn again are fakes like the others; maps compare them as reals and fakes are seen. Heads
     judge as D does; what they judge is mixed for fakes twice, for reals once, and the gradient goes
-    back once. Mixes of faces, half as many as there are images, are drawn and judged as fakes are;
-    D does not see them.
+    back once.
     """
     r1 = 5 * (2 if in_pairs else 1) / r1_interval if r1_interval else 0
     redrawn = 3 * cost.maps.flops + 4 * cost.mixing.flops + (3 + 1 + 4) * cost.heads.flops
-    if mixed:
-        of_one = 3 * cost.g.flops + 2 * cost.maps.flops
-        redrawn += (of_one + 3 * cost.mixing.flops + (2 + 1 + 2) * cost.heads.flops) / 2
     return redrawn + 3 * cost.g.flops + (3 + 1 + 4 + r1) * cost.d.flops + 3 * cost.see.flops

@@ -7,7 +7,6 @@ groups of images that are compared stay together, too.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +16,7 @@ from torch import Tensor
 
 from training.augment import draw_numbers
 from training.config import TrainConfig
-from training.critic import GROUP
 from training.data import EndlessSampler
-from training.mixes import Mix, Mixes
 from training.redraw import Redraw
 
 FAKES, REALS, PATHS, NOISE = 3, 5, 6, 11  # streams beside those of training.data and redraw
@@ -32,8 +29,7 @@ class Share:
     Shapes: reals (N, C, H, W) in [-1, 1], labels (N, num_labels) one-hot, z (N, z_dim) of the
     fakes; numbers and numbers_fake (N, K) of the augmentation of reals and fakes; paths
     (N, C, H, W) standard normal, or None. Where faces are drawn again, fakes are to be the reals:
-    faces (N,), the numbers of these; noise (N,), its share of the variance of the fakes' z; mix, of
-    what mixes are made, if there are sub-folders to mix.
+    faces (N,), the numbers of these; noise (N,), its share of the variance of the fakes' z.
     """
 
     reals: Tensor
@@ -44,7 +40,6 @@ class Share:
     paths: Tensor | None
     faces: Tensor | None = None
     noise: Tensor | None = None
-    mix: Mix | None = None
 
 
 def send(x: Tensor, device: torch.device) -> Tensor:
@@ -57,8 +52,7 @@ def send(x: Tensor, device: torch.device) -> Tensor:
 class Dealer:
     """Deals one process its shares of every batch.
 
-    Args: num_labels of the data; with `redraw`, `sampler` says which faces a batch shows, and
-    `mixes`, if there are any, deal mixes.
+    Args: num_labels of the data; with `redraw`, `sampler` says which faces a batch shows.
     """
 
     def __init__(
@@ -71,10 +65,9 @@ class Dealer:
         device: torch.device,
         sampler: EndlessSampler | None = None,
         redraw: Redraw | None = None,
-        mixes: Mixes | None = None,
     ):
         self.config, self.num_labels = config, num_labels
-        self.sampler, self.redraw, self.mixes = sampler, redraw, mixes
+        self.sampler, self.redraw = sampler, redraw
         self.rank, self.num_processes, self.device = rank, num_processes, device
 
     def _stream(self, nimg: int, purpose: int) -> np.random.Generator:
@@ -99,18 +92,6 @@ class Dealer:
         z = self.redraw.near(faces, share.z, noise)
         return dataclasses.replace(share, z=z, faces=faces, noise=noise)
 
-    def _mix(self, nimg: int, part: int) -> Mix | None:
-        """Of a part: about half as many as it has images, in whole groups of those that heads
-        compare. All parts have one crowd."""
-        if not self.mixes:
-            return None
-        parts = self.num_processes * self.config.accumulate
-        images = self.config.batch // parts
-        count = min(images, GROUP * math.ceil(images / (2 * GROUP)))
-        mix, places = self.mixes.deal(nimg, count * parts), self._places(part)
-        own = {f: getattr(mix, f)[places] for f in ("kinds", "parents", "weight", "psi")}
-        return dataclasses.replace(mix, **own)
-
     def deal(self, nimg: int, reals: Tensor, labels: Tensor, *, paths: bool) -> list[Share]:
         """The shares of the batch that begins at image `nimg`.
 
@@ -134,7 +115,6 @@ class Dealer:
                 z=self._send(z, part),
                 numbers_fake=self._send(numbers_fake, part),
                 paths=None if noise is None else self._send(noise, part),
-                mix=self._mix(nimg, part),
             )
             for part in range(config.accumulate)
         ]

@@ -95,23 +95,6 @@ class Redraw:
             return torch.zeros_like(means[0])
         return torch.linalg.svd(means - means.mean(dim=0))[2][0]
 
-    def parts(self) -> Tensor:
-        """Where along the axis each sub-folder lies: (folders, 2), shares of the normal
-        distribution below it and up to its end, as large as it is often shown."""
-        along = self.z @ self.axis()
-        order = torch.stack([along[own].mean() for own in self.folders]).argsort()
-        sizes = torch.tensor(self.shares, dtype=torch.float64, device=self.z.device)[order]
-        ends = sizes.cumsum(dim=0).clamp(max=1)
-        parts = torch.empty(len(order), 2, dtype=torch.float64, device=self.z.device)
-        parts[order] = torch.stack([ends - sizes, ends], dim=1)
-        return parts
-
-    def of_kinds(self, random: Tensor, kinds: Tensor) -> Tensor:
-        """Random z of sub-folders: random (N, K) standard normal, kinds (N,) -> (N, K)."""
-        axis, (low, high) = self.axis(), self.parts()[kinds].unbind(dim=1)
-        ranks = torch.special.ndtr((random @ axis).double())
-        return moved(random, axis, torch.special.ndtri(low + (high - low) * ranks))
-
     def near(self, faces: Tensor, random: Tensor, noise: Tensor) -> Tensor:
         """z of faces, with random ones mixed in. Along the axis nothing is mixed, so that every
         face stays in the part of its own sub-folder.
@@ -136,15 +119,17 @@ class Redraw:
         """
         with torch.autocast(self.z.device.type, enabled=False):  # bfloat16 would make numbers equal
             directions = rotation(self.z.shape[1], random, self.z.device)
-            axis, along, parts = self.axis(), self.z @ self.axis(), self.parts()
-            for i in parts[:, 0].argsort().tolist():
-                own, (low, high) = self.folders[i], parts[i]
+            axis, low = self.axis(), 0.0
+            along = self.z @ axis
+            for i in torch.stack([along[own].mean() for own in self.folders]).argsort().tolist():
+                own, high = self.folders[i], min(low + self.shares[i], 1.0)
                 z = moved(self.z[own], axis, normal(along[own, None])[:, 0])
                 there = gaussianized(z, telling(z, axis, self.looks[i]), random)
                 there = normal(white(there) @ directions) @ directions.T
                 z = z.lerp(there, part)
                 ranks = torch.special.ndtr((z @ axis).double())
                 self.z[own] = moved(z, axis, torch.special.ndtri(low + (high - low) * ranks))
+                low = high
 
     def learn(self, faces: Tensor, gradient: Tensor, before: int, nimg: int) -> None:
         """Turn the z that a step drew by TURN against the loss; after OFTEN images all z move.

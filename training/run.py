@@ -12,17 +12,15 @@ from stylegan import Generator
 from training.adversary import Heads
 from training.augment import AdaptiveAugment
 from training.losses import Loss
-from training.mixes import Mix, Mixes, styles
 from training.redraw import Redraw
 
 Seen = Tensor | list[Tensor]  # images, or maps of features
 
 
 class TrainedGenerator(nn.Module):
-    """The generator as a training step calls it: one pass, styles returned too, and mixes.
+    """The generator as a training step calls it: one pass, styles returned too.
 
-    Shapes: z (N, z_dim), c (N, c_dim), a mix of M -> img (N, C, H, W), ws (N, num_ws, w_dim), mixed
-    (M, C, H, W) or None.
+    Shapes: z (N, z_dim), c (N, c_dim) -> img (N, C, H, W), ws (N, num_ws, w_dim).
     """
 
     def __init__(self, G: Generator):
@@ -35,12 +33,9 @@ class TrainedGenerator(nn.Module):
         c: Tensor | None = None,
         label_weight: float | Tensor = 1.0,
         ema_images: int = 0,
-        mix: Mix | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        # mixes first: parts of a batch all find the averages as they were before it
-        mixed = self.G.synthesis(styles(mix, self.G.mapping)) if mix else None
+    ) -> tuple[Tensor, Tensor]:
         ws = self.G.mapping(z, c, ema_images=ema_images, label_weight=label_weight)
-        return self.G.synthesis(ws, ema_images=ema_images), ws, mixed
+        return self.G.synthesis(ws, ema_images=ema_images), ws
 
 
 @dataclass
@@ -49,7 +44,7 @@ class Run:
 
     `see` turns images into what D judges and `loss` says what D and G are to do with the logits:
     both belong to the kind of D. `redraw` is None where faces are not drawn again, `heads` where no
-    other critic judges beside D, `mixes` where there is nothing to mix.
+    other critic judges beside D.
     """
 
     accelerator: Accelerator
@@ -64,7 +59,6 @@ class Run:
     loss: Loss
     redraw: Redraw | None = None
     heads: Heads | None = None
-    mixes: Mixes | None = None
 
     def __post_init__(self):
         judges = [self.D, self.heads.critic] if self.heads else [self.D]

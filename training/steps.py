@@ -23,8 +23,6 @@ from training.augment import augment
 from training.blur import blur
 from training.draws import Share
 from training.losses import HINGE, path_lengths, r1_penalty
-from training.mixes import WEIGHT as MIXES_WEIGHT
-from training.mixes import Mix
 from training.run import Recipe, Run, Seen
 from training.variety import vary
 
@@ -35,16 +33,11 @@ Stats = dict[str, Tensor]  # scalars, or sum and count (2,) of what not every im
 
 
 def _draw(
-    run: Run,
-    z: Tensor,
-    labels: Tensor,
-    recipe: Recipe,
-    ema_images: int = 0,
-    mix: Mix | None = None,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Images, their styles, and mixes."""
+    run: Run, z: Tensor, labels: Tensor, recipe: Recipe, ema_images: int = 0
+) -> tuple[Tensor, Tensor]:
+    """Images and their styles."""
     if recipe.labels is None:
-        return run.G(z, ema_images=ema_images, mix=mix)
+        return run.G(z, ema_images=ema_images)
     return run.G(z, labels, recipe.labels, ema_images)
 
 
@@ -102,8 +95,8 @@ def _total(parts: list[Stats]) -> Stats:
 def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """Squared distance of the path lengths from their running mean, and the lengths' mean."""
     half = slice(math.ceil(len(share.reals) / PATH_SHRINK))
-    img, ws, _ = _draw(run, share.z[half], share.labels[half], recipe)
-    lengths = path_lengths(img, ws, share.paths[half])
+    drawn = _draw(run, share.z[half], share.labels[half], recipe)
+    lengths = path_lengths(*drawn, share.paths[half])
     mean = mean_over_processes(lengths.detach().mean())
     run.mean_path.lerp_(mean, PATH_DECAY)
     return (lengths - run.mean_path).square().mean(), mean
@@ -112,19 +105,13 @@ def _path_penalty(run: Run, share: Share, recipe: Recipe) -> tuple[Tensor, Tenso
 @dataclass(frozen=True)
 class Drawn:
     """Fakes: their z, which want a gradient where faces are drawn again, and what D judges; there
-    also the maps that are found in them, in the real faces that they are to be, and in mixes."""
+    also the maps that are found in them and in the real faces that they are to be."""
 
     z: Tensor
     img: Tensor
     seen: Seen
     maps: list[Tensor]
     of: list[Tensor]
-    mixed: list[Tensor]
-
-
-def _seen_by_heads(run: Run, *maps: list[Tensor]) -> list[Seen]:
-    """What they judge of each, of fakes and of mixes if there are any."""
-    return [run.heads.see(found) for found in maps if found]
 
 
 class Fakes:
@@ -138,41 +125,37 @@ class Fakes:
         """With gradients; G's running averages move with the last share."""
         ema_images = self.recipe.batch if share is self.last else 0
         z = share.z.detach().requires_grad_(self.run.redraw is not None)
-        img, _, mixed = _draw(self.run, z, share.labels, self.recipe, ema_images, share.mix)
+        img, _ = _draw(self.run, z, share.labels, self.recipe, ema_images)
         seen = _see(self.run, img, share.numbers_fake, self.recipe)
-        return Drawn(z, img, seen, *self._found(img, mixed, share))
+        return Drawn(z, img, seen, *self._found(img, share))
 
-    def _found(
-        self, img: Tensor, mixed: Tensor | None, share: Share
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """In fakes, in the real faces that they are to be, and in mixes."""
+    def _found(self, img: Tensor, share: Share) -> tuple[list[Tensor], list[Tensor]]:
+        """In fakes and in the real faces that they are to be."""
         if not self.run.redraw:
-            return [], [], []
+            return [], []
         maps = self.run.redraw.percept.maps
         with self.run.accelerator.autocast():
             with torch.no_grad():
                 of = maps(share.reals)
-            return maps(img), of, [] if mixed is None else maps(mixed)
+            return maps(img), of
 
     def for_d(self, share: Share) -> Seen:
         """Without gradients."""
         if id(share) in self.kept:
             return _detached(self.kept[id(share)].seen)
         with torch.no_grad():
-            img, _, _ = _draw(self.run, share.z, share.labels, self.recipe)
+            img, _ = _draw(self.run, share.z, share.labels, self.recipe)
             return _see(self.run, img, share.numbers_fake, self.recipe)
 
-    def for_heads(self, share: Share) -> tuple[list[Seen], Seen]:
-        """What heads see of fakes and of mixes, and of reals, without gradients."""
-        drawn = self.kept.get(id(share))
+    def for_heads(self, share: Share) -> tuple[Seen, Seen]:
+        """What heads see of fakes and of reals, without gradients."""
+        drawn, see = self.kept.get(id(share)), self.run.heads.see
         with torch.no_grad(), self.run.accelerator.autocast():
             if drawn:
-                return _seen_by_heads(self.run, drawn.maps, drawn.mixed), self.run.heads.see(
-                    drawn.of
-                )
-            img, _, mixed = _draw(self.run, share.z, share.labels, self.recipe, 0, share.mix)
-            maps, of, mixed = self._found(img, mixed, share)
-            return _seen_by_heads(self.run, maps, mixed), self.run.heads.see(of)
+                return see(drawn.maps), see(drawn.of)
+            img, _ = _draw(self.run, share.z, share.labels, self.recipe)
+            maps, of = self._found(img, share)
+            return see(maps), see(of)
 
     def for_g(self, share: Share) -> Drawn:
         """With gradients, once."""
@@ -231,10 +214,9 @@ def _heads_step(run: Run, shares: list[Share], fakes: Fakes) -> Stats:
     critic.train()  # as D
     with _gradients(run, critic, run.heads.opt, shares) as handed:
         for share in handed:
-            (fake, *mixed), real = fakes.for_heads(share)
+            fake, real = fakes.for_heads(share)
             fake_logits = critic(fake)
             critic.eval()
-            fake_logits = torch.cat([fake_logits, *map(critic, mixed)])
             real_logits = critic(real)
             loss = HINGE.of_d(real_logits, fake_logits)
             run.accelerator.backward(loss / len(shares))
@@ -267,12 +249,8 @@ def _generator_step(
                 stats["loss/redraw"] = unlike.detach().mean()
             if run.heads:
                 with run.accelerator.autocast():
-                    seen = _seen_by_heads(run, drawn.maps, drawn.mixed)
-                fake_logits = torch.cat([run.heads.critic(x) for x in seen])
-                loss = loss + HEADS_WEIGHT * HINGE.of_g(fake_logits)
-            if run.mixes:
-                stats["loss/mix"] = (off := run.mixes.off(drawn.mixed, share.mix)).detach()
-                loss = loss + MIXES_WEIGHT * off
+                    seen = run.heads.see(drawn.maps)
+                loss = loss + HEADS_WEIGHT * HINGE.of_g(run.heads.critic(seen))
             run.accelerator.backward(loss / len(shares))
             parts.append(stats)
             z.append(drawn.z)

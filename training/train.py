@@ -71,9 +71,7 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
     raw = accelerator.unwrap_model(run.G).G, accelerator.unwrap_model(run.D)
     cost = costs(*raw, run.see, run.redraw, run.heads)
     r1_interval = config.r1_interval if config.critic != "features" else None
-    flops = training_flops(
-        cost, r1_interval, in_pairs=run.loss.in_pairs, mixed=run.mixes is not None
-    )
+    flops = training_flops(cost, r1_interval, in_pairs=run.loss.in_pairs)
     kind = "grey pictures" if dataset.channels == 1 else "pictures"
     version = f" ({config.data} at commit {dataset.commit[:7]})" if dataset.commit else ""
     judge = "judged by features"
@@ -81,7 +79,6 @@ def introduce(config: TrainConfig, dataset: ImageDataset, run: Run, nimg: int) -
         judge = f"judged by pixels, R1 gamma {config.r1_gamma(resolution):g}"
         judge += ", and by features" if run.heads else ""
     judge += ", fakes are real faces drawn again" if run.redraw else ""
-    judge += ", and half as many mixes are drawn" if run.mixes else ""
     looks = "now it looks at all pictures, to measure faces by them; " if config.eval_kimg else ""
     accelerator.print(
         f"preset {config.preset}: G {cost.g}\n"
@@ -173,7 +170,6 @@ def train(config: TrainConfig, dataset: ImageDataset, accelerator: Accelerator) 
         device=accelerator.device,
         sampler=sampler,
         redraw=run.redraw,
-        mixes=run.mixes,
         **where,
     )
 

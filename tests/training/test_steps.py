@@ -12,7 +12,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import stylegan.generator
 import training.steps
-from evaluation.domains import DomainClassifier
 from stylegan import Discriminator, DiscriminatorConfig, Generator, ops
 from training.adversary import HEADS_WEIGHT, Heads, identity
 from training.augment import AdaptiveAugment, augment
@@ -29,8 +28,6 @@ from training.losses import (
     path_lengths,
     r1_penalty,
 )
-from training.mixes import WEIGHT as MIXES_WEIGHT
-from training.mixes import Mix, Mixes, styles, summary
 from training.percept import SIDE, Percept
 from training.redraw import Redraw
 from training.run import Recipe, Run, TrainedGenerator
@@ -45,7 +42,7 @@ def start(tiny):
     """Build a run of plain gradient descent: with a rate of 1 a step is the negative gradient, with
     a rate of 0 a network stands still."""
 
-    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, redraw=None, heads=None, mixes=None, p=0.5, D=None):
+    def start(*, c_dim=0, g_lr=0.0, d_lr=0.0, redraw=None, heads=None, p=0.5, D=None):
         torch.manual_seed(1)
         G = Generator(tiny(c_dim=c_dim))
         D = D or Discriminator(
@@ -57,7 +54,7 @@ def start(tiny):
         accelerator = Accelerator(cpu=True)
         parts = accelerator, TrainedGenerator(G), D, G_ema, G_opt, D_opt, ada, torch.tensor(0.5)
         kind = (D.see, HINGE) if isinstance(D, FeatureCritic) else (identity, LOGISTIC)
-        return Run(*parts, *kind, redraw, heads, mixes)
+        return Run(*parts, *kind, redraw, heads)
 
     return start
 
@@ -111,23 +108,11 @@ def assert_stepped(network, before):
 def test_a_step_gets_images_and_their_styles(tiny):
     G = Generator(tiny(c_dim=2))
     twin, z, c = copy.deepcopy(G), torch.randn(4, 8), torch.eye(2).repeat(2, 1)
-    img, ws, mixed = TrainedGenerator(G)(z, c, label_weight=0.25, ema_images=4)
+    img, ws = TrainedGenerator(G)(z, c, label_weight=0.25, ema_images=4)
     expected = twin.mapping(z, c, label_weight=0.25)
     assert torch.equal(ws, expected)
-    assert torch.equal(img, twin.synthesis(expected)) and mixed is None
+    assert torch.equal(img, twin.synthesis(expected))
     torch.testing.assert_close(G.mapping.w_avg, 0.002 * expected[:, 0].mean(dim=0))
-
-
-@torch.no_grad()
-def test_a_step_gets_mixes_too_which_leave_the_running_averages_alone(tiny):
-    G, z = Generator(tiny()), torch.randn(4, 8)
-    kinds, parents = torch.tensor([[0, 1]]), torch.randn(1, 2, 8)
-    mix = Mix(kinds, parents, torch.tensor([0.3]), torch.tensor([0.7]), torch.randn(2, 5, 8))
-    twin, again = copy.deepcopy(G), copy.deepcopy(G)
-    mixed = TrainedGenerator(G)(z, ema_images=4, mix=mix)[2]
-    TrainedGenerator(twin)(z, ema_images=4)
-    assert_equal(dict(G.named_buffers()), dict(twin.named_buffers()))
-    assert torch.equal(mixed, again.synthesis(styles(mix, again.mapping)))
 
 
 # What each network follows
@@ -159,7 +144,7 @@ def test_g_follows_how_unlike_its_fakes_of_real_faces_are_and_tells_how_z_should
     z = [share.z.clone().requires_grad_() for share in shares]
     losses = []
     for part, share in enumerate(shares):
-        fakes, _, _ = twin(z[part], ema_images=4 if part == accumulate - 1 else 0)
+        fakes, _ = twin(z[part], ema_images=4 if part == accumulate - 1 else 0)
         unlike = redraw.percept(fakes, share.reals)
         loss = logistic_g(D(fakes)) + 5 * ((1 - share.noise) * unlike).mean()
         losses.append(unlike.detach())
@@ -177,15 +162,6 @@ def heads(redraw):
     critic = MapCritic(SIDE).eval()
     critic.calibrate(redraw.percept.maps(torch.rand(8, 3, 32, 32) * 2 - 1))
     return Heads(critic, critic.mixed, torch.optim.SGD(critic.parameters(), lr=1.0))
-
-
-@pytest.fixture
-def mixes(redraw):
-    """Of two kinds of which one has a feature more."""
-    found = torch.randn(8, summary(redraw.percept.maps(torch.rand(1, 3, 32, 32))).shape[1])
-    classifier = DomainClassifier(found, torch.arange(8) % 2)
-    redraw.folders, redraw.shares = [torch.tensor([0, 1]), torch.tensor([2, 3])], [0.5, 0.5]
-    return Mixes(redraw, classifier, torch.tensor(0.0), torch.tensor(1.0))
 
 
 def test_heads_learn_beside_d_and_then_judge_for_g(start, deal, redraw, heads):
@@ -210,36 +186,6 @@ def test_heads_learn_beside_d_and_then_judge_for_g(start, deal, redraw, heads):
     assert_equal(parameters(heads.critic), parameters(critic))
     assert all(p.requires_grad for p in heads.critic.parameters())
     assert_stepped(run.G.G, twin)
-
-
-def test_mixes_are_fakes_to_heads_and_are_to_look_as_their_weights_say(
-    start, deal, redraw, heads, mixes
-):
-    """D does not see them."""
-    run, (share,) = start(g_lr=1.0, redraw=redraw, heads=heads, mixes=mixes), deal()
-    share = of_faces(share, redraw, torch.arange(4), torch.ones(4))
-    share = dataclasses.replace(share, mix=mixes.deal(0, 4))
-    critic, D = copy.deepcopy(heads.critic), copy.deepcopy(run.D)
-    twin = copy.deepcopy(run.G)
-    fakes, _, mixed = twin(share.z, ema_images=4, mix=share.mix)
-    maps = redraw.percept.maps(mixed)
-    seen = [critic.mixed(x) for x in (redraw.percept.maps(fakes), maps)]
-    fake_logits = [critic.train()([x.detach() for x in seen[0]])]
-    fake_logits = torch.cat([*fake_logits, critic.eval()([x.detach() for x in seen[1]])])
-    real_logits = critic(critic.mixed(redraw.percept.maps(share.reals)))
-    loss = HINGE.of_d(real_logits, fake_logits)
-    loss.backward()
-    with torch.no_grad():
-        for p in critic.parameters():
-            p -= p.grad
-    judged, off = torch.cat([critic(x) for x in seen]), mixes.off(maps, share.mix)
-    loss_g = logistic_g(D(fakes)) + HEADS_WEIGHT * HINGE.of_g(judged) + MIXES_WEIGHT * off
-    loss_g.backward()
-    stats = take_step(run, [share], plain(), NAMES)
-    torch.testing.assert_close(stats["loss/heads"], loss.detach())
-    torch.testing.assert_close(stats["loss/mix"], off.detach())
-    assert_equal(parameters(heads.critic), parameters(critic))
-    assert_stepped(run.G, twin)
 
 
 def test_g_follows_its_loss_and_leaves_d_alone(start, deal):
@@ -549,17 +495,14 @@ def test_the_guard_against_reading_sees_a_value_read():
         torch.ones(1).item()
 
 
-def test_no_step_reads_a_value_or_makes_a_shape_of_one(
-    start, deal, redraw, heads, mixes, monkeypatch
-):
+def test_no_step_reads_a_value_or_makes_a_shape_of_one(start, deal, redraw, heads, monkeypatch):
     """No result is waited for (copies to a device are not seen here): augmentation, labels, blur,
-    R1, path lengths, faces drawn again, heads, mixes, the controller and the average included.
-    Whether anything is clamped is asked on a CPU only (test_ops.py)."""
+    R1, path lengths, faces drawn again, heads, the controller and the average included. Whether
+    anything is clamped is asked on a CPU only (test_ops.py)."""
     monkeypatch.setattr(ops, "may_clamp", lambda *_: True)
     shares = [of_faces(deal(paths=True)[0], redraw, torch.arange(4), torch.rand(4))]
-    shares = [dataclasses.replace(share, mix=mixes.deal(0, 4)) for share in shares]
     extras = dict(augment="ada", blur=torch.ones(7) / 7, r1_weight=1.0, path_weight=1.0)
-    again = start(redraw=redraw, heads=heads, mixes=mixes)
+    again = start(redraw=redraw, heads=heads)
     for run, labels in ((start(c_dim=2), torch.tensor(0.5)), (again, None)):
         with NoReading():
             take_step(run, shares, plain(labels=labels, **extras), NAMES)

@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 from accelerate import Accelerator
 
-from evaluation.domains import DomainClassifier
 from stylegan import Discriminator, DiscriminatorConfig, Generator, GeneratorConfig
 from stylegan.layers import mean_over_processes
 from training.adversary import Adversary, Heads, identity
@@ -22,7 +21,6 @@ from training.critic import FeatureCritic, MapCritic
 from training.data import EndlessSampler
 from training.draws import Dealer
 from training.losses import HINGE, LOGISTIC, PAIRED
-from training.mixes import Mixes, summary
 from training.percept import SIDE, Percept
 from training.processes import leave
 from training.redraw import Redraw
@@ -50,8 +48,7 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
     ada = AdaptiveAugment(start=0.5)
     config = TrainConfig(data=".", out=".", batch=BATCH, accumulate=accumulate, z_dim=8)
     rank, num_processes = accelerator.process_index, accelerator.num_processes
-    where = dict(rank=rank, num_processes=num_processes)
-    redraw = heads = mixes = None
+    where, redraw, heads = dict(rank=rank, num_processes=num_processes), None, None
     if redraws:
         folders = [torch.arange(BATCH)[labels == i] for i in (0, 1)]
         looks = [reals[own, 0, :2, :2].flatten(1) for own in folders]
@@ -60,15 +57,12 @@ def step(accelerator: Accelerator, critic: str, *, accumulate: int = 1) -> dict[
         judge = MapCritic(SIDE)
         judge.calibrate(redraw.percept.maps(reals))
         opt = torch.optim.SGD(judge.parameters(), lr=0.0)
-        found = summary(redraw.percept.maps(reals))
-        mean, deviation = found.mean(dim=0), found.std(dim=0)
-        mixes = Mixes(redraw, DomainClassifier((found - mean) / deviation, labels), mean, deviation)
         heads = Heads(accelerator.prepare(judge), judge.mixed, accelerator.prepare(opt))
     state = ada, torch.zeros(())
-    run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw, heads, mixes)
+    run = Run(accelerator, *prepared[:2], G, *prepared[2:], *state, see, loss, redraw, heads)
     order = dict(batch=BATCH, first=0, seed=0, mirror=not redraws)
     sampler = EndlessSampler([range(BATCH)], **order, **where)
-    where |= dict(device=accelerator.device, sampler=sampler, redraw=redraw, mixes=mixes)
+    where |= dict(device=accelerator.device, sampler=sampler, redraw=redraw)
     dealer = Dealer(config, num_labels=2, **where)
     mine = slice(rank, None, num_processes)
     shares = dealer.deal(0, reals[mine], labels[mine], paths=False)
