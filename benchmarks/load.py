@@ -36,9 +36,9 @@ from PIL import Image
 from benchmarks.machine import machine, report_file, save_json
 from benchmarks.serving import ROOT, serving
 from stylegan import Generator, sample_z
-from stylegan.domains import load_domains, own_centres
+from stylegan.domains import load_domains, looks_of, own_centres
 from stylegan.images import to_uint8
-from stylegan.latents import blend, truncate
+from stylegan.latents import blend, even_weights, truncate
 from stylegan.precision import draw
 
 WEIGHTS, PICTURE = ROOT / "weights" / "faces-64", ROOT / "playground" / "example.jpg"
@@ -72,15 +72,19 @@ class Direct:
         """Uint8 (N, H, W, 3)."""
         return to_uint8(draw(self.G, ws, self.dtype))
 
+    def blend(self, a: torch.Tensor, b: torch.Tensor, weight: float) -> torch.Tensor:
+        """Of styles (1, num_ws, w_dim), with an even weight."""
+        return blend(a, b, even_weights(a, b, [weight], looks_of(self.domains, self.G.w_dim)))
+
     def mix(self, a: int, b: int, weight: float, psi: float) -> np.ndarray:
         """Uint8 (H, W, 3)."""
-        return self.draw(blend(*self.styles([a, b], psi).split(1), weight))[0]
+        return self.draw(self.blend(*self.styles([a, b], psi).split(1), weight))[0]
 
     def grid(self, across: list[int], down: list[int], weight: float, psi: float) -> np.ndarray:
         """Uint8 (rows, columns, H, W, 3) with the parents, the corner black."""
         rows = [self.styles(across, psi)]
         for w in self.styles(down, psi).split(1):
-            rows.append(torch.cat([w, blend(rows[0], w.expand_as(rows[0]), weight)]))
+            rows.append(torch.cat([w, *[self.blend(a, w, weight) for a in rows[0].split(1)]]))
         first, *others = (self.draw(row) for row in rows)
         return np.stack([np.concatenate([np.zeros_like(first[:1]), first]), *others])
 

@@ -94,7 +94,7 @@ def path_length(G: Generator, network: FeatureNetwork) -> float:
 
 
 def mixing(G: Generator, reference: Reference, samples: int) -> dict[str, object]:
-    """Scores of both ways to blend or, as `problem`, why there are none."""
+    """Scores of all ways to blend or, as `problem`, why there are none."""
     if G.c_dim:
         return {"problem": "a generator with labels has no one space W in which to mix"}
     if len(reference.names) < 2:

@@ -4,7 +4,8 @@
 
 writes `domains.json` into the folder of weights, for `stylegan.domains.load_domains`: for every
 sub-folder of FACES the mean of the latents whose faces look like it (its centre), their share of
-all, and their seeds, best face first; and `domains.jpg`, the best and the worst 32 of each.
+all, their seeds, best face first, and how much the face of any latent looks like it; and
+`domains.jpg`, the best and the worst 32 of each.
 
 A face is good where real faces of its kind are near: its distance to the fifth nearest, in the
 features that see shapes and in those that see colours; the two ranks count alike.
@@ -17,7 +18,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # see training/train.py
 
@@ -26,58 +26,17 @@ import torch
 from torch import Tensor
 
 from evaluation.distances import NEIGHBOURS
-from evaluation.domains import DomainClassifier
 from evaluation.grids import save_picture
+from evaluation.kinds import Kinds, kinds
+from evaluation.looks import looks_of_mixes
 from evaluation.quality import Pictures, Reference, reference_for
-from evaluation.sampling import labels_of, styles, synthesize
 from stylegan import Generator
 from stylegan.domains import Domain, save_domains
 from stylegan.images import image_grid, to_uint8
 from stylegan.memory import keep_freed_memory
 
-SEEDS, MANY = 1000, 20_000  # that are drawn; latents of which centres are means
+SEEDS = 1000  # that are drawn
 SHOWN, COLUMNS = 32, 16  # best and worst of each kind on the picture
-
-
-class Kinds(NamedTuple):
-    """What the faces of the first seeds are, N of them, and where each kind lies in W."""
-
-    w: Tensor  # (N, w_dim), not truncated
-    labels: Tensor  # (N,)
-    probabilities: Tensor  # (N, num_labels), of looking like each kind
-    centres: Tensor  # (num_labels, w_dim)
-    pictures: Pictures
-
-
-def centres_of(w: Tensor, labels: Tensor, many: Tensor) -> Tensor:
-    """Mean latents of the kinds: (num_labels, w_dim).
-
-    A linear classifier in W learns the kinds of the faces that were drawn, w (N, w_dim) and labels
-    (N,), and tells those of many latents (M, w_dim) that need not be drawn.
-    """
-    size = w.std()
-    shares = DomainClassifier(w / size, labels).probabilities(many / size)
-    return (shares / shares.sum(dim=0)).T @ many
-
-
-def kinds(G: Generator, reference: Reference, samples: int, seen: Pictures | None = None) -> Kinds:
-    """Of the first seeds; `seen` are their faces, if they are drawn already.
-
-    Raises: ValueError if G has labels and they are not those of the sub-folders, or if there is
-    none of a kind.
-    """
-    if G.c_dim not in (0, len(reference.names)):
-        names = ", ".join(reference.names)
-        raise ValueError(f"the generator has {G.c_dim} labels and the sub-folders are: {names}")
-    ws = styles(G, samples)
-    seen = seen or reference.look_at(synthesize(G, ws))
-    probabilities = reference.classifier.probabilities(seen.taught)
-    labels = (labels_of(G, samples) if G.c_dim else probabilities).argmax(dim=1)
-    if not labels.bincount(minlength=len(reference.names)).all():
-        raise ValueError("no drawn face looks like one of the sub-folders")
-    w = ws[:, 0].cpu()
-    centres = centres_of(w, labels, styles(G, MANY)[:, 0].cpu())
-    return Kinds(w, labels, probabilities, centres, seen)
 
 
 def ranks(x: Tensor) -> Tensor:
@@ -94,16 +53,18 @@ def best_first(fake: Pictures, real: Pictures) -> Tensor:
     return places.argsort()
 
 
-def catalogue(found: Kinds, reference: Reference) -> list[Domain]:
-    """The kinds, as `domains.json` has them."""
+def catalogue(found: Kinds, reference: Reference, looks: Tensor | None = None) -> list[Domain]:
+    """The kinds, as `domains.json` has them; `looks` are those of evaluation.looks."""
     domains = []
-    for label, (name, centre) in enumerate(zip(reference.names, found.centres, strict=True)):
+    for label, name in enumerate(reference.names):
         seeds = (found.labels == label).nonzero().squeeze(1)
         reals = reference.reals.rows(reference.labels == label)
         seeds = seeds[best_first(found.pictures.rows(seeds), reals)]
         scores = found.probabilities[seeds, label].tolist()
         share = (found.probabilities.argmax(dim=1) == label).double().mean().item()
-        domains.append(Domain(name, centre, share, seeds.tolist(), scores, level=reference.level))
+        places = dict(centre=found.centres[label], look=None if looks is None else looks[label])
+        listed = dict(seeds=seeds.tolist(), scores=scores)
+        domains.append(Domain(name, share=share, level=reference.level, **places, **listed))
     return domains
 
 
@@ -125,7 +86,7 @@ def write_catalogue(G: Generator, reference: Reference, folder: Path) -> None:
     OSError naming what cannot be written.
     """
     found = kinds(G, reference, SEEDS)
-    domains = catalogue(found, reference)
+    domains = catalogue(found, reference, looks_of_mixes(G, reference, found))
     save_domains(domains, folder)
     save_picture(picture(domains, found.pictures.img), folder / "domains.jpg")
 

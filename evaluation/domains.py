@@ -11,18 +11,20 @@ RIDGE = 1e-3  # weight of the squared coefficients beside the mean loss
 
 
 class DomainClassifier:
-    """Logistic regression on features (N, dim) of pictures with labels (N,)."""
+    """Logistic regression on features (N, dim) of pictures with labels (N,), or with the
+    probability of each label (N, num_labels)."""
 
     def __init__(self, features: Tensor, labels: Tensor):
-        num_labels = int(labels.max()) + 1
+        num_labels = labels.shape[1] if labels.ndim > 1 else int(labels.max()) + 1
         self.weight = torch.zeros(features.shape[1] + 1, num_labels, requires_grad=True)
-        features = self._with_one(features)
-        share = labels.bincount().float() / len(labels)
+        features, balance = self._with_one(features), None
+        if labels.ndim == 1:  # every folder weighs the same, whatever its size
+            balance = 1 / (labels.bincount().float() / len(labels))
         optimizer = torch.optim.LBFGS([self.weight], max_iter=200, line_search_fn="strong_wolfe")
 
-        def loss() -> Tensor:  # every folder weighs the same, whatever its size
+        def loss() -> Tensor:
             optimizer.zero_grad()
-            value = F.cross_entropy(features @ self.weight, labels, 1 / share)
+            value = F.cross_entropy(features @ self.weight, labels, balance)
             value = value + RIDGE * self.weight[:-1].square().sum()
             value.backward()
             return value

@@ -20,13 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from evaluation.catalogue import Kinds, kinds, ranks
+from evaluation.catalogue import ranks
 from evaluation.distances import kernel_distance
 from evaluation.features import features_of
+from evaluation.kinds import Kinds, kinds
+from evaluation.looks import looks_of_mixes
 from evaluation.quality import Reference
 from evaluation.sampling import synthesize
 from stylegan import Generator
-from stylegan.latents import blend, truncate
+from stylegan.latents import blend, even_weights, truncate
 
 WEIGHTS = torch.linspace(0, 1, 11)
 PAIRS, SURE = 60, 0.8  # paths; least probability of a parent's kind
@@ -52,14 +54,23 @@ def likeness(middle: Tensor, parent: Tensor, others: Tensor) -> Tensor:
     return F.cosine_similarity(middle, parent) - (F.normalize(middle, dim=1) @ others.T).mean(dim=1)
 
 
-def path(a: Tensor, b: Tensor, centres: tuple[Tensor, Tensor], num_ws: int) -> Tensor:
-    """All mixes of a and b, (w_dim,), pulled to their centres: (places, num_ws, w_dim)."""
-    ends = (truncate(w, c, PSI).expand(1, num_ws, -1) for w, c in zip((a, b), centres, strict=True))
-    return blend(*ends, WEIGHTS.tolist())
+def path(
+    a: Tensor, b: Tensor, centres: tuple[Tensor, Tensor], num_ws: int, looks: Tensor
+) -> Tensor:
+    """All mixes of a and b, (w_dim,), pulled to their centres: (places, num_ws, w_dim).
+
+    `looks` are those of `even_weights`.
+    """
+    ends = [truncate(w, c, PSI).expand(1, num_ws, -1) for w, c in zip((a, b), centres, strict=True)]
+    return blend(*ends, even_weights(*ends, WEIGHTS.tolist(), looks))
 
 
 def mixing_scores(
-    G: Generator, reference: Reference, found: Kinds, centres: tuple[Tensor, Tensor]
+    G: Generator,
+    reference: Reference,
+    found: Kinds,
+    centres: tuple[Tensor, Tensor],
+    looks: Tensor,
 ) -> dict[str, float]:
     """Of mixes of the first sub-folder's faces (A) with the last one's (B).
 
@@ -73,7 +84,7 @@ def mixing_scores(
         parents.append(found.w[sure])
     random = np.random.default_rng(0)
     chosen = [w[torch.from_numpy(random.integers(len(w), size=PAIRS))] for w in parents]
-    ws = torch.cat([path(a, b, centres, G.num_ws) for a, b in zip(*chosen, strict=True)])
+    ws = torch.cat([path(a, b, centres, G.num_ws, looks) for a, b in zip(*chosen, strict=True)])
     seen = features_of(reference.taught, synthesize(G, ws))
     share = reference.classifier.probabilities(seen)[:, last].view(PAIRS, -1)
     features, middle = seen.view(PAIRS, len(WEIGHTS), -1), len(WEIGHTS) // 2
@@ -95,10 +106,15 @@ def mixing_scores(
 
 
 def compare_blends(G: Generator, reference: Reference, samples: int) -> dict[str, dict[str, float]]:
-    """The scores with one centre for all faces, and with each kind's own."""
+    """The scores of plain averages, with one centre for all faces and with each kind's own, and of
+    even weights with each kind's own."""
     found = kinds(G, reference, samples)
-    own, everyone = found.centres, G.mapping.w_avg
-    return {
-        "one centre": mixing_scores(G, reference, found, (everyone, everyone)),
-        "own centres": mixing_scores(G, reference, found, (own[0], own[-1])),
+    everyone, own = (G.mapping.w_avg,) * 2, (found.centres[0], found.centres[-1])
+    looks = looks_of_mixes(G, reference, found)
+    plain = torch.zeros_like(looks)
+    ways = {
+        "one centre": (everyone, plain),
+        "own centres": (own, plain),
+        "own centres, even": (own, looks),
     }
+    return {name: mixing_scores(G, reference, found, *way) for name, way in ways.items()}

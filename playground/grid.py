@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import gradio as gr
 import numpy as np
 import torch
+from torch import Tensor
 
 from playground.controls import BoundedSlider, own_checkbox, own_shown, psi_slider
 from playground.files import Picture
@@ -79,12 +80,17 @@ class Crossings:
         """The grid, again and again as a row of it is drawn, unless a later one begins.
 
         Seeds with commas between them, at most eight each way; a crossing is 1 - weight of what is
-        above it and weight of what is left of it. Where nothing is drawn it is transparent.
+        above it and weight of what is left of it, an even one as in the tab Mix. Where nothing is
+        drawn it is transparent.
         """
         mine, shown = turn.take(), self.models[model]
         seeds_a, seeds_b = parse_seeds(across, "Across"), parse_seeds(down, "Down")
         ws_a, ws_b = (shown.styles(seeds, psi, own=own) for seeds in (seeds_a, seeds_b))
-        rows = [torch.cat([w, blend(ws_a, w.expand_as(ws_a), weight)]) for w in ws_b.split(1)]
+
+        def cross(a: Tensor, b: Tensor) -> Tensor:
+            return blend(a, b, shown.even_weights(a, b, [weight]))
+
+        rows = [torch.cat([b, *[cross(a, b) for a in ws_a.split(1)]]) for b in ws_b.split(1)]
         columns, side, done = len(seeds_a) + 1, shown.G.img_resolution, 1  # the corner is empty
         tiles = np.zeros(((len(rows) + 1) * columns, side, side, 4), np.uint8)  # 0 is transparent
         for part in shown.draw_parts(torch.cat([ws_a, *rows])):

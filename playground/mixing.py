@@ -99,7 +99,7 @@ class Mixer:
         self.models = models
 
     def _weights(self, scene: Scene, weights: Sequence[float]) -> Tensor:
-        """Of every layer, for every mix: (len(weights), num_ws)."""
+        """Of every layer, for every mix, from even weights: (len(weights), num_ws)."""
         G = self.models[scene.model].G
         offsets = torch.zeros(G.num_ws)
         offsets[: len(scene.layers)] = torch.tensor(scene.layers)[: G.num_ws]
@@ -118,11 +118,13 @@ class Mixer:
             drawn = seed is not None
             ws = shown.styles([seed], scene.psi, own=scene.own) if drawn else face[[mine]]
             parents.append(ws)
-        return list(shown.draw_many(mix_styles(*parents, self._weights(scene, weights))))
+        even = self._weights(scene, shown.even_weights(*parents, weights))
+        return list(shown.draw_many(mix_styles(*parents, even)))
 
     def mix(self, scene: Scene, face: Tensor | None = None) -> Image.Image:
         """The face that is 1 - weight of A and weight of B, truncated by psi.
 
+        Of two kinds of faces the weight is an even one, half-way also by how the mix looks.
         With `own`, each face is pulled to the average of its own kind instead of that of all.
         Shape, features, texture and those of single layers, each from -1 to 1, are added to the
         weight of their layers. Saved as PNG the picture holds all this. `model` is empty for the

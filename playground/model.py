@@ -28,12 +28,12 @@ from playground.mistake import Mistake
 from playground.told import read_told, reason
 from playground.trial import seconds_a_face
 from stylegan import Generator
-from stylegan.domains import DOMAINS, Domain, own_centres
+from stylegan.domains import DOMAINS, Domain, looks_of, own_centres
 from stylegan.encoder import Encoder
 from stylegan.find import find_pretrained
 from stylegan.history import HISTORY, Moment
 from stylegan.images import to_uint8
-from stylegan.latents import sample_z, truncate
+from stylegan.latents import even_weights, sample_z, truncate
 from stylegan.layout import CARD, ENCODER, METRICS, WEIGHTS
 from stylegan.precision import draw, fastest_dtype, seconds_an_image
 from stylegan.projection import project
@@ -103,6 +103,10 @@ class Model:
         if own and self.domains:
             centre = own_centres(self.domains, ws, seeds)
         return truncate(ws, centre, psi)
+
+    def even_weights(self, ws_a: Tensor, ws_b: Tensor, weights: Sequence[float]) -> list[float]:
+        """Those of `stylegan.latents.even_weights`, by the kinds of faces that are told."""
+        return even_weights(ws_a, ws_b, weights, looks_of(self.domains, self.G.w_dim))
 
     def draw(
         self, ws: Tensor, transform: Tensor | None = None, *, heavy: bool = False

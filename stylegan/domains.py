@@ -19,7 +19,7 @@ from stylegan.files import write_whole
 from stylegan.find import find_pretrained
 
 DOMAINS = "domains.json"
-FARTHEST = 1e6  # of a centre, in each dimension; latents are about 1 wide
+FARTHEST = 1e6  # of a centre or look, in each dimension; latents are about 1 wide
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Domain:
     Shapes: centre (w_dim,), the mean w of its faces; share of all drawn faces, 0 to 1.
     `seeds` go from the best face to the worst; `scores`, 0 to 1, say how surely it is of this kind.
     `shown` are those of the seeds that a person picked to be seen first, by looking at them.
+    `look` (w_dim + 1,) tells how much a face of any w looks like this kind, as a row of `looks` of
+    `stylegan.latents.even_weights` does; None if nobody measured that.
     `level` if the pictures were turned until the eyes were level: other faces have to be, too.
     """
 
@@ -39,6 +41,7 @@ class Domain:
     scores: list[float]
     shown: list[int] = field(default_factory=list)
     level: bool = False
+    look: Tensor | None = None
 
     @property
     def picked_first(self) -> list[int]:
@@ -65,23 +68,45 @@ def own_centres(domains: list[Domain], ws: Tensor, seeds: Sequence[int] = ()) ->
     return centres[kinds][:, None]
 
 
+def looks_of(domains: list[Domain], w_dim: int) -> Tensor:
+    """How faces look, for `stylegan.latents.even_weights`: (number of kinds, w_dim + 1).
+
+    One kind of nothing if the domains do not tell: then no weight changes.
+    """
+    looks = [domain.look for domain in domains]
+    if not looks or any(look is None for look in looks):
+        return torch.zeros(1, w_dim + 1)
+    return torch.stack(looks)
+
+
+def _four_digits(values: Tensor) -> list[float]:
+    return [float(f"{value:.4g}") for value in values.tolist()]
+
+
 def save_domains(domains: Sequence[Domain], folder: str | Path) -> None:
     """Write a folder's domains.json: a line per kind, four digits of each number."""
     lines = []
     for d in domains:
-        values = [float(f"{value:.4g}") for value in d.centre.tolist()]
         scores = [round(score, 4) for score in d.scores]
         entry = dict(name=d.name, share=round(d.share, 4))
         entry |= {"level": True} if d.level else {}
         entry |= {"shown": d.shown} if d.shown else {}
         entry |= dict(seeds=d.seeds, scores=scores)
-        lines.append(json.dumps(entry | {"centre": values}))
+        entry |= dict(centre=_four_digits(d.centre))
+        entry |= {} if d.look is None else {"look": _four_digits(d.look)}
+        lines.append(json.dumps(entry))
     text = "[\n" + ",\n".join(lines) + "\n]\n"
     write_whole(Path(folder) / DOMAINS, text)
 
 
 def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(x, int | float) and abs(x) <= FARTHEST for x in values
+    )
 
 
 def _parse(entry: object) -> Domain:
@@ -92,7 +117,7 @@ def _parse(entry: object) -> Domain:
         raise ValueError("a name and a share from 0 to 1 are needed")
     if not all(isinstance(x, list) for x in (centre, seeds, scores)):
         raise ValueError(f"centre, seeds and scores of {name} must be lists")
-    if not centre or not all(isinstance(x, int | float) and abs(x) <= FARTHEST for x in centre):
+    if not centre or not _are_numbers(centre):
         raise ValueError(f"the centre of {name} must be a list of numbers, none above {FARTHEST:g}")
     if not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
         raise ValueError(f"the seeds of {name} must lie between 0 and 4294967295")
@@ -104,7 +129,12 @@ def _parse(entry: object) -> Domain:
     if not isinstance(level := entry.get("level", False), bool):
         raise ValueError(f"level of {name} must be true or false")
     centre = torch.tensor(centre, dtype=torch.float32)
-    return Domain(name, centre, share, seeds, scores, shown, level)
+    if (look := entry.get("look")) is not None:
+        if not _are_numbers(look) or len(look) != len(centre) + 1:
+            words = f"one number more than its centre, none above {FARTHEST:g}"
+            raise ValueError(f"the look of {name} must be a list of {words}")
+        look = torch.tensor(look, dtype=torch.float32)
+    return Domain(name, centre, share, seeds, scores, shown, level, look)
 
 
 def load_domains(folder_or_repo: str | Path, revision: str | None = None) -> list[Domain]:

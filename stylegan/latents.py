@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+LOOKS, PLACES = 0.2, 1001  # of `even_weights`; places on the way
+
 
 def _parse_seed(seed: object) -> int:
     """Raises TypeError or ValueError for what is none."""
@@ -63,6 +65,31 @@ def blend(ws_a: Tensor, ws_b: Tensor, weight: float | Sequence[float]) -> Tensor
     if isinstance(weight, Sequence):
         weight = torch.tensor(weight, dtype=ws_a.dtype, device=ws_a.device)[:, None, None]
     return ws_a.lerp(ws_b, weight)
+
+
+def even_weights(
+    ws_a: Tensor, ws_b: Tensor, weights: Sequence[float], looks: Tensor
+) -> list[float]:
+    """Weights for `blend` at which a mix of two kinds of faces is as far from A to B as asked.
+
+    Most of the way a plain average looks like A's kind, then like B's, and pairs differ in where
+    that changes. So `LOOKS` of the way is how much the mix looks like B's kind and not like A's;
+    the rest is its weight. 0 and 1 stay what they are. Two faces of one kind have the weights that
+    were asked for.
+
+    Shapes: ws_a, ws_b (1, num_ws, w_dim); looks (number of kinds, w_dim + 1): how much a w looks
+    like a kind, as a logit, is the product with the first w_dim numbers of its row plus the last
+    (`stylegan.domains.looks_of`).
+    """
+    ends = torch.cat([ws_a, ws_b]).mean(dim=1)
+    logits = ends @ looks[:, :-1].T.to(ends) + looks[:, -1].to(ends)
+    a, b = logits.argmax(dim=1)
+    if a == b:
+        return list(weights)
+    places = torch.linspace(0, 1, PLACES, dtype=torch.double)
+    share = torch.lerp(*(logits[:, b] - logits[:, a]).to(places), places).sigmoid()
+    share = (share - share[0]) / (share[-1] - share[0])
+    return np.interp(weights, places.lerp(share, LOOKS), places).tolist()
 
 
 def mix_styles(ws_a: Tensor, ws_b: Tensor, weights: Tensor) -> Tensor:

@@ -18,9 +18,9 @@ from playground.scene import Scene
 from playground.seeds import MAX_SEED, good_seeds, problem_with_seed, roll
 from playground.share import MOST_LAYERS
 from stylegan import Generator, GeneratorConfig
-from stylegan.domains import Domain, save_domains
+from stylegan.domains import Domain, looks_of, save_domains
 from stylegan.images import to_uint8
-from stylegan.latents import mix_styles, sample_z
+from stylegan.latents import blend, even_weights, mix_styles, sample_z
 from stylegan.specs import style_bands
 from tests.conftest import close
 
@@ -79,13 +79,32 @@ def test_the_film_strip_leads_from_a_to_b_and_a_face_on_it_gives_its_weight(mixe
     assert weight_of(SimpleNamespace(index=7)) == 0.7
 
 
+def test_between_two_kinds_the_slider_goes_evenly(kinds):
+    """Surely of the first kind over half of the way: so 1/2 lies farther. Within a kind it does not
+    change."""
+    first, last = kinds.domains
+    far = torch.cat([last.centre / 4, torch.tensor([-2.0])])
+    domains = [dataclasses.replace(first, look=0 * far), dataclasses.replace(last, look=far)]
+    model = dataclasses.replace(kinds, domains=domains)
+    for seeds, is_even in (([5, 9], True), ([5, 6], False)):
+        a, b = model.styles(seeds, 0.2, own=True).split(1)
+        (weight,) = even_weights(a, b, [0.5], looks_of(domains, model.G.w_dim))
+        assert (weight > 0.52) == is_even and (weight == 0.5) != is_even
+        scene = Scene(*seeds, 0.5, 0.2, True)
+        mixed = Mixer(Models(model)).mix(scene)
+        assert close(mixed, model.draw(blend(a, b, weight))[0])
+        plain = model.draw(blend(a, b, 0.5))[0]
+        assert close(mixed, plain) != is_even
+
+
 def test_bands_move_their_own_layers_only(model, mixer):
-    """All shape of A and all else of B, at weight 1/2; the film strip goes the same way."""
-    ws = model.styles([3, 8], 0.65)
+    """All shape of A and all else of B, at weight 1/2; the film strip goes the same way. Two faces
+    of one kind."""
+    ws = model.styles([3, 1], 0.65)
     mixed = ws[1:].clone()
     mixed[:, style_bands(model.G.config)["shape"]] = ws[:1, style_bands(model.G.config)["shape"]]
     expected = model.draw(mixed)[0]
-    scene = Scene(3, 8, 0.5, 0.65, False, -1, 0.5, 1)
+    scene = Scene(3, 1, 0.5, 0.65, False, -1, 0.5, 1)
     assert close(mixer.mix(scene), expected)
     assert close(mixer.strip(scene)[5], expected)
     a, again, b = mixer.faces(scene)
@@ -93,8 +112,9 @@ def test_bands_move_their_own_layers_only(model, mixer):
 
 
 def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
-    """Layer 1 all of B by itself, layer 2 back to A although its band asks for B."""
-    ws = model.styles([3, 8], 0.65)
+    """Layer 1 all of B by itself, layer 2 back to A although its band asks for B. Two
+    faces of one kind."""
+    ws = model.styles([3, 1], 0.65)
     layers = [0.0] * model.G.num_ws
     layers[1], layers[2] = 1.0, -1.0
     place = style_bands(model.G.config)["shape"].index(2)
@@ -103,7 +123,7 @@ def test_a_layer_s_weight_is_moved_alone_and_beside_its_band(model, mixer):
     weights[:, style_bands(model.G.config)["shape"]] = 0.75
     weights[:, 1], weights[:, 2] = 1, 0
     expected = model.draw(mix_styles(ws[:1], ws[1:], weights))[0]
-    found = mixer.mix(Scene(3, 8, 0.5, 0.65, False, 0.25, layers=tuple(layers)))
+    found = mixer.mix(Scene(3, 1, 0.5, 0.65, False, 0.25, layers=tuple(layers)))
     assert close(found, expected)
     for wrong in ([0] * (MOST_LAYERS + 1), ["x"], [2.0], [math.nan], None, 3, {"a": 1}):
         with pytest.raises(gr.Error, match="Layers must be at most 16 numbers"):

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save
 
 from evaluation.card import roughly
-from evaluation.catalogue import catalogue, kinds, write_catalogue
+from evaluation.catalogue import catalogue, write_catalogue
 from evaluation.dataset import ImageDataset
+from evaluation.kinds import kinds
 from evaluation.quality import Reference
 from evaluation.sampling import draw
 from stylegan import Generator

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from evaluation import catalogue
-from evaluation.catalogue import best_first, centres_of, kinds, picture
+from evaluation.catalogue import best_first, picture
 from evaluation.dataset import ImageDataset
+from evaluation.kinds import centres_of, kinds
 from evaluation.quality import Pictures, Reference
 from stylegan import Generator
 from stylegan.domains import load_domains
@@ -59,6 +60,9 @@ def test_the_command_tells_dark_faces_from_light_ones(
     assert all(min(kind.scores) >= 0.5 for kind in found)
     seen = kinds(G, reference, 60)
     torch.testing.assert_close(found[0].centre, seen.centres[0], rtol=1e-3, atol=1e-3)
+    look = found[1].look - found[0].look
+    is_light = seen.w @ look[:-1] + look[-1] > 0
+    assert (is_light == (seen.labels == 1)).double().mean() > 0.9
     light = seen.pictures.img.mean(dim=(1, 2, 3))
     assert light[found[0].seeds].mean() < light[found[1].seeds].mean() - 0.1
     grid = picture(found, seen.pictures.img)

@@ -14,6 +14,7 @@ from evaluation.mixing import (
 )
 from evaluation.quality import Reference
 from stylegan import Generator
+from stylegan.latents import blend, even_weights
 
 
 def test_order_of_a_rising_a_falling_and_a_swapped_path():
@@ -41,20 +42,25 @@ def test_likeness_to_a_parent_and_to_nobody():
 def test_a_path_leads_from_one_pulled_parent_to_the_other():
     """w(t) = (1 - t) c_A + t c_B + psi ((1 - t) (w_A - c_A) + t (w_B - c_B))."""
     a, b, c_a, c_b = torch.randn(4, 6)
-    ws = path(a, b, (c_a, c_b), num_ws=3)
+    ws = path(a, b, (c_a, c_b), num_ws=3, looks=torch.zeros(1, 7))
     assert ws.shape == (len(WEIGHTS), 3, 6)
     for t, w in zip(WEIGHTS.tolist(), ws, strict=True):
         expected = (1 - t) * c_a + t * c_b + PSI * ((1 - t) * (a - c_a) + t * (b - c_b))
         torch.testing.assert_close(w, expected.expand(3, -1))
+    looks = torch.randn(2, 7)
+    even = path(a, b, (c_a, c_b), num_ws=3, looks=looks)
+    steps = even_weights(ws[:1], ws[-1:], WEIGHTS.tolist(), looks)
+    torch.testing.assert_close(even, blend(ws[:1], ws[-1:], steps))
 
 
-def test_both_blends_of_the_weights_in_the_repository(distinct_folder, weights, monkeypatch):
+def test_all_blends_of_the_weights_in_the_repository(distinct_folder, weights, monkeypatch):
     """From dark faces to light ones: the share of light rises along the path. Of four pairs one
     that does not decides the mean."""
     monkeypatch.setattr("evaluation.mixing.PAIRS", 12)
     reference, G = Reference(ImageDataset(str(distinct_folder))), Generator.from_pretrained(weights)
     found = compare_blends(G, reference, samples=60)
-    assert list(found) == ["one centre", "own centres"]
+    assert list(found) == ["one centre", "own centres", "own centres, even"]
+    assert found["own centres"]["evenness"] != found["own centres, even"]["evenness"]
     for scores in found.values():
         assert scores["order"] > 0.9 and scores["staircase"] >= 1
         assert 0 <= scores["halfway"] <= 0.5 and 0 <= scores["balance"] <= 1

@@ -6,7 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylegan.domains import DOMAINS, Domain, load_domains, own_centres, save_domains
+from stylegan.domains import (
+    DOMAINS,
+    Domain,
+    load_domains,
+    looks_of,
+    own_centres,
+    save_domains,
+)
 from stylegan.latents import truncate
 
 
@@ -14,12 +21,19 @@ def test_kinds_come_back_as_they_were_written(tmp_path):
     centre = torch.tensor([0.5, -1.25, 12.0])
     kinds = [Domain("photo", centre, 0.75, [3, 0, 7], [1.0, 0.5, 0.625])]
     kinds.append(Domain("cartoon", -centre, 0.25, [2, 4], [0.875, 1.0], [4], level=True))
+    look = torch.tensor([1.5, -2.0, 0.125, 7.0])
+    kinds[1] = replace(kinds[1], look=look)
     save_domains(kinds, tmp_path)
     for found, kind in zip(load_domains(tmp_path), kinds, strict=True):
         assert torch.equal(found.centre, kind.centre)
         assert (found.name, found.share) == (kind.name, kind.share)
         assert (found.seeds, found.scores) == (kind.seeds, kind.scores)
         assert (found.shown, found.level) == (kind.shown, kind.level)
+    found = load_domains(tmp_path)
+    assert found[0].look is None and torch.equal(found[1].look, look)
+    assert torch.equal(looks_of(found[1:], 3), look[None])
+    for unknown in (found, []):  # not of all, or of none
+        assert torch.equal(looks_of(unknown, 3), torch.zeros(1, 4))
     ws = torch.zeros(2, 5, 3)
     assert truncate(ws, load_domains(tmp_path)[0].centre, 0.5).shape == ws.shape
 
@@ -46,6 +60,9 @@ def test_weights_without_the_file_have_no_kinds(tmp_path):
         ({"shown": [3]}, "shown seeds of a must be a list of some of its seeds"),
         ({"shown": [1, 1]}, "shown seeds of a must be a list of some of its seeds"),
         ({"shown": 1}, "shown seeds of a must be a list of some of its seeds"),
+        ({"look": 1}, "look of a must be a list of one number more than its centre"),
+        ({"look": [1, 2]}, "look of a must be a list of one number more than its centre"),
+        ({"look": [1, 2, 1e7]}, "look of a must be a list of .*, none above 1e"),
         ({"level": 1}, "level of a must be true or false"),
         ({"seeds": 3}, "seeds and scores of a must be lists"),
         ({"seeds": "", "scores": ""}, "seeds and scores of a must be lists"),

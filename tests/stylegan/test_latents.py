@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from stylegan.latents import blend, mix_styles, sample_z, truncate, walk
+from stylegan.latents import (
+    LOOKS,
+    blend,
+    even_weights,
+    mix_styles,
+    sample_z,
+    truncate,
+    walk,
+)
 
 
 def test_a_seed_gives_the_latent_of_numpys_randomstate():
@@ -58,6 +66,31 @@ def test_blend_goes_straight_from_one_to_the_other():
     a, b = torch.zeros(1, 4, 3), torch.full((1, 4, 3), 8.0)
     assert torch.equal(blend(a, b, 0.0), a) and torch.equal(blend(a, b, 1.0), b)
     assert torch.equal(blend(a, b, 0.25), torch.full((1, 4, 3), 2.0))
+
+
+def test_even_weights_go_on_in_w_and_in_how_the_mix_looks():
+    """Of two numbers of w the first tells the kind: from A, surely the second of three kinds, to B,
+    barely the third, the log odds go from -9 to 3, so a plain average changes its kind at 3/4. At
+    each weight that is asked for, w and looks together have gone that far."""
+    a, b = torch.tensor([[[-9.0, 5], [-9, 7]]]), torch.tensor([[[2.0, -5], [4, 0]]])
+    looks = torch.tensor([[0.0, 0, -99], [-1, 0, 0], [0, 0, 0]])
+    asked = [0.0, 0.1, 0.5, 0.6, 0.9, 1.0]
+    found = even_weights(a, b, asked, looks)
+    assert found[0] == 0 and found[-1] == 1 and found[2] > 0.58
+    t = torch.tensor(found).double()
+    share = (12 * t - 9).sigmoid()
+    low, high = torch.tensor([-9.0, 3.0]).double().sigmoid()
+    way = (1 - LOOKS) * t + LOOKS * (share - low) / (high - low)
+    torch.testing.assert_close(way, torch.tensor(asked).double(), atol=1e-4, rtol=0)
+    back = even_weights(b, a, [0.5], looks)
+    assert back[0] == pytest.approx(1 - found[2], abs=1e-6)
+
+
+def test_of_one_kind_weights_stay_as_they_are():
+    a, b = torch.randn(2, 1, 3, 4)
+    one, nothing = torch.tensor([[0.0] * 4 + [9], [1.0] * 5]), torch.zeros(1, 5)
+    for looks in (one, nothing):
+        assert even_weights(a, b, [0.0, 0.3, 1.0], looks) == [0.0, 0.3, 1.0]
 
 
 def test_each_layer_has_its_own_weight():
