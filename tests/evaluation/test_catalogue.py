@@ -62,7 +62,7 @@ def test_the_command_tells_dark_faces_from_light_ones(
     torch.testing.assert_close(found[0].centre, seen.centres[0], rtol=1e-3, atol=1e-3)
     look = found[1].look - found[0].look
     is_light = seen.w @ look[:-1] + look[-1] > 0
-    assert (is_light == (seen.labels == 1)).double().mean() > 0.9
+    assert (is_light == (seen.labels == 1)).double().mean() > 0.8
     light = seen.pictures.img.mean(dim=(1, 2, 3))
     assert light[found[0].seeds].mean() < light[found[1].seeds].mean() - 0.1
     grid = picture(found, seen.pictures.img)
