@@ -80,7 +80,7 @@ class Crossings:
         """The grid, again and again as a row of it is drawn, unless a later one begins.
 
         Seeds with commas between them, at most eight each way; a crossing is 1 - weight of what is
-        above it and weight of what is left of it, an even one as in the tab Mix. Where nothing is
+        above it and weight of what is left of it, evenly as in the tab Mix. Where nothing is
         drawn it is transparent.
         """
         mine, shown = turn.take(), self.models[model]

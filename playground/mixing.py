@@ -124,7 +124,7 @@ class Mixer:
     def mix(self, scene: Scene, face: Tensor | None = None) -> Image.Image:
         """The face that is 1 - weight of A and weight of B, truncated by psi.
 
-        Of two kinds of faces the weight is an even one, half-way also by how the mix looks.
+        Between two kinds of faces the weight counts evenly, in w and in how the mix looks.
         With `own`, each face is pulled to the average of its own kind instead of that of all.
         Shape, features, texture and those of single layers, each from -1 to 1, are added to the
         weight of their layers. Saved as PNG the picture holds all this. `model` is empty for the
